@@ -1,0 +1,1 @@
+//! Durable, tamper-evident, append-only store of opaque entries.

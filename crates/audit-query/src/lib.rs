@@ -1,0 +1,1 @@
+//! Parquet index over the ledger: filters, questions, answers, exports.

@@ -1,0 +1,3 @@
+//! The `secureai-audit` command.
+
+fn main() {}

@@ -1,3 +1,16 @@
-//! The `secureai-audit` command.
+//! The `secureai-audit` command: configuration, wiring, lifecycle and the command line of SecureAI Audit.
+//!
+//! The record itself is kept by the libraries; this crate composes them ([`app`]), gives them a clock, a disk and an
+//! environment, and translates between them and people.
 
-fn main() {}
+mod cli;
+mod config;
+mod environment;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let _ = <cli::Cli as clap::Parser>::parse();
+    ExitCode::SUCCESS
+}

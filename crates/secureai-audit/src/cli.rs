@@ -1,0 +1,430 @@
+//! The command line: every command, option and help text.
+//!
+//! What an option means to the record is decided by the HTTP API, whose parameters carry the same names; this file
+//! only gives them flags.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The audit trail for self-hosted AI chat platforms: record, search, export and prove who did what, when.
+#[derive(Debug, Parser)]
+#[command(name = "secureai-audit", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "A first look: secureai-audit serve --demo")]
+pub(crate) struct Cli {
+    /// Where the record is and how to print.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Global {
+    /// The data directory; made on first use by `serve`, `import` and `token create`
+    #[arg(
+        long,
+        global = true,
+        env = "SECUREAI_AUDIT_DATA_DIR",
+        default_value = "secureai-audit-data",
+        value_name = "DIR",
+        help_heading = "Global options"
+    )]
+    pub data_dir: PathBuf,
+    /// A running server to ask instead of a data directory (token in SECUREAI_AUDIT_TOKEN or SECUREAI_AUDIT_TOKEN_FILE)
+    #[arg(
+        long,
+        global = true,
+        env = "SECUREAI_AUDIT_URL",
+        value_name = "URL",
+        help_heading = "Global options"
+    )]
+    pub url: Option<String>,
+    /// The configuration file [default: DIR/config.toml, if present]
+    #[arg(
+        long,
+        global = true,
+        env = "SECUREAI_AUDIT_CONFIG",
+        value_name = "FILE",
+        help_heading = "Global options"
+    )]
+    pub config: Option<PathBuf>,
+    /// Print JSON instead of tables
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server: record, answer, export
+    Serve(ServeArgs),
+    /// Take events from files; safe to repeat
+    Import(ImportArgs),
+    /// Find events, newest first
+    Search(SearchArgs),
+    /// Show the newest events, and follow with -f
+    Tail(TailArgs),
+    /// Write events to a file or pipe
+    Export(ExportArgs),
+    /// Count and sum events over time and by field
+    Stats(StatsArgs),
+    /// Re-read everything and say whether anything was altered or is missing
+    Verify(VerifyArgs),
+    /// Get or check the proof that one event is in the record
+    #[command(subcommand)]
+    Proof(ProofCommand),
+    /// Rebuild the search index from the ledger
+    Reindex(ReindexArgs),
+    /// Make, list and revoke access tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Show or change the key that signs checkpoints
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look for what is wrong, or soon will be, and say what to do
+    Doctor,
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Measure this machine and this program, side by side
+    Bench(BenchArgs),
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The address to listen on [default: 127.0.0.1:8321]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Fill an empty data directory with a year of made-up events first
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// What lines an input file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// Our own events, one JSON object a line (as `export --format ndjson` writes them)
+    Native,
+    /// Open WebUI's audit.log, at any of its three levels
+    OpenwebuiAudit,
+    /// Open WebUI's webhook events, one JSON object a line
+    OpenwebuiWebhook,
+}
+
+/// What to do with a batch that has a bad line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnError {
+    /// Stop at the first bad line, taking nothing of its batch
+    Reject,
+    /// Leave bad lines out, report each, take the rest
+    Skip,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Files to read; `-` is standard input; .gz and .zst are unpacked
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// What the lines are [default: told from the first line]
+    #[arg(long, value_enum)]
+    pub format: Option<ImportFormat>,
+    /// What to do with lines that are no event
+    #[arg(long, value_enum, default_value = "skip")]
+    pub on_error: OnError,
+}
+
+/// Filters, named like the API's parameters.
+#[derive(Debug, Args, Clone, Default)]
+#[command(next_help_heading = "Filters")]
+pub(crate) struct FilterArgs {
+    /// Free text and terms, such as `action:auth.login_failed user:ada@example.com -outcome:success "brake rotor"`
+    #[arg(value_name = "QUERY")]
+    pub terms: Vec<String>,
+    /// The same as QUERY, as one option
+    #[arg(short, long = "query", value_name = "QUERY", allow_hyphen_values = true)]
+    pub query: Option<String>,
+    /// First moment: a date, an RFC 3339 time, or an age such as 24h, 7d, 4w
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Last moment; a date includes its whole day
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Who: id, e-mail or name
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Category; repeatable
+    #[arg(long, value_name = "CATEGORY")]
+    pub event_type: Vec<String>,
+    /// Action, such as `auth.login_failed`; a trailing `*` matches the rest
+    #[arg(long)]
+    pub action: Option<String>,
+    /// success, failure, denied or unknown
+    #[arg(long)]
+    pub outcome: Option<String>,
+    /// Address or network (10.0.0.0/8)
+    #[arg(long)]
+    pub ip: Option<String>,
+    /// Target type, id or name
+    #[arg(long)]
+    pub target: Option<String>,
+    /// Model id
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Time zone of bare dates and of printed times [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<String>,
+}
+
+/// Order of events by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// Newest first
+    Desc,
+    /// Oldest first
+    Asc,
+}
+
+/// Options of `search`.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Which events.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Order by time
+    #[arg(long, value_enum, default_value = "desc")]
+    pub order: Order,
+    /// At most so many events
+    #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
+    pub limit: u32,
+    /// Also count all that match
+    #[arg(long)]
+    pub count: bool,
+}
+
+/// Options of `tail`.
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// Which events.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Keep running and show events as they are recorded (needs --url)
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Begin with so many of the newest events
+    #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
+    pub limit: u32,
+}
+
+/// File formats of exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// One JSON document
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// Comma-separated values, for spreadsheets
+    Csv,
+    /// Parquet, for DuckDB, Spark, pandas
+    Parquet,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Which events.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// The file's format
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Order by time
+    #[arg(long, value_enum, default_value = "desc")]
+    pub order: Order,
+    /// At most so many events
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Overwrite FILE if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Options of `stats`.
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// Which events.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// What to group by: fields (category, user, model…) and hour, day, week or month; at most three
+    #[arg(long, value_name = "KEY", value_delimiter = ',', default_value = "category")]
+    pub by: Vec<String>,
+    /// Sums to show: input_tokens, output_tokens, total_tokens, cost_usd, latency_ms
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    pub sum: Vec<String>,
+    /// At most so many rows
+    #[arg(short = 'n', long, default_value_t = 1_000, value_name = "N")]
+    pub limit: u32,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// A checkpoint kept elsewhere, which the record must still contain
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// The verifier key, or a file with it [default: the data directory's own]
+    #[arg(long, value_name = "KEY|FILE")]
+    pub key: Option<String>,
+}
+
+/// `proof …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProofCommand {
+    /// Write the proof of one event
+    Get(ProofGetArgs),
+    /// Check a proof: needs the file and the public key, no network and no data directory
+    Verify(ProofVerifyArgs),
+}
+
+/// Options of `proof get`.
+#[derive(Debug, Args)]
+pub(crate) struct ProofGetArgs {
+    /// The event's index or id
+    #[arg(value_name = "INDEX|ID")]
+    pub event: String,
+    /// Where to; `-` is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+    /// Groups to disclose: core, actor, org, client, target, usage, content [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "GROUP")]
+    pub groups: Vec<String>,
+}
+
+/// Options of `proof verify`.
+#[derive(Debug, Args)]
+pub(crate) struct ProofVerifyArgs {
+    /// The proof; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The log's verifier key (`key show`), or a file with it
+    #[arg(long, value_name = "KEY|FILE")]
+    pub key: String,
+}
+
+/// Options of `reindex`.
+#[derive(Debug, Args)]
+pub(crate) struct ReindexArgs {}
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Everything
+    Admin,
+    /// Read and export everything
+    Auditor,
+    /// Append only
+    Ingest,
+}
+
+/// `token …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it, once, alone on standard output
+    Create(TokenCreateArgs),
+    /// List tokens (never their secrets)
+    List,
+    /// Revoke a token at once
+    Revoke(TokenRevokeArgs),
+}
+
+/// Options of `token create`.
+#[derive(Debug, Args)]
+pub(crate) struct TokenCreateArgs {
+    /// What or whom it is for
+    #[arg(long)]
+    pub name: String,
+    /// What it may do
+    #[arg(long, value_enum)]
+    pub role: Role,
+    /// How long it is good: 12h, 90d, or a date [default: until revoked]
+    #[arg(long, value_name = "AGE|DATE")]
+    pub expires: Option<String>,
+}
+
+/// Options of `token revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct TokenRevokeArgs {
+    /// The token's id or name, as `token list` shows it
+    #[arg(value_name = "ID|NAME")]
+    pub token: String,
+}
+
+/// `key …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Print the verifier key that checks checkpoints and proofs
+    Show,
+    /// Make a new signing key; the old one's checkpoints stay valid
+    Rotate,
+}
+
+/// `config …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether the configuration is good, or which key is not
+    Check,
+    /// Print every setting, its value and where it comes from; secrets are hidden
+    Show,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Options of `bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// How many events to record
+    #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u64).range(20_000..))]
+    pub events: u64,
+    /// Where to make the (temporary) data directory [default: the system's temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Keep the data directory afterwards
+    #[arg(long)]
+    pub keep: bool,
+    /// Only write the workload's events to a file, as NDJSON
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "keep"])]
+    pub write_workload: Option<PathBuf>,
+    /// Measure only these parts
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
+    pub only: Vec<BenchPart>,
+}
+
+/// Parts of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchPart {
+    /// Appends over HTTP, batched and single
+    Append,
+    /// Appends to a ledger in this process
+    Ledger,
+    /// Questions over HTTP
+    Queries,
+    /// Exports to files and over HTTP
+    Exports,
+    /// `verify`
+    Verify,
+}

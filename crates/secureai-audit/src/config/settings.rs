@@ -1,0 +1,200 @@
+//! The table of settings: name, kind and what each is for.
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::{Config, ConfigError, Origin};
+use crate::environment::{Environment, PREFIX};
+
+/// What a setting's variable is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Number,
+    Flag,
+    /// Text that is hidden, and may also come from a file (`…_FILE`).
+    Secret,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// `section.key`, or `key` at the top.
+    pub path: &'static str,
+    pub kind: Kind,
+    /// What it is for, in a line.
+    pub about: &'static str,
+}
+
+/// Every setting, in the order in which they are shown.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting { path: "listen", kind: Kind::Text, about: "address and port the server listens on" },
+    Setting { path: "instance", kind: Kind::Text, about: "name given to events that bring none" },
+    Setting {
+        path: "ledger.queue_mib",
+        kind: Kind::Number,
+        about: "memory for appends that wait for the disk",
+    },
+    Setting {
+        path: "ledger.min_free_mib",
+        kind: Kind::Number,
+        about: "stop recording when less disk is free",
+    },
+    Setting { path: "index.cache_mib", kind: Kind::Number, about: "memory for decoded columns" },
+    Setting { path: "index.timeout_ms", kind: Kind::Number, about: "give a question up after this long" },
+    Setting {
+        path: "index.threads",
+        kind: Kind::Number,
+        about: "threads that answer questions; 0: one per core",
+    },
+    Setting { path: "http.max_body_mib", kind: Kind::Number, about: "longest request body" },
+    Setting {
+        path: "http.timeout_ms",
+        kind: Kind::Number,
+        about: "give a stalled request up after this long",
+    },
+    Setting { path: "http.public_tlog", kind: Kind::Flag, about: "anybody may read checkpoints and tiles" },
+    Setting { path: "http.public_metrics", kind: Kind::Flag, about: "anybody may read /metrics" },
+    Setting { path: "keys.origin", kind: Kind::Text, about: "the log's name, used when its key is made" },
+    Setting {
+        path: "keys.signing_key",
+        kind: Kind::Secret,
+        about: "signing key instead of keys/signing.key",
+    },
+    Setting {
+        path: "keys.first_admin_token",
+        kind: Kind::Secret,
+        about: "first admin token of a new directory",
+    },
+    Setting { path: "log.level", kind: Kind::Text, about: "error, warn, info, debug, or filter directives" },
+    Setting { path: "log.format", kind: Kind::Text, about: "text or json" },
+];
+
+impl Setting {
+    /// The variable that sets it.
+    pub(crate) fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.path.replace('.', "_").to_uppercase())
+    }
+
+    /// Section (empty at the top) and key.
+    pub(crate) fn section_and_key(&self) -> (&'static str, &'static str) {
+        self.path.split_once('.').unwrap_or(("", self.path))
+    }
+
+    /// Its value in `table`, if it is there.
+    pub(crate) fn value_in<'t>(&self, table: &'t Table) -> Option<&'t Value> {
+        match self.section_and_key() {
+            ("", key) => table.get(key),
+            (section, key) => table.get(section)?.get(key),
+        }
+    }
+
+    /// Sets it in `table`.
+    pub(super) fn put(&self, table: &mut Table, value: Value) {
+        let (section, key) = self.section_and_key();
+        if section.is_empty() {
+            table.insert(key.to_owned(), value);
+            return;
+        }
+        let entry = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(inner) = entry {
+            inner.insert(key.to_owned(), value);
+        }
+    }
+
+    /// Where the file's `text` sets it.
+    pub(super) fn origin_in(&self, text: &str, table: &Table) -> Origin {
+        if self.value_in(table).is_none() {
+            return Origin::Default;
+        }
+        Origin::File { line: line_of_key(text, self.section_and_key()).unwrap_or(1) }
+    }
+
+    /// The variable that sets it and the value, if one does.
+    pub(super) fn from_environment(
+        &self,
+        environment: &Environment,
+    ) -> Result<Option<(String, Value)>, ConfigError> {
+        let variable = self.variable();
+        if let Some(text) = environment.get(&variable) {
+            let value = self.parse(text, &variable)?;
+            return Ok(Some((variable, value)));
+        }
+        if self.kind != Kind::Secret {
+            return Ok(None);
+        }
+        let variable = format!("{variable}_FILE");
+        let Some(path) = environment.get(&variable) else { return Ok(None) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError(format!("{variable}: cannot read {path}: {error}")))?;
+        Ok(Some((variable, Value::String(text.trim().to_owned()))))
+    }
+
+    fn parse(&self, text: &str, variable: &str) -> Result<Value, ConfigError> {
+        let refuse = |wanted: &str| ConfigError(format!("{variable}: `{text}` is not {wanted}"));
+        Ok(match self.kind {
+            Kind::Text | Kind::Secret => Value::String(text.to_owned()),
+            Kind::Number => Value::Integer(text.parse().map_err(|_| refuse("a whole number"))?),
+            Kind::Flag => Value::Boolean(text.parse().map_err(|_| refuse("true or false"))?),
+        })
+    }
+}
+
+/// Parses the file and checks every key, so that the error can point at the line.
+pub(super) fn parse_file(text: &str, name: &str) -> Result<Table, ConfigError> {
+    let fail = |error: &toml::de::Error| {
+        let line = error.span().map_or(1, |span| line_at(text, span.start));
+        let message = error.message().lines().collect::<Vec<_>>().join(" ");
+        let message = message.replace("unknown field", "unknown key");
+        ConfigError(format!("{name}:{line}: {message}{}", key_on_line(text, line)))
+    };
+    toml::from_str::<Config>(text).map_err(|error| fail(&error))?;
+    Table::deserialize(toml::Deserializer::parse(text).map_err(|error| fail(&error))?)
+        .map_err(|error| fail(&error))
+}
+
+/// Variables with our prefix that neither a setting nor the command line knows.
+pub(super) fn unknown_variables(environment: &Environment) -> Vec<String> {
+    let command_line = ["DATA_DIR", "URL", "CONFIG", "TOKEN", "TOKEN_FILE"];
+    let known = |name: &str| {
+        command_line.contains(&&name[PREFIX.len()..])
+            || SETTINGS.iter().any(|setting| {
+                name == setting.variable()
+                    || (setting.kind == Kind::Secret && name == format!("{}_FILE", setting.variable()))
+            })
+    };
+    environment.names().filter(|name| !known(name)).map(str::to_owned).collect()
+}
+
+/// The line (from 1) of byte `at`.
+fn line_at(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// ` (key `x`)` when the line sets a key: a wrong type's message does not say which.
+fn key_on_line(text: &str, line: usize) -> String {
+    let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    key.map(|key| format!(" (key `{key}`)")).unwrap_or_default()
+}
+
+/// The line (from 1) that sets `key` in `section`.
+fn line_of_key(text: &str, (section, key): (&str, &str)) -> Option<usize> {
+    let mut current = String::new();
+    for (at, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if let Some(header) = line.strip_prefix('[') {
+            current = header.trim_end_matches(']').trim().to_owned();
+        } else if let Some((name, _)) = line.split_once('=') {
+            let full = if current.is_empty() {
+                name.trim().to_owned()
+            } else {
+                format!("{current}.{}", name.trim())
+            };
+            let wanted = if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
+            if full == wanted {
+                return Some(at + 1);
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,348 @@
+//! Tiles and entry bundles as resources: which there are, what they are called, what is in them
+//! (`c2sp.org/tlog-tiles`).
+//!
+//! A tile holds up to 256 consecutive hashes of one level in eight: tile level 0 holds leaf hashes, each
+//! hash of level *l + 1* is the root of a full tile of level *l*. The levels between are recomputed.
+
+use core::fmt;
+use core::str::FromStr;
+
+use crate::error::{Error, Flaw, Format};
+use crate::hash::{Hash, node_hash};
+use crate::node::{HashReader, NodeId};
+use crate::position::TreeSize;
+use crate::text;
+
+/// Tree levels that one tile spans.
+pub const TILE_HEIGHT: u8 = 8;
+/// Hashes in a full tile, entries in a full bundle.
+pub const FULL_WIDTH: u16 = 1 << TILE_HEIGHT;
+
+/// C2SP's syntax goes to 63, but no tree with a 64-bit size has tiles above this level.
+const MAX_TILE_LEVEL: u8 = 7;
+
+/// One version of one tile: `tile/<level>/<index>`, with `.p/<width>` while it is partial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TileId {
+    level: u8,
+    index: u64,
+    width: u16,
+}
+
+/// One version of one entry bundle: `tile/entries/<index>`, with `.p/<width>` while it is partial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BundleId {
+    index: u64,
+    width: u16,
+}
+
+/// What a path under `tile/` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TilePath {
+    /// `tile/<L>/<N>[.p/<W>]`
+    Tile(TileId),
+    /// `tile/entries/<N>[.p/<W>]`
+    Entries(BundleId),
+}
+
+/// A store of tiles: files, a cache, a server.
+pub trait TileReader {
+    /// The store's own error, which a malformed tile is turned into as well.
+    type Error: From<Error>;
+
+    /// The tile's hashes, exactly [`TileId::width`] of them.
+    ///
+    /// # Errors
+    /// Whatever keeps the store from reading it; nothing is retried here.
+    fn read_tile(&self, tile: TileId) -> Result<Vec<Hash>, Self::Error>;
+}
+
+/// The hashes of a tree of a given size, read from its tiles.
+#[derive(Clone, Debug)]
+pub struct TileHashes<R> {
+    tiles: R,
+    size: TreeSize,
+}
+
+impl TileId {
+    /// The tile of `width` hashes at `index` of tile level `level`; `None` if the width is not 1 to 256 or no
+    /// tree with a 64-bit size has such a tile.
+    pub fn new(level: u8, index: u64, width: u16) -> Option<Self> {
+        let valid_width = (1..=FULL_WIDTH).contains(&width);
+        let hashes = index.checked_mul(u64::from(FULL_WIDTH))?.checked_add(u64::from(width))?;
+        let exists = hashes <= hashes_at_level(level, TreeSize::new(u64::MAX));
+        (valid_width && exists).then_some(Self { level, index, width })
+    }
+
+    /// The tile at `index` of tile level `level` as wide as a tree of `size` leaves makes it; `None` if that
+    /// tree has no such tile.
+    pub fn in_tree(level: u8, index: u64, size: TreeSize) -> Option<Self> {
+        let hashes = hashes_at_level(level, size);
+        let before = index.checked_mul(u64::from(FULL_WIDTH))?;
+        let left = hashes.checked_sub(before).filter(|left| *left > 0)?;
+        let width = left.min(u64::from(FULL_WIDTH));
+        Self::new(level, index, u16::try_from(width).ok()?)
+    }
+
+    /// The tiles that a tree of `new` leaves has and a tree of `old` leaves did not have (as wide): what a
+    /// log publishes when it grows, lowest level first.
+    pub fn grown(old: TreeSize, new: TreeSize) -> impl Iterator<Item = Self> {
+        let levels = (0..=MAX_TILE_LEVEL).take_while(move |level| hashes_at_level(*level, new) > 0);
+        levels.flat_map(move |level| {
+            let had = hashes_at_level(level, old);
+            let has = hashes_at_level(level, new);
+            let first = had / u64::from(FULL_WIDTH);
+            let end = if has > had { has.div_ceil(u64::from(FULL_WIDTH)) } else { first };
+            (first..end).filter_map(move |index| Self::in_tree(level, index, new))
+        })
+    }
+
+    /// Tile level: 0 for leaf hashes, else eight tree levels each.
+    pub const fn level(self) -> u8 {
+        self.level
+    }
+
+    /// Position from the left within the level.
+    pub const fn index(self) -> u64 {
+        self.index
+    }
+
+    /// Number of hashes, 1 to 256.
+    pub const fn width(self) -> u16 {
+        self.width
+    }
+
+    /// Whether the tile may still grow.
+    pub const fn is_partial(self) -> bool {
+        self.width < FULL_WIDTH
+    }
+
+    /// The nodes whose hashes the tile holds, left to right.
+    pub fn nodes(self) -> impl Iterator<Item = NodeId> {
+        let level = self.level * TILE_HEIGHT;
+        let first = self.index * u64::from(FULL_WIDTH);
+        (first..first + u64::from(self.width)).map(move |index| NodeId { level, index })
+    }
+}
+
+impl BundleId {
+    /// The bundle of `width` entries at `index`; `None` if the width is not 1 to 256 or no tree with a 64-bit
+    /// size has such a bundle.
+    pub fn new(index: u64, width: u16) -> Option<Self> {
+        TileId::new(0, index, width).map(|tile| Self { index: tile.index, width: tile.width })
+    }
+
+    /// The bundle at `index` as wide as a tree of `size` leaves makes it; `None` if there is none.
+    pub fn in_tree(index: u64, size: TreeSize) -> Option<Self> {
+        TileId::in_tree(0, index, size).map(|tile| Self { index, width: tile.width })
+    }
+
+    /// Position from the left.
+    pub const fn index(self) -> u64 {
+        self.index
+    }
+
+    /// Number of entries, 1 to 256.
+    pub const fn width(self) -> u16 {
+        self.width
+    }
+
+    /// Indices of the entries.
+    pub fn entries(self) -> core::ops::Range<u64> {
+        let first = self.index * u64::from(FULL_WIDTH);
+        first..first + u64::from(self.width)
+    }
+
+    /// Whether the bundle may still grow.
+    pub const fn is_partial(self) -> bool {
+        self.width < FULL_WIDTH
+    }
+}
+
+/// Hashes that the tiles of `level` hold together in a tree of `size` leaves.
+fn hashes_at_level(level: u8, size: TreeSize) -> u64 {
+    size.get().checked_shr(u32::from(level) * u32::from(TILE_HEIGHT)).unwrap_or(0)
+}
+
+/// A tile's bytes: its hashes one after the other.
+pub fn encode_tile(hashes: &[Hash]) -> Vec<u8> {
+    hashes.iter().flat_map(|hash| hash.as_bytes()).copied().collect()
+}
+
+/// A tile's hashes from its bytes.
+///
+/// # Errors
+/// [`Error::HashCount`] or [`Error::Malformed`] unless there are exactly as many as the tile is wide.
+pub fn decode_tile(tile: TileId, bytes: &[u8]) -> Result<Vec<Hash>, Error> {
+    let (hashes, rest) = bytes.as_chunks::<{ Hash::LEN }>();
+    if !rest.is_empty() {
+        return Err(Error::malformed(Format::Tile, 1, Flaw::Length));
+    }
+    check_width(tile, hashes.len())?;
+    Ok(hashes.iter().copied().map(Hash::from_bytes).collect())
+}
+
+fn check_width(tile: TileId, found: usize) -> Result<(), Error> {
+    let expected = usize::from(tile.width);
+    if found == expected { Ok(()) } else { Err(Error::HashCount { expected, found }) }
+}
+
+/// Root of a perfect subtree from the hashes at its base, whose number must be a power of two.
+///
+/// # Errors
+/// [`Error::HashCount`] with the next power of two if it is not.
+pub fn perfect_root(hashes: &[Hash]) -> Result<Hash, Error> {
+    match hashes {
+        [hash] => Ok(*hash),
+        _ if !hashes.len().is_power_of_two() => {
+            Err(Error::HashCount { expected: hashes.len().next_power_of_two(), found: hashes.len() })
+        }
+        _ => {
+            let mut row: Vec<Hash> = pairs(hashes);
+            while row.len() > 1 {
+                row = pairs(&row);
+            }
+            Ok(row[0])
+        }
+    }
+}
+
+fn pairs(row: &[Hash]) -> Vec<Hash> {
+    row.as_chunks::<2>().0.iter().map(|[left, right]| node_hash(left, right)).collect()
+}
+
+impl<R: TileReader> TileHashes<R> {
+    /// Hashes of the tree of `size` leaves, from tiles at least as new.
+    pub const fn new(tiles: R, size: TreeSize) -> Self {
+        Self { tiles, size }
+    }
+}
+
+impl<R: TileReader> HashReader for TileHashes<R> {
+    type Error = R::Error;
+
+    fn read_hashes(&self, nodes: &[NodeId]) -> Result<Vec<Hash>, R::Error> {
+        let mut fetched: Vec<(TileId, Vec<Hash>)> = Vec::new();
+        nodes
+            .iter()
+            .map(|node| {
+                let place = Place::of(*node, self.size)?;
+                let at = match fetched.iter().position(|(tile, _)| *tile == place.tile) {
+                    Some(at) => at,
+                    None => {
+                        let hashes = self.tiles.read_tile(place.tile)?;
+                        check_width(place.tile, hashes.len())?;
+                        fetched.push((place.tile, hashes));
+                        fetched.len() - 1
+                    }
+                };
+                Ok(perfect_root(&fetched[at].1[place.base])?)
+            })
+            .collect()
+    }
+}
+
+/// Where a node's base hashes lie.
+struct Place {
+    tile: TileId,
+    base: core::ops::Range<usize>,
+}
+
+impl Place {
+    fn of(node: NodeId, size: TreeSize) -> Result<Self, Error> {
+        let height = node.level % TILE_HEIGHT;
+        let tile_index = node.index >> (TILE_HEIGHT - height);
+        let count = 1usize << height;
+        let nodes_in_tile = 1u64 << (TILE_HEIGHT - height);
+        let position = usize::try_from(node.index % nodes_in_tile).unwrap_or(0);
+        let base = position * count..(position + 1) * count;
+        TileId::in_tree(node.level / TILE_HEIGHT, tile_index, size)
+            .filter(|tile| base.end <= usize::from(tile.width))
+            .map(|tile| Self { tile, base })
+            .ok_or(Error::NodeOutsideTree { node, size })
+    }
+}
+
+impl fmt::Display for TileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tile/{}/", self.level)?;
+        write_index_and_width(f, self.index, self.width)
+    }
+}
+
+impl fmt::Display for BundleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tile/entries/")?;
+        write_index_and_width(f, self.index, self.width)
+    }
+}
+
+impl fmt::Display for TilePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tile(tile) => tile.fmt(f),
+            Self::Entries(bundle) => bundle.fmt(f),
+        }
+    }
+}
+
+/// `1234067` is written `x001/x234/067`.
+fn write_index_and_width(f: &mut fmt::Formatter<'_>, index: u64, width: u16) -> fmt::Result {
+    let elements = |n: u64| core::iter::successors(Some(n), |n| (*n >= 1000).then_some(n / 1000)).count();
+    for element in (1..elements(index)).rev() {
+        let above = (0..element).fold(index, |n, _| n / 1000);
+        write!(f, "x{:03}/", above % 1000)?;
+    }
+    write!(f, "{:03}", index % 1000)?;
+    if width < FULL_WIDTH {
+        write!(f, ".p/{width}")?;
+    }
+    Ok(())
+}
+
+/// Reads a path in the one form that C2SP allows, without leading slash.
+impl FromStr for TilePath {
+    type Err = Error;
+
+    fn from_str(path: &str) -> Result<Self, Error> {
+        parse_path(path).map_err(|flaw| Error::malformed(Format::TilePath, 1, flaw))
+    }
+}
+
+fn parse_path(path: &str) -> Result<TilePath, Flaw> {
+    let rest = path.strip_prefix("tile/").ok_or(Flaw::Header)?;
+    let (level, rest) = rest.split_once('/').ok_or(Flaw::Truncated)?;
+    let (index, width) = match rest.split_once(".p/") {
+        Some((index, width)) => (parse_index(index)?, parse_partial_width(width)?),
+        None => (parse_index(rest)?, FULL_WIDTH),
+    };
+    if level == "entries" {
+        return BundleId::new(index, width).map(TilePath::Entries).ok_or(Flaw::Decimal);
+    }
+    let level = text::decimal(level).and_then(|level| u8::try_from(level).ok()).ok_or(Flaw::Decimal)?;
+    TileId::new(level, index, width).map(TilePath::Tile).ok_or(Flaw::Decimal)
+}
+
+fn parse_partial_width(width: &str) -> Result<u16, Flaw> {
+    let width = text::decimal(width).and_then(|width| u16::try_from(width).ok()).ok_or(Flaw::Decimal)?;
+    if (1..FULL_WIDTH).contains(&width) { Ok(width) } else { Err(Flaw::Decimal) }
+}
+
+fn parse_index(path: &str) -> Result<u64, Flaw> {
+    let mut elements = path.split('/').peekable();
+    let mut index: u64 = 0;
+    let mut first = true;
+    while let Some(element) = elements.next() {
+        let is_last = elements.peek().is_none();
+        let digits = if is_last { element } else { element.strip_prefix('x').ok_or(Flaw::Structure)? };
+        let three_digits = digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit());
+        let superfluous = first && !is_last && digits == "000";
+        if !three_digits || superfluous {
+            return Err(Flaw::Structure);
+        }
+        let value: u64 = digits.parse().map_err(|_| Flaw::Decimal)?;
+        index = index.checked_mul(1000).and_then(|index| index.checked_add(value)).ok_or(Flaw::Decimal)?;
+        first = false;
+    }
+    Ok(index)
+}

@@ -1,1 +1,20 @@
-//! Control data in SQLite: tokens and roles.
+//! Control data: who may call the API.
+//!
+//! One SQLite file, `control.db`, holds the access tokens: their names, roles, expiry and the SHA-256 of each
+//! token's text. The text itself is shown once, when the token is made, and is stored nowhere.
+//!
+//! The crate is synchronous and reads no clock: the caller says what time it is. One process opens the file (the
+//! data directory's lock sees to that); within it, [`Control`] may be shared between threads. It is not meant to be
+//! asked on every request: [`Control::tokens`] gives the web layer what it needs to keep an [`access::Directory`] in
+//! memory.
+
+pub mod access;
+mod error;
+mod schema;
+mod secret;
+mod store;
+
+pub use access::{Caller, Denial, Directory, Role, Token};
+pub use error::{Error, Result};
+pub use secret::{Digest, Secret, SecretError};
+pub use store::{Control, DEFAULT_TOKEN_DAYS, Expiry, NewToken};

@@ -1,0 +1,69 @@
+//! What can go wrong with the control database, by what the caller can do about it.
+
+/// An operation's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why the control database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fix the input: a live token already has this name.
+    #[error("a token named {name:?} exists already; revoke it first or choose another name")]
+    NameTaken {
+        /// The name asked for.
+        name: String,
+    },
+    /// Fix the input: the name cannot be used.
+    #[error(
+        "a token's name has 1 to 64 characters: letters, digits and . _ - (starting with a letter or digit); {name:?} does not fit"
+    )]
+    BadName {
+        /// The name asked for.
+        name: String,
+    },
+    /// Fix the input: no such role.
+    #[error("unknown role {role:?}; the roles are admin, auditor, viewer and ingest")]
+    UnknownRole {
+        /// The role asked for.
+        role: String,
+    },
+    /// Fix the input: nothing can be given this role yet.
+    #[error(
+        "the role viewer is reserved: it needs saved scopes, which this version does not have; use auditor"
+    )]
+    RoleReserved,
+    /// Fix the input: the token would be born expired.
+    #[error("the expiry lies in the past")]
+    ExpiryInPast,
+    /// There is no live token of this name or id.
+    #[error("there is no live token named {name:?}; list the tokens to see which exist")]
+    NoSuchToken {
+        /// The name or id asked for.
+        name: String,
+    },
+    /// Use a newer program: the file was written by one.
+    #[error(
+        "{path} has schema version {found}, this program knows versions up to {known}; use the newer program that wrote it"
+    )]
+    NewerSchema {
+        /// The database file.
+        path: String,
+        /// The version in the file.
+        found: u32,
+        /// The newest version this program knows.
+        known: u32,
+    },
+    /// Call an operator: the operating system gave no random bytes.
+    #[error("the system's random number generator failed: {0}")]
+    Randomness(getrandom::Error),
+    /// Call an operator: the file cannot be created or its permissions cannot be set.
+    #[error("{path}: {source}")]
+    Io {
+        /// The database file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Call an operator: SQLite refused.
+    #[error("control database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}

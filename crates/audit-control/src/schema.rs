@@ -1,0 +1,43 @@
+//! The database's layout and how an older one becomes the present one.
+//!
+//! `PRAGMA user_version` holds the version. Each migration runs in its own transaction together with the new version
+//! number, so that a crash leaves either the old layout or the new one.
+
+use rusqlite::Connection;
+
+use crate::{Error, Result};
+
+/// One step each: `MIGRATIONS[n]` leads from version `n` to `n + 1`. A released step is never changed.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE tokens (
+        id         TEXT PRIMARY KEY NOT NULL,   -- tok_ + 12 hexadecimal digits
+        name       TEXT NOT NULL,
+        role       TEXT NOT NULL,
+        digest     BLOB NOT NULL UNIQUE,        -- SHA-256 of the token's text
+        created    INTEGER NOT NULL,            -- times: microseconds since 1970, UTC
+        expires    INTEGER,
+        last_used  INTEGER,
+        revoked    INTEGER
+    ) STRICT;
+    CREATE UNIQUE INDEX tokens_live_name ON tokens (name) WHERE revoked IS NULL;
+"];
+
+/// Brings the database to the newest version; refuses one that is newer still.
+pub(crate) fn migrate(connection: &mut Connection, path: &str) -> Result<()> {
+    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = newest();
+    if found > known {
+        return Err(Error::NewerSchema { path: path.to_owned(), found, known });
+    }
+    for (step, statements) in (1_u32..).zip(MIGRATIONS).skip(found as usize) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(statements)?;
+        transaction.pragma_update(None, "user_version", step)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn newest() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,148 @@
+//! A token's text.
+//!
+//! ```text
+//! saa_ <43 characters: 32 random bytes in base 62> <6 characters: checksum in base 62>
+//! ```
+//!
+//! The prefix lets secret scanners find leaked tokens; the checksum (the first four bytes of the SHA-256 of what
+//! precedes it) tells a mistyped token from an unknown one without asking anybody.
+
+use sha2::{Digest as _, Sha256};
+
+const PREFIX: &str = "saa_";
+const BODY_CHARS: usize = 43;
+const CHECK_CHARS: usize = 6;
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The SHA-256 of a token's text: what is stored, and what a presented token is looked up by.
+///
+/// A plain hash is enough (no salt, no stretching): a token carries 256 random bits.
+pub type Digest = [u8; 32];
+
+/// A token's text, to be shown once. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// Why a text cannot be a token of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// It does not look like `saa_…` of the right length.
+    #[error("an access token starts with saa_ and has 53 letters, digits and underscores")]
+    Shape,
+    /// The last six characters do not fit the rest.
+    #[error("the access token is mistyped or cut: its checksum does not fit")]
+    Checksum,
+}
+
+impl Secret {
+    /// The text for 32 random bytes.
+    pub fn from_random(random: &[u8; 32]) -> Self {
+        let mut text = String::with_capacity(PREFIX.len() + BODY_CHARS + CHECK_CHARS);
+        text.push_str(PREFIX);
+        push_base62(&mut text, random, BODY_CHARS);
+        let check = checksum(&text);
+        push_base62(&mut text, &check, CHECK_CHARS);
+        Self(text)
+    }
+
+    /// The text to hand to the token's owner.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored of it.
+    pub fn digest(&self) -> Digest {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(saa_…)")
+    }
+}
+
+/// Checks the shape and checksum of a presented token and gives the digest to look it up by.
+///
+/// # Errors
+/// [`SecretError`] when no token of ours can read like this.
+pub fn digest_presented(text: &str) -> Result<Digest, SecretError> {
+    let body = text.strip_prefix(PREFIX).ok_or(SecretError::Shape)?;
+    if body.len() != BODY_CHARS + CHECK_CHARS || !body.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(SecretError::Shape);
+    }
+    let (signed, given) = text.split_at(PREFIX.len() + BODY_CHARS);
+    let mut expected = String::with_capacity(CHECK_CHARS);
+    push_base62(&mut expected, &checksum(signed), CHECK_CHARS);
+    if given != expected {
+        return Err(SecretError::Checksum);
+    }
+    Ok(Sha256::digest(text.as_bytes()).into())
+}
+
+fn checksum(text: &str) -> [u8; 4] {
+    let digest = Sha256::digest(text.as_bytes());
+    [digest[0], digest[1], digest[2], digest[3]]
+}
+
+/// Writes the big-endian number `bytes` as exactly `chars` base-62 digits (enough for any value, by the caller's
+/// choice of `chars`), most significant first.
+fn push_base62(text: &mut String, bytes: &[u8], chars: usize) {
+    let mut number = bytes.to_vec();
+    let mut digits = vec![b'0'; chars];
+    for digit in digits.iter_mut().rev() {
+        let mut remainder = 0_u32;
+        for byte in &mut number {
+            let dividend = (remainder << 8) | u32::from(*byte);
+            *byte = u8::try_from(dividend / 62).unwrap_or(u8::MAX);
+            remainder = dividend % 62;
+        }
+        *digit = ALPHABET[remainder as usize];
+    }
+    debug_assert!(number.iter().all(|byte| *byte == 0), "the number has more digits than asked for");
+    text.extend(digits.into_iter().map(char::from));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_reads_as_documented() {
+        let secret = Secret::from_random(&[0xff; 32]);
+        assert_eq!(secret.reveal().len(), 53);
+        assert!(secret.reveal().starts_with("saa_"));
+        assert_eq!(digest_presented(secret.reveal()), Ok(secret.digest()));
+    }
+
+    #[test]
+    fn different_bytes_give_different_tokens() {
+        let mut other = [7; 32];
+        other[31] = 8;
+        assert_ne!(Secret::from_random(&[7; 32]), Secret::from_random(&other));
+    }
+
+    #[test]
+    fn every_mistyped_character_is_noticed() {
+        let text = Secret::from_random(&[42; 32]).reveal().to_owned();
+        for at in PREFIX.len()..text.len() {
+            let mut wrong = text.clone().into_bytes();
+            wrong[at] = if wrong[at] == b'x' { b'y' } else { b'x' };
+            let wrong = String::from_utf8(wrong).unwrap();
+            assert_eq!(digest_presented(&wrong), Err(SecretError::Checksum), "at {at}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_tokens() {
+        for text in ["", "saa_", "sk-1234", "saa_ä", &"a".repeat(53), &format!("saa_{}", "-".repeat(49))] {
+            assert_eq!(digest_presented(text), Err(SecretError::Shape), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_text() {
+        let secret = Secret::from_random(&[1; 32]);
+        assert!(!format!("{secret:?}").contains(&secret.reveal()[8..]));
+    }
+}

@@ -68,7 +68,7 @@ pub fn leaf_hash(data: &[u8]) -> Hash {
 
 /// Hash of an inner node, `SHA-256(0x01 || left || right)`.
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    const MESSAGE_BITS: u16 = 8 * (1 + 2 * Hash::LEN as u16);
+    const MESSAGE_BITS: u16 = 8 * (1 + 32 + 32);
     let mut message = [[0u8; BLOCK_LEN]; 2];
     message[0][0] = NODE_PREFIX;
     message[0][1..33].copy_from_slice(&left.0);

@@ -116,18 +116,12 @@ impl Note {
     pub fn verify(&self, verifiers: &[Verifier]) -> Result<Vec<VerifiedSignature>, Error> {
         let mut verified: Vec<VerifiedSignature> = Vec::new();
         for signature in &self.signatures {
-            let is_signers = |key: &&Verifier| key.name() == &signature.name && key.id() == signature.id;
-            let repeated =
-                verified.iter().any(|other| other.name == signature.name && other.id == signature.id);
-            let Some(verifier) = verifiers.iter().find(is_signers).filter(|_| !repeated) else { continue };
-            let cosigned_at_s = verifier
-                .check(&self.text, &signature.signature)
-                .ok_or_else(|| Error::BadSignature { name: signature.name.to_string() })?;
-            verified.push(VerifiedSignature {
-                name: signature.name.clone(),
-                id: signature.id,
-                cosigned_at_s,
-            });
+            let by = |name: &KeyName, id: KeyId| name == &signature.name && id == signature.id;
+            let repeated = verified.iter().any(|other| by(&other.name, other.id));
+            let verifier = verifiers.iter().find(|key| by(key.name(), key.id()));
+            if let Some(verifier) = verifier.filter(|_| !repeated) {
+                verified.push(verifier.check(&self.text, &signature.signature)?);
+            }
         }
         if verified.is_empty() { Err(Error::UnknownSigner) } else { Ok(verified) }
     }

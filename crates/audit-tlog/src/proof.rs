@@ -78,13 +78,10 @@ pub fn verify_consistency(
     }
     let hashes = proof.0.as_slice();
     check_length(consistency_length(old.get(), new.get()), hashes.len())?;
-    if old.is_empty() {
-        let empty_root_and_proof = *old_root == Hash::EMPTY_ROOT;
-        let genuine = empty_root_and_proof && (!new.is_empty() || *new_root == Hash::EMPTY_ROOT);
-        return if genuine { Ok(()) } else { Err(Error::RootMismatch) };
-    }
     let genuine = if old == new {
         old_root == new_root
+    } else if old.is_empty() {
+        *old_root == Hash::EMPTY_ROOT
     } else {
         roots_from_consistency(old, old_root, new, hashes) == Some((*old_root, *new_root))
     };

@@ -12,7 +12,7 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::NoteSignature;
+use super::{NoteSignature, VerifiedSignature};
 use crate::error::{Error, Flaw, Format};
 use crate::text;
 
@@ -157,28 +157,32 @@ impl Verifier {
         self.key.to_bytes()
     }
 
-    /// `None` if the signature is wrong, else the time a cosignature states.
-    pub(super) fn check(&self, text: &str, signature: &[u8]) -> Option<Option<u64>> {
-        match self.algorithm {
-            Algorithm::Ed25519 => self.check_ed25519(text.as_bytes(), signature).map(|()| None),
-            Algorithm::CosignatureV1 => {
-                let (time, signature) = signature.split_first_chunk()?;
-                let time_s = u64::from_be_bytes(*time);
-                let message = cosigned_message(text, time_s);
-                self.check_ed25519(message.as_bytes(), signature).map(|()| Some(time_s))
-            }
+    /// Checks one signature of this key, given without the key id.
+    pub(super) fn check(&self, text: &str, signature: &[u8]) -> Result<VerifiedSignature, Error> {
+        let genuine = match self.algorithm {
+            Algorithm::Ed25519 => self.check_ed25519(text, signature).map(|()| None),
+            Algorithm::CosignatureV1 => self.check_cosignature(text, signature).map(Some),
+        };
+        let (name, id) = (self.name.clone(), self.id);
+        match genuine {
+            Some(cosigned_at_s) => Ok(VerifiedSignature { name, id, cosigned_at_s }),
+            None => Err(Error::BadSignature { name: name.0 }),
         }
     }
 
-    fn check_ed25519(&self, message: &[u8], signature: &[u8]) -> Option<()> {
-        let signature = Signature::from_slice(signature).ok()?;
-        self.key.verify_strict(message, &signature).ok()
+    /// The time that the cosignature states, if it is genuine.
+    fn check_cosignature(&self, text: &str, signature: &[u8]) -> Option<u64> {
+        let (time, signature) = signature.split_first_chunk()?;
+        let time_s = u64::from_be_bytes(*time);
+        let in_range = i64::try_from(time_s).is_ok();
+        let message = format!("cosignature/v1\ntime {time_s}\n{text}");
+        self.check_ed25519(&message, signature).filter(|()| in_range).map(|()| time_s)
     }
-}
 
-/// What a `cosignature/v1` signs.
-fn cosigned_message(text: &str, time_s: u64) -> String {
-    format!("cosignature/v1\ntime {time_s}\n{text}")
+    fn check_ed25519(&self, message: &str, signature: &[u8]) -> Option<()> {
+        let signature = Signature::from_slice(signature).ok()?;
+        self.key.verify_strict(message.as_bytes(), &signature).ok()
+    }
 }
 
 impl fmt::Display for Verifier {

@@ -1,1 +1,30 @@
-//! HTTP API.
+//! The HTTP API.
+//!
+//! [`AppState::build`] takes what the binary has opened, [`serve`] answers on a socket the binary has bound. The whole
+//! surface is in `router.rs`, each route with the role it asks for; `endpoints/` has one file per route. Handlers
+//! translate: what a query means is decided by `audit-query`, what an event may be by `audit-event`.
+//!
+//! Threads: the runtime's threads only move bytes. Queries, exports and the encoding of uploads run on worker threads
+//! with bounded queues ([`Config::query_threads`] and its siblings), and appending waits for the ledger's own thread
+//! through a callback.
+
+mod access;
+mod activity;
+mod body;
+mod config;
+mod encoding;
+mod endpoints;
+mod gate;
+mod metrics;
+mod params;
+pub mod problem;
+mod router;
+mod server;
+mod stall;
+mod state;
+mod visitor;
+mod workers;
+
+pub use config::Config;
+pub use server::{PeerAddr, serve};
+pub use state::{AppState, BuildError, Parts};

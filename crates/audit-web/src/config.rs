@@ -1,0 +1,64 @@
+//! What the binary decides about the HTTP API.
+
+use std::time::Duration;
+
+/// Settings of the HTTP API. The defaults suit one machine and a few hundred clients.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `/tlog/…` without a token: its tiles carry no personal data, but tell how much is recorded.
+    pub public_tlog: bool,
+    /// `/metrics` without a token.
+    pub public_metrics: bool,
+    /// Most connections at once; more wait in the listener's backlog.
+    pub max_connections: usize,
+    /// Largest body of a request as it arrives, in bytes.
+    pub max_body_bytes: usize,
+    /// Largest body after decompression, in bytes.
+    pub max_unpacked_bytes: usize,
+    /// Bodies of events in memory at once, all requests together, in bytes; beyond it requests are told to retry.
+    pub ingest_memory_bytes: usize,
+    /// How long a connection may take to send a request's head, and may idle between requests.
+    pub head_timeout: Duration,
+    /// How long to wait for the next piece of a request's body.
+    pub body_timeout: Duration,
+    /// How long a client may take to accept the next byte of an answer before the connection is closed. A slow but
+    /// steady reader of an export is never cut.
+    pub stall_timeout: Duration,
+    /// How long a query may run (exports excepted).
+    pub query_timeout: Duration,
+    /// Threads that answer queries.
+    pub query_threads: usize,
+    /// Threads that produce exports; one that waits for its client longer than a moment gives its thread to others.
+    pub export_threads: usize,
+    /// Threads that parse and encode uploads of many events.
+    pub ingest_threads: usize,
+    /// Live tails at once.
+    pub max_streams: usize,
+    /// Silence on a live tail after which a comment is sent, so that proxies keep it open.
+    pub heartbeat: Duration,
+    /// On shutdown, how long running requests may take to end.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            public_tlog: false,
+            public_metrics: false,
+            max_connections: 1_024,
+            max_body_bytes: 32 << 20,
+            max_unpacked_bytes: 64 << 20,
+            ingest_memory_bytes: 128 << 20,
+            head_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(60),
+            query_timeout: Duration::from_secs(30),
+            query_threads: 4,
+            export_threads: 4,
+            ingest_threads: 2,
+            max_streams: 64,
+            heartbeat: Duration::from_secs(15),
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
+}

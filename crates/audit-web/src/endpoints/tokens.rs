@@ -1,0 +1,79 @@
+//! `/tokens`: make, list and revoke access tokens. Admins only; every change is an event.
+
+pub(crate) mod create;
+pub(crate) mod list;
+pub(crate) mod revoke;
+
+use audit_control::{Role, Token};
+use audit_event::{Event, Json, Target, Timestamp};
+use serde::Serialize;
+
+use crate::problem::{Code, Problem};
+
+/// A token as the API shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct TokenView<'a> {
+    id: &'a str,
+    name: &'a str,
+    role: Role,
+    status: &'static str,
+    created: Timestamp,
+    expires: Option<Timestamp>,
+    last_used: Option<Timestamp>,
+    revoked: Option<Timestamp>,
+}
+
+impl<'a> TokenView<'a> {
+    /// `token` as it is at `now`.
+    pub fn new(token: &'a Token, now: Timestamp) -> Self {
+        let status = match token.revoked {
+            Some(_) => "revoked",
+            None if token.is_live(now) => "live",
+            None => "expired",
+        };
+        Self {
+            id: &token.id,
+            name: &token.name,
+            role: token.role,
+            status,
+            created: token.created,
+            expires: token.expires,
+            last_used: token.last_used,
+            revoked: token.revoked,
+        }
+    }
+}
+
+/// Completes an event about a token: which one, with what rights. Never with its text or hash.
+fn about_token(event: Event<'static>, token: &Token) -> Event<'static> {
+    let mut details = vec![("role", Json::from(token.role.as_str().to_owned()))];
+    if let Some(expires) = token.expires {
+        details.push(("expires", Json::from(expires.to_string())));
+    }
+    Event {
+        target: Some(Target {
+            kind: Some("token".into()),
+            id: Some(token.id.clone().into()),
+            name: Some(token.name.clone().into()),
+        }),
+        details: Some(Json::object(details)),
+        ..crate::activity::success(event)
+    }
+}
+
+impl From<audit_control::Error> for Problem {
+    fn from(error: audit_control::Error) -> Self {
+        use audit_control::Error;
+        let code = match error {
+            Error::NameTaken { .. } => Code::NameTaken,
+            Error::NoSuchToken { .. } => Code::NoSuchToken,
+            Error::BadName { .. } | Error::UnknownRole { .. } | Error::RoleReserved | Error::ExpiryInPast => {
+                Code::InvalidDocument
+            }
+            Error::NewerSchema { .. } | Error::Randomness(_) | Error::Io { .. } | Error::Sqlite(_) => {
+                return Self::internal(error);
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}

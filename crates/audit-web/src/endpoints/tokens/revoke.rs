@@ -1,0 +1,37 @@
+//! `DELETE /tokens/{name or id}`: the token is refused from the next request on.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::Uri;
+use serde_json::{Value, json};
+
+use super::{TokenView, about_token};
+use crate::params::Params;
+use crate::problem::Result;
+use crate::state::AppState;
+use crate::visitor::Visitor;
+
+/// Revokes a live token.
+///
+/// The order is: revoke in the database, refuse in memory, record. A crash after the first step leaves the token
+/// revoked and that it was unrecorded; the other way round a recorded revocation might not have happened.
+pub(crate) async fn handle(
+    State(state): State<AppState>,
+    uri: Uri,
+    Path(name): Path<String>,
+    visitor: Visitor,
+) -> Result<Json<Value>> {
+    Params::parse(uri.query(), &[])?;
+    let worker = state.clone();
+    let token = state
+        .queries()
+        .run(move || {
+            let access = worker.access();
+            let token = access.control().revoke_token(&name, worker.now())?;
+            access.reload()?;
+            worker.activity().record(about_token(visitor.did("audit.token_revoked"), &token));
+            Ok::<_, audit_control::Error>(token)
+        })
+        .await??;
+    Ok(Json(json!({ "token": TokenView::new(&token, state.now()) })))
+}

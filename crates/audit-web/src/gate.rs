@@ -1,0 +1,80 @@
+//! What every request passes before its handler: authentication, the route's role, counting.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use audit_control::{Caller, Role};
+use audit_event::{Event, Outcome};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::problem::{Code, Problem, Result};
+use crate::router::Admission;
+use crate::state::AppState;
+use crate::visitor::Visitor;
+
+/// One route's gate.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    /// The application.
+    pub state: AppState,
+    /// Whom the route admits.
+    pub admission: Admission,
+    /// The route's number in the counters.
+    pub route: usize,
+}
+
+/// Lets a request through to its handler, or answers it.
+pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let response = match gate.admit(&mut request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    gate.state.requests().note(gate.route, response.status(), started.elapsed());
+    response
+}
+
+impl Gate {
+    /// Decides whether the request may pass; its caller then travels with it.
+    fn admit(&self, request: &mut Request) -> Result<()> {
+        let Some(required) = self.admission.required(self.state.config()) else { return Ok(()) };
+        let caller = match self.state.access().authenticate(request.headers(), self.state.now()) {
+            Ok(caller) => caller,
+            Err(problem) => return Err(self.turned_away(request, None, problem)),
+        };
+        if !caller.role.may(required) {
+            let problem = lacks_role(&caller, required);
+            return Err(self.turned_away(request, Some(caller), problem));
+        }
+        request.extensions_mut().insert(caller);
+        Ok(())
+    }
+
+    /// Notes that somebody was refused, and why.
+    fn turned_away(&self, request: &mut Request, caller: Option<Arc<Caller>>, problem: Problem) -> Problem {
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
+        let (parts, body) = std::mem::take(request).into_parts();
+        let visitor = Visitor::of(&parts);
+        *request = Request::from_parts(parts, body);
+        let reason = problem.code().as_str();
+        let event = Event {
+            outcome: Outcome::Denied,
+            reason: Some(Cow::Borrowed(reason)),
+            ..visitor.did("audit.access_denied")
+        };
+        self.state.activity().note(event, &visitor.key(), reason);
+        problem
+    }
+}
+
+fn lacks_role(caller: &Caller, required: Role) -> Problem {
+    let detail = format!("this needs the role {required}; the token {:?} has {}", caller.name, caller.role);
+    Problem::new(Code::RoleRequired, detail)
+        .with("required_role", required.as_str())
+        .challenge(Some("insufficient_scope"))
+}

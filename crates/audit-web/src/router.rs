@@ -1,0 +1,111 @@
+//! The whole HTTP surface: every route with whom it admits.
+
+use audit_control::Role;
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use crate::config::Config;
+use crate::endpoints::{fallback, health, metrics, openapi, ready, tokens};
+use crate::gate::{self, Gate};
+use crate::state::AppState;
+
+/// Where the API lives; the second is for those who expect a plural.
+pub(crate) const PREFIXES: [&str; 2] = ["/api/v1/auditlog", "/api/v1/auditlogs"];
+
+/// Every route, below each of the prefixes. What is not here does not exist; what is here says whom it admits.
+#[rustfmt::skip]
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    use Admission::{Anyone, Only};
+    const AUDITOR: Admission = Only(Role::Auditor);
+    const ADMIN: Admission = Only(Role::Admin);
+    const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Role::Auditor);
+    vec![
+        get   ("/tokens",        ADMIN,   tokens::list::handle),
+        post  ("/tokens",        ADMIN,   tokens::create::handle),
+        delete("/tokens/{token}", ADMIN,  tokens::revoke::handle),
+        get   ("/healthz",       Anyone,  health::handle),
+        get   ("/readyz",        Anyone,  ready::handle),
+        get   ("/metrics",       METRICS, metrics::handle),
+        get   ("/openapi.json",  Anyone,  openapi::handle),
+    ]
+}
+
+/// Whom a route admits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Admission {
+    /// Callers of this role (and admins).
+    Only(Role),
+    /// Everyone.
+    Anyone,
+    /// Everyone if the configuration says so, else callers of this role.
+    AnyoneIf(fn(&Config) -> bool, Role),
+}
+
+impl Admission {
+    /// The role a caller needs, if any.
+    pub fn required(self, config: &Config) -> Option<Role> {
+        match self {
+            Self::Only(role) => Some(role),
+            Self::Anyone => None,
+            Self::AnyoneIf(setting, role) => (!setting(config)).then_some(role),
+        }
+    }
+}
+
+/// One route.
+pub(crate) struct Endpoint {
+    pub method: &'static str,
+    /// Below the prefix; `/` is the prefix itself.
+    pub path: &'static str,
+    pub admission: Admission,
+    handler: MethodRouter<AppState>,
+}
+
+fn get<T: 'static>(path: &'static str, admission: Admission, handler: impl Handler<T, AppState>) -> Endpoint {
+    Endpoint { method: "GET", path, admission, handler: on(MethodFilter::GET, handler) }
+}
+
+fn post<T: 'static>(
+    path: &'static str,
+    admission: Admission,
+    handler: impl Handler<T, AppState>,
+) -> Endpoint {
+    Endpoint { method: "POST", path, admission, handler: on(MethodFilter::POST, handler) }
+}
+
+fn delete<T: 'static>(
+    path: &'static str,
+    admission: Admission,
+    handler: impl Handler<T, AppState>,
+) -> Endpoint {
+    Endpoint { method: "DELETE", path, admission, handler: on(MethodFilter::DELETE, handler) }
+}
+
+/// The router: each route below both prefixes, with and without a slash at its end.
+pub(crate) fn router(state: AppState) -> Router {
+    let mut router = Router::new();
+    for (route, endpoint) in endpoints().into_iter().enumerate() {
+        let gate = Gate { state: state.clone(), admission: endpoint.admission, route };
+        let handler = endpoint.handler.route_layer(from_fn_with_state(gate, gate::pass));
+        for path in spellings(endpoint.path) {
+            router = router.route(&path, handler.clone());
+        }
+    }
+    router
+        .fallback(fallback::no_such_route)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
+        .with_state(state)
+}
+
+fn spellings(path: &str) -> Vec<String> {
+    let ends_open = path.ends_with('}') && path.contains("{*");
+    let bare = path.trim_end_matches('/');
+    let of_prefix = |prefix: &str| {
+        let plain = format!("{prefix}{bare}");
+        let slashed = (!ends_open).then(|| format!("{plain}/"));
+        std::iter::once(plain).chain(slashed).collect::<Vec<_>>()
+    };
+    PREFIXES.iter().flat_map(|prefix| of_prefix(prefix)).collect()
+}

@@ -1,0 +1,187 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit_control::Control;
+use audit_event::{Clock, Timestamp};
+use audit_ledger::Ledger;
+use audit_pipeline::Intake;
+use audit_query::Index;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::activity::Activity;
+use crate::config::Config;
+use crate::metrics::Requests;
+use crate::workers::Workers;
+
+/// How often it is saved when tokens were last used.
+const SAVE_USES_EVERY: Duration = Duration::from_secs(300);
+
+/// What the API serves; the binary opens these and closes them after [`crate::serve`] has returned.
+#[derive(Clone)]
+pub struct Parts {
+    /// Holds the events.
+    pub ledger: Ledger,
+    /// Finds them.
+    pub index: Index,
+    /// Takes new ones.
+    pub intake: Intake,
+    /// Knows the tokens.
+    pub control: Arc<Control>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Signs page tokens.
+    pub page_key: [u8; 32],
+}
+
+/// Why the API could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The tokens cannot be read.
+    #[error(transparent)]
+    Control(#[from] audit_control::Error),
+    /// The system gives no threads.
+    #[error("no thread could be started: {0}")]
+    Threads(#[from] std::io::Error),
+}
+
+/// The API's shared state; clones share it.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    parts: Parts,
+    access: Access,
+    activity: Activity,
+    requests: Requests,
+    queries: Workers,
+    exports: Workers,
+    encoders: Workers,
+    /// Bytes of uploads that may still come into memory.
+    upload_bytes: Arc<Semaphore>,
+    /// Live tails that may still begin.
+    streams: Arc<Semaphore>,
+    draining: CancellationToken,
+    started: Timestamp,
+}
+
+impl AppState {
+    /// Loads the tokens and starts the worker threads.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build(config: Config, parts: Parts) -> Result<Self, BuildError> {
+        let requests =
+            Requests::new(crate::router::endpoints().iter().map(|route| (route.method, route.path)));
+        let inner = Inner {
+            access: Access::load(Arc::clone(&parts.control))?,
+            activity: Activity::start(parts.intake.clone(), Arc::clone(&parts.clock))?,
+            requests,
+            queries: Workers::start("query", config.query_threads, 256)?,
+            exports: Workers::start("export", config.export_threads, 256)?,
+            encoders: Workers::start("encode", config.ingest_threads, 1_024)?,
+            upload_bytes: Arc::new(Semaphore::new(config.ingest_memory_bytes)),
+            streams: Arc::new(Semaphore::new(config.max_streams)),
+            draining: CancellationToken::new(),
+            started: parts.clock.now(),
+            config,
+            parts,
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.0.parts.ledger
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.0.parts.index
+    }
+
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.0.parts.intake
+    }
+
+    pub(crate) fn page_key(&self) -> &[u8; 32] {
+        &self.0.parts.page_key
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.parts.clock.now()
+    }
+
+    pub(crate) fn started(&self) -> Timestamp {
+        self.0.started
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.0.activity
+    }
+
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.0.requests
+    }
+
+    /// Threads for lists, counts, groups and single events.
+    pub(crate) fn queries(&self) -> &Workers {
+        &self.0.queries
+    }
+
+    /// Threads for exports, so that these never keep a query waiting.
+    pub(crate) fn exports(&self) -> &Workers {
+        &self.0.exports
+    }
+
+    /// Threads for uploads of many events.
+    pub(crate) fn encoders(&self) -> &Workers {
+        &self.0.encoders
+    }
+
+    pub(crate) fn upload_bytes(&self) -> &Arc<Semaphore> {
+        &self.0.upload_bytes
+    }
+
+    pub(crate) fn streams(&self) -> &Arc<Semaphore> {
+        &self.0.streams
+    }
+
+    /// Cancelled when the server drains: readiness ends, live tails end, connections close after their request.
+    pub(crate) fn draining(&self) -> &CancellationToken {
+        &self.0.draining
+    }
+
+    /// Keeps what gathers in memory from being lost for long; never ends.
+    pub(crate) async fn keep_house(&self) {
+        loop {
+            tokio::time::sleep(SAVE_USES_EVERY).await;
+            let state = self.clone();
+            if tokio::task::spawn_blocking(move || state.access().save_uses()).await.is_err() {
+                tracing::error!("saving when tokens were last used panicked");
+            }
+        }
+    }
+
+    /// Records what has gathered about readers; the last thing before the ledger is closed.
+    pub(crate) async fn finish(&self) {
+        let state = self.clone();
+        let finished = tokio::task::spawn_blocking(move || {
+            state.access().save_uses();
+            state.activity().finish();
+        });
+        if finished.await.is_err() {
+            tracing::error!("what readers did last could not be recorded");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Who sent a request, as the record will name them.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use audit_control::Caller;
+use audit_event::{Actor, ActorType, Client, Event, Http, Org, Source};
+use axum::extract::FromRequestParts;
+use http::header::USER_AGENT;
+use http::request::Parts;
+
+use crate::server::PeerAddr;
+
+/// The caller (none on a public route), from where, and with what request.
+#[derive(Debug, Clone)]
+pub(crate) struct Visitor {
+    caller: Option<Arc<Caller>>,
+    ip: Option<IpAddr>,
+    user_agent: Option<String>,
+    method: String,
+    path: String,
+}
+
+impl Visitor {
+    /// Taken from a request's head.
+    pub fn of(parts: &Parts) -> Self {
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        Self {
+            caller: parts.extensions.get::<Arc<Caller>>().cloned(),
+            ip: parts.extensions.get::<PeerAddr>().map(|peer| peer.0.ip().to_canonical()),
+            user_agent: user_agent.map(|text| text.chars().take(512).collect()),
+            method: parts.method.to_string(),
+            path: parts.uri.path().chars().take(512).collect(),
+        }
+    }
+
+    /// The same visitor once it is known who it is.
+    pub fn known_as(mut self, caller: Arc<Caller>) -> Self {
+        self.caller = Some(caller);
+        self
+    }
+
+    /// What tells this visitor from others: the token, or without one the address.
+    pub fn key(&self) -> Cow<'_, str> {
+        match (&self.caller, self.ip) {
+            (Some(caller), _) => Cow::Borrowed(&caller.id),
+            (None, Some(ip)) => Cow::Owned(ip.to_string()),
+            (None, None) => Cow::Borrowed("anonymous"),
+        }
+    }
+
+    /// An event of what this visitor did.
+    pub fn did(&self, action: &'static str) -> Event<'static> {
+        Event {
+            actor: Some(self.actor()),
+            org: self
+                .caller
+                .as_ref()
+                .map(|caller| Org { role: Some(Cow::Borrowed(caller.role.as_str())), ..Org::default() }),
+            client: Some(Client {
+                ip: self.ip,
+                user_agent: self.user_agent.clone().map(Cow::Owned),
+                ..Client::default()
+            }),
+            http: Some(Http {
+                method: Some(Cow::Owned(self.method.clone())),
+                path: Some(Cow::Owned(self.path.clone())),
+                ..Http::default()
+            }),
+            ..Event::new(action, Source::Internal)
+        }
+    }
+
+    fn actor(&self) -> Actor<'static> {
+        match &self.caller {
+            Some(caller) => Actor {
+                kind: Some(ActorType::ApiKey),
+                id: Some(Cow::Owned(caller.id.clone())),
+                name: Some(Cow::Owned(caller.name.clone())),
+                email: None,
+            },
+            None => Actor { kind: Some(ActorType::Anonymous), ..Actor::default() },
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
+}

@@ -83,10 +83,9 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
 fn compress(padded: &[[u8; BLOCK_LEN]]) -> Hash {
     let mut state = INITIAL_STATE;
     compress256(&mut state, padded);
+    let words = state.map(u32::to_be_bytes);
     let mut hash = [0; Hash::LEN];
-    for (bytes, word) in hash.chunks_exact_mut(4).zip(state) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
+    hash.copy_from_slice(words.as_flattened());
     Hash(hash)
 }
 

@@ -1,5 +1,7 @@
 //! Checkpoints and cosignatures (c2sp.org/tlog-checkpoint, c2sp.org/tlog-cosignature).
 
+use std::slice::from_ref;
+
 use audit_tlog::note::KeyName;
 use audit_tlog::{Checkpoint, Error, Flaw, Format, Signer, TreeSize, Verifier, leaf_hash};
 
@@ -110,9 +112,9 @@ fn a_cosignature_covers_text_and_time() {
     let remora: Verifier = WITNESSES[2].parse().expect("a verifier key");
     let bad = Err(Error::BadSignature { name: "remora.n621.de".to_owned() });
     let other_size = ARCHE.replacen("1432088532", "1432088533", 1);
-    assert_eq!(Checkpoint::open(other_size.as_bytes(), ARCHE_ORIGIN, &[remora.clone()]), bad);
+    assert_eq!(Checkpoint::open(other_size.as_bytes(), ARCHE_ORIGIN, from_ref(&remora)), bad);
     let other_time = ARCHE.replacen("2net5wAAAABqEiEg", "2net5wAAAABqEiEh", 1);
-    assert_eq!(Checkpoint::open(other_time.as_bytes(), ARCHE_ORIGIN, &[remora]), bad);
+    assert_eq!(Checkpoint::open(other_time.as_bytes(), ARCHE_ORIGIN, from_ref(&remora)), bad);
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn known_signatures_are_verified_and_unknown_ones_ignored() {
         Ok(note.verify(verifiers)?.iter().map(|signature| signature.name.to_string()).collect())
     };
     let (peter, enoch) = (verifier(PETER), verifier(ENOCH));
-    assert_eq!(names(&[peter.clone()]), Ok(vec!["PeterNeumann".to_owned()]));
+    assert_eq!(names(std::slice::from_ref(&peter)), Ok(vec!["PeterNeumann".to_owned()]));
     assert_eq!(names(&[enoch.clone(), peter]), Ok(vec!["PeterNeumann".to_owned(), "EnochRoot".to_owned()]));
     assert_eq!(names(&[]), Err(Error::UnknownSigner));
     assert!(note.verify(&[enoch]).expect("signed")[0].cosigned_at_s.is_none());

@@ -3,7 +3,9 @@
 use std::slice::from_ref;
 
 use audit_tlog::note::KeyName;
-use audit_tlog::{Checkpoint, Error, Flaw, Format, Signer, TreeSize, Verifier, leaf_hash};
+use audit_tlog::{Checkpoint, Error, Flaw, Format, Note, Signer, TreeSize, Verifier, leaf_hash};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 /// A real log's checkpoint, cosigned by four real witnesses.
 const ARCHE: &str = include_str!("../data/arche2025h1.checkpoint");
@@ -124,4 +126,29 @@ fn a_log_key_does_not_verify_as_a_witness_key() {
     assert_ne!(as_witness.id(), log.id());
     let refused = Checkpoint::open(ARCHE.as_bytes(), ARCHE_ORIGIN, &[as_witness]);
     assert_eq!(refused, Err(Error::UnknownSigner));
+}
+
+#[test]
+fn a_cosignature_states_a_time_below_2_to_the_63() {
+    let cosigned_at = |time_s: u64| {
+        let (note, witness) = cosigned(time_s);
+        let signatures = Checkpoint::open(note.as_bytes(), "log", from_ref(&witness))?.signatures;
+        Ok(signatures[0].cosigned_at_s)
+    };
+    assert_eq!(cosigned_at(0), Ok(Some(0)));
+    assert_eq!(cosigned_at((1 << 63) - 1), Ok(Some((1 << 63) - 1)));
+    assert_eq!(cosigned_at(1 << 63), Err(Error::BadSignature { name: "witness".to_owned() }));
+}
+
+/// A checkpoint with a witness's signature alone, put together after the specification from a plain signature.
+fn cosigned(time_s: u64) -> (String, Verifier) {
+    let signer = Signer::from_seed(KeyName::new("witness").expect("a name"), &[9; 32]);
+    let text = Checkpoint::new("log", TreeSize::new(1), leaf_hash(b"")).expect("a valid origin").to_string();
+    let plain = Note::sign(&format!("cosignature/v1\ntime {time_s}\n{text}"), &signer).expect("a text");
+    let line = plain.signatures()[0].to_string();
+    let plain_bytes = STANDARD.decode(line.rsplit(' ').next().expect("base64 last")).expect("base64");
+    let witness = Verifier::cosigner(signer.verifier().name().clone(), &signer.verifier().public_key());
+    let witness = witness.expect("a key");
+    let bytes = [witness.id().as_bytes().as_slice(), &time_s.to_be_bytes(), &plain_bytes[4..]].concat();
+    (format!("{text}\n— witness {}\n", STANDARD.encode(bytes)), witness)
 }

@@ -1,8 +1,8 @@
 //! Trees, proofs and tiles against the naive tree.
 
 use audit_tlog::{
-    ConsistencyProof, Error, Frontier, Hash, InclusionProof, LeafIndex, NodeId, TileHashes, TileId,
-    TileReader, TreeSize, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion,
+    ConsistencyProof, Error, Frontier, Hash, HashReader, InclusionProof, LeafIndex, NodeId, TileHashes,
+    TileId, TileReader, TreeSize, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion,
 };
 use proptest::prelude::*;
 
@@ -191,6 +191,16 @@ fn a_tile_of_the_wrong_width_is_an_error() {
     assert_eq!(refused, Err(Error::HashCount { expected: 5, found: 3 }));
 }
 
+#[test]
+fn a_node_that_is_not_wholly_in_the_tree_is_an_error() {
+    let (tree, size) = (NaiveTree::of_size(300), tree_size(300));
+    let reader = TileHashes::new(Tiles(&tree), size);
+    for (level, index) in [(0, 300), (2, 75), (6, 4), (8, 1), (9, 0), (63, 0), (63, 1)] {
+        let node = NodeId { level, index };
+        assert_eq!(reader.read_hashes(&[node]), Err(Error::NodeOutsideTree { node, size }));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -355,13 +365,13 @@ impl TileReader for Tiles<'_> {
     type Error = Error;
 
     fn read_tile(&self, tile: TileId) -> Result<Vec<Hash>, Error> {
-        audit_tlog::HashReader::read_hashes(self.0, &tile.nodes().collect::<Vec<_>>())
+        self.0.read_hashes(&tile.nodes().collect::<Vec<_>>())
     }
 }
 
 fn node_of(tree: &NaiveTree, level: u8, index: usize) -> Hash {
     let node = NodeId { level, index: index as u64 };
-    audit_tlog::HashReader::read_hashes(tree, &[node]).expect("in the tree")[0]
+    tree.read_hashes(&[node]).expect("in the tree")[0]
 }
 
 fn leaf(number: u8) -> Hash {

@@ -68,6 +68,28 @@ impl EventError {
         EventError { field: field.into(), kind, advice: advice.into() }
     }
 
+    pub(crate) fn unknown(known: &str) -> Self {
+        EventError::new("", ErrorKind::UnknownField, format!("is unknown: use one of {known}, or `details`"))
+    }
+
+    /// The same error, seen from the object that has the field as its member `key`.
+    #[cold]
+    pub(crate) fn within(mut self, key: &str) -> Self {
+        const SHOWN: usize = 64;
+        let key: String = key.chars().take(SHOWN).collect();
+        let separator = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
+        self.field = format!("{key}{separator}{}", self.field);
+        self
+    }
+
+    /// The same error, seen from the array that has the field as its item `index`.
+    #[cold]
+    pub(crate) fn within_item(mut self, index: usize) -> Self {
+        let separator = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
+        self.field = format!("[{index}]{separator}{}", self.field);
+        self
+    }
+
     /// The stable code of what is wrong.
     #[must_use]
     pub const fn code(&self) -> &'static str {

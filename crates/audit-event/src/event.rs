@@ -199,6 +199,8 @@ impl<'a> Event<'a> {
     /// Anything that is not an event: malformed JSON, invalid UTF-8, an unknown, doubled or missing field,
     /// a value of the wrong type or too long. The error names the field and says what to do.
     pub fn parse(json: &'a [u8]) -> Result<Event<'a>, EventError> {
-        crate::parse::event(json)
+        let event = crate::parse::event(json)?.event;
+        crate::validate::event(&event)?;
+        Ok(event)
     }
 }

@@ -1,12 +1,20 @@
-//! Typed, borrowed access to an entry's fields.
+//! Typed, borrowed access to an entry's fields: what the index and the CSV writer read.
+//!
+//! Canonical bytes have one order of members, so that decoding is a walk along the expected keys instead of
+//! a search for each key that comes.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, GroupState};
 use crate::error::DecodeError;
 use crate::time::Timestamp;
-use crate::vocabulary::{ActorType, Capture, Category, GroupSet, Marks, Outcome, Severity, Source};
+use crate::vocabulary::{
+    ActorType, Capture, Category, Group, GroupSet, Mark, Marks, Outcome, Severity, Source,
+};
+
+mod cursor;
+pub(crate) use cursor::Cursor;
 
 /// The fields of one event, decoded from its canonical bytes. Strings borrow unless they hold an escape.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,12 +78,193 @@ pub struct TargetFields<'a> {
     pub name: Option<Cow<'a, str>>,
 }
 
+type Result<T> = std::result::Result<T, DecodeError>;
+
 impl<'a> Fields<'a> {
     /// Decodes the groups that are there.
     ///
     /// # Errors
-    /// When a group is not in canonical form, as far as decoding notices.
-    pub fn decode(_entry: &Entry<'a>) -> Result<Fields<'a>, DecodeError> {
-        todo!()
+    /// When a group is not in canonical form, as far as decoding notices: [`Entry::check_canonical`] is the
+    /// strict check.
+    pub fn decode(entry: &Entry<'a>) -> Result<Fields<'a>> {
+        let core = entry.bytes(Group::Core).ok_or(DecodeError::NoCore)?;
+        let mut fields = decode_core(core)?;
+        for group in &Group::ALL[1..] {
+            match entry.group(*group) {
+                GroupState::Absent => {}
+                GroupState::Erased(_) => fields.erased.insert(*group),
+                GroupState::Present(bytes) => fields.decode_group(*group, bytes)?,
+            }
+        }
+        Ok(fields)
     }
+
+    fn decode_group(&mut self, group: Group, bytes: &'a [u8]) -> Result<()> {
+        let mut cursor = Cursor::new(group, bytes)?;
+        match group {
+            Group::Core => {}
+            Group::Actor => self.decode_actor(&mut cursor)?,
+            Group::Org => self.decode_org(&mut cursor)?,
+            Group::Client => self.decode_client(&mut cursor)?,
+            Group::Target => self.decode_target(&mut cursor)?,
+            Group::Usage => self.decode_usage(&mut cursor)?,
+            Group::Content => self.decode_content(&mut cursor)?,
+        }
+        cursor.end()
+    }
+
+    fn decode_actor(&mut self, cursor: &mut Cursor<'a>) -> Result<()> {
+        if cursor.opens("\"actor\":{") {
+            self.actor_email = cursor.string("\"email\":")?;
+            self.actor_id = cursor.string("\"id\":")?;
+            self.actor_name = cursor.string("\"name\":")?;
+            self.actor_type = cursor.named("\"type\":", ActorType::from_name)?;
+            cursor.closes()?;
+        }
+        self.session_id = cursor.string("\"session_id\":")?;
+        Ok(())
+    }
+
+    fn decode_org(&mut self, cursor: &mut Cursor<'a>) -> Result<()> {
+        if cursor.opens("\"org\":{") {
+            self.department = cursor.string("\"department\":")?;
+            self.groups = cursor.strings("\"groups\":")?;
+            self.role = cursor.string("\"role\":")?;
+            cursor.closes()?;
+        }
+        Ok(())
+    }
+
+    fn decode_client(&mut self, cursor: &mut Cursor<'a>) -> Result<()> {
+        if cursor.opens("\"client\":{") {
+            self.forwarded_for = cursor.strings("\"forwarded_for\":")?;
+            self.ip = cursor.ip("\"ip\":")?;
+            self.peer_ip = cursor.ip("\"peer_ip\":")?;
+            self.user_agent = cursor.string("\"user_agent\":")?;
+            cursor.closes()?;
+        }
+        Ok(())
+    }
+
+    fn decode_target(&mut self, cursor: &mut Cursor<'a>) -> Result<()> {
+        if cursor.opens("\"target\":{") {
+            let target = decode_target(cursor)?;
+            (self.target_type, self.target_id, self.target_name) = (target.kind, target.id, target.name);
+        }
+        if cursor.opens("\"targets\":[") {
+            while cursor.opens("{") {
+                self.targets.push(decode_target(cursor)?);
+            }
+            cursor.closes_array()?;
+        }
+        Ok(())
+    }
+
+    fn decode_usage(&mut self, cursor: &mut Cursor<'a>) -> Result<()> {
+        self.latency_ms = cursor.number("\"latency_ms\":")?;
+        if cursor.opens("\"model\":{") {
+            self.model = cursor.string("\"id\":")?;
+            self.provider = cursor.string("\"provider\":")?;
+            cursor.closes()?;
+        }
+        if cursor.opens("\"usage\":{") {
+            self.cached_tokens = cursor.integer("\"cached_tokens\":")?;
+            self.cost_usd = cursor.number("\"cost_usd\":")?;
+            self.input_tokens = cursor.integer("\"input_tokens\":")?;
+            self.output_tokens = cursor.integer("\"output_tokens\":")?;
+            self.reasoning_tokens = cursor.integer("\"reasoning_tokens\":")?;
+            cursor.closes()?;
+        }
+        Ok(())
+    }
+
+    fn decode_content(&mut self, cursor: &mut Cursor<'a>) -> Result<()> {
+        self.changes = cursor.raw("\"changes\":")?;
+        self.details = cursor.raw("\"details\":")?;
+        if cursor.opens("\"http\":{") {
+            self.http_method = cursor.string("\"method\":")?;
+            self.http_path = cursor.string("\"path\":")?;
+            self.request_id = cursor.string("\"request_id\":")?;
+            let status = cursor.integer("\"status\":")?;
+            self.http_status = status.and_then(|status| u16::try_from(status).ok());
+            cursor.closes()?;
+        }
+        self.message = cursor.string("\"message\":")?;
+        Ok(())
+    }
+}
+
+fn decode_core(bytes: &[u8]) -> Result<Fields<'_>> {
+    let mut cursor = Cursor::new(Group::Core, bytes)?;
+    let action = cursor.string("\"action\":")?;
+    let capture = cursor.named("\"capture\":", Capture::from_name)?;
+    let category = cursor.named("\"category\":", Category::from_name)?;
+    let id = cursor.string("\"id\":")?;
+    let instance = cursor.string("\"instance\":")?;
+    let marks = cursor.strings("\"marks\":")?;
+    let outcome = cursor.named("\"outcome\":", Outcome::from_name)?;
+    let reason = cursor.string("\"reason\":")?;
+    let recorded_at = cursor.time("\"recorded_at\":")?;
+    let severity = cursor.named("\"severity\":", Severity::from_name)?;
+    let source = cursor.named("\"source\":", Source::from_name)?;
+    let time = cursor.time("\"time\":")?;
+    let missing = || cursor.not_canonical("a required member is missing");
+    let fields = Fields {
+        id: id.ok_or_else(missing)?,
+        time: time.ok_or_else(missing)?,
+        recorded_at: recorded_at.ok_or_else(missing)?,
+        category: category.ok_or_else(missing)?,
+        action: action.ok_or_else(missing)?,
+        outcome: outcome.ok_or_else(missing)?,
+        reason,
+        severity: severity.ok_or_else(missing)?,
+        source: source.ok_or_else(missing)?,
+        instance,
+        capture,
+        marks: marks.iter().filter_map(|mark| Mark::from_name(mark)).collect(),
+        actor_type: None,
+        actor_id: None,
+        actor_name: None,
+        actor_email: None,
+        session_id: None,
+        role: None,
+        department: None,
+        groups: Vec::new(),
+        ip: None,
+        peer_ip: None,
+        forwarded_for: Vec::new(),
+        user_agent: None,
+        target_type: None,
+        target_id: None,
+        target_name: None,
+        targets: Vec::new(),
+        model: None,
+        provider: None,
+        input_tokens: None,
+        output_tokens: None,
+        cached_tokens: None,
+        reasoning_tokens: None,
+        cost_usd: None,
+        latency_ms: None,
+        message: None,
+        changes: None,
+        http_method: None,
+        http_path: None,
+        http_status: None,
+        request_id: None,
+        details: None,
+        erased: GroupSet::EMPTY,
+    };
+    cursor.end()?;
+    Ok(fields)
+}
+
+fn decode_target<'a>(cursor: &mut Cursor<'a>) -> Result<TargetFields<'a>> {
+    let target = TargetFields {
+        id: cursor.string("\"id\":")?,
+        name: cursor.string("\"name\":")?,
+        kind: cursor.string("\"type\":")?,
+    };
+    cursor.closes()?;
+    Ok(target)
 }

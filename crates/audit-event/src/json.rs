@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::canonical::{compare_keys, write_string, write_value};
+
 /// A JSON value. Numbers are IEEE doubles, as RFC 8785 has them; the members of an object may stand in any
 /// order and are sorted when written.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +51,75 @@ impl<'a> Json<'a> {
             _ => None,
         }
     }
+
+    /// As much of the value, from its start, as is written in at most `room` bytes of canonical form: an
+    /// array's or object's first members, a string's first characters with `…` after them. `None` when not
+    /// even the brackets fit.
+    pub(crate) fn cut_to(self, room: usize) -> Option<Json<'a>> {
+        if self.written_len() <= room {
+            return Some(self);
+        }
+        match self {
+            Json::String(text) => cut_string(&text, room),
+            Json::Array(items) => {
+                let mut kept = Vec::new();
+                let mut room = room.checked_sub(BRACKETS)?;
+                for item in items {
+                    let len = item.written_len() + COMMA;
+                    kept.extend(item.cut_to(room));
+                    let Some(left) = room.checked_sub(len) else { break };
+                    room = left;
+                }
+                Some(Json::Array(kept))
+            }
+            Json::Object(mut members) => {
+                members.sort_by(|(a, _), (b, _)| compare_keys(a, b));
+                let mut kept = Vec::new();
+                let mut room = room.checked_sub(BRACKETS)?;
+                for (key, value) in members {
+                    let Some(value_room) = room.checked_sub(written_string_len(&key) + COLON + COMMA) else {
+                        break;
+                    };
+                    let len = value.written_len();
+                    kept.extend(value.cut_to(value_room).map(|value| (key, value)));
+                    let Some(left) = value_room.checked_sub(len) else { break };
+                    room = left;
+                }
+                Some(Json::Object(kept))
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) => None,
+        }
+    }
+
+    fn written_len(&self) -> usize {
+        let mut written = Vec::new();
+        write_value(&mut written, self);
+        written.len()
+    }
+}
+
+const BRACKETS: usize = 2;
+const COMMA: usize = 1;
+const COLON: usize = 1;
+
+fn written_string_len(text: &str) -> usize {
+    let mut written = Vec::new();
+    write_string(&mut written, text);
+    written.len()
+}
+
+fn cut_string<'a>(text: &str, room: usize) -> Option<Json<'a>> {
+    const ELLIPSIS: char = '…';
+    let mut room = room.checked_sub(2 + ELLIPSIS.len_utf8())?;
+    let mut cut = String::new();
+    for character in text.chars() {
+        let len = written_string_len(character.encode_utf8(&mut [0; 4])) - 2;
+        let Some(left) = room.checked_sub(len) else { break };
+        room = left;
+        cut.push(character);
+    }
+    cut.push(ELLIPSIS);
+    Some(Json::from(cut))
 }
 
 fn insert<'a>(object: &mut Vec<(Cow<'a, str>, Json<'a>)>, key: Cow<'a, str>, value: Json<'a>) {

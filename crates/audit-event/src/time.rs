@@ -84,6 +84,13 @@ impl Timestamp {
         parse(text.as_bytes()).ok_or(TimestampError)
     }
 
+    /// Parses exactly what [`Timestamp::to_text`] writes.
+    pub(crate) fn parse_canonical(text: &[u8]) -> Option<Timestamp> {
+        let is_canonical = text.len() == Self::TEXT_LEN && text[10] == b'T' && text[19] == b'.';
+        let time = parse(text)?;
+        (is_canonical && text[26] == b'Z').then_some(time)
+    }
+
     /// Appends the text form, `2026-03-01T12:00:00.000000Z`.
     pub fn write_to(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.to_text());

@@ -192,23 +192,18 @@ fn check_width(tile: TileId, found: usize) -> Result<(), Error> {
 /// # Errors
 /// [`Error::HashCount`] with the next power of two if it is not.
 pub fn perfect_root(hashes: &[Hash]) -> Result<Hash, Error> {
-    match hashes {
-        [hash] => Ok(*hash),
-        _ if !hashes.len().is_power_of_two() => {
-            Err(Error::HashCount { expected: hashes.len().next_power_of_two(), found: hashes.len() })
-        }
-        _ => {
-            let mut row: Vec<Hash> = pairs(hashes);
-            while row.len() > 1 {
-                row = pairs(&row);
-            }
-            Ok(row[0])
-        }
+    if !hashes.len().is_power_of_two() {
+        return Err(Error::HashCount { expected: hashes.len().next_power_of_two(), found: hashes.len() });
     }
-}
-
-fn pairs(row: &[Hash]) -> Vec<Hash> {
-    row.as_chunks::<2>().0.iter().map(|[left, right]| node_hash(left, right)).collect()
+    let mut row = hashes.to_vec();
+    while row.len() > 1 {
+        let parents = row.len() / 2;
+        for parent in 0..parents {
+            row[parent] = node_hash(&row[2 * parent], &row[2 * parent + 1]);
+        }
+        row.truncate(parents);
+    }
+    Ok(row[0])
 }
 
 impl<R: TileReader> TileHashes<R> {

@@ -7,4 +7,12 @@ mod notes;
 mod oracle;
 mod proof_files;
 mod published_proofs;
+mod strictness;
 mod tiles;
+
+use proptest::test_runner::{Config, RngSeed};
+
+/// The same `cases` in every run.
+fn deterministic(cases: u32) -> Config {
+    Config { cases, rng_seed: RngSeed::Fixed(6962), failure_persistence: None, ..Config::default() }
+}

@@ -6,6 +6,7 @@ use audit_tlog::{
 };
 use proptest::prelude::*;
 
+use crate::deterministic;
 use crate::naive::NaiveTree;
 
 const EXHAUSTIVE: usize = 300;
@@ -202,7 +203,7 @@ fn a_node_that_is_not_wholly_in_the_tree_is_an_error() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(deterministic(48))]
 
     #[test]
     fn larger_trees_agree_with_the_naive_one(size in 1usize..5_000, picks in prop::collection::vec(any::<prop::sample::Index>(), 8)) {

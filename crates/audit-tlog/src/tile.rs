@@ -4,14 +4,15 @@
 //! A tile holds up to 256 consecutive hashes of one level in eight: tile level 0 holds leaf hashes, each
 //! hash of level *l + 1* is the root of a full tile of level *l*. The levels between are recomputed.
 
-use core::fmt;
-use core::str::FromStr;
+mod hashes;
+mod path;
+
+pub use hashes::{TileHashes, TileReader};
 
 use crate::error::{Error, Flaw, Format};
 use crate::hash::{Hash, node_hash};
-use crate::node::{HashReader, NodeId};
+use crate::node::NodeId;
 use crate::position::TreeSize;
-use crate::text;
 
 /// Tree levels that one tile spans.
 pub const TILE_HEIGHT: u8 = 8;
@@ -43,25 +44,6 @@ pub enum TilePath {
     Tile(TileId),
     /// `tile/entries/<N>[.p/<W>]`
     Entries(BundleId),
-}
-
-/// A store of tiles: files, a cache, a server.
-pub trait TileReader {
-    /// The store's own error, which a malformed tile is turned into as well.
-    type Error: From<Error>;
-
-    /// The tile's hashes, exactly [`TileId::width`] of them.
-    ///
-    /// # Errors
-    /// Whatever keeps the store from reading it; nothing is retried here.
-    fn read_tile(&self, tile: TileId) -> Result<Vec<Hash>, Self::Error>;
-}
-
-/// The hashes of a tree of a given size, read from its tiles.
-#[derive(Clone, Debug)]
-pub struct TileHashes<R> {
-    tiles: R,
-    size: TreeSize,
 }
 
 impl TileId {
@@ -204,140 +186,4 @@ pub fn perfect_root(hashes: &[Hash]) -> Result<Hash, Error> {
         row.truncate(parents);
     }
     Ok(row[0])
-}
-
-impl<R: TileReader> TileHashes<R> {
-    /// Hashes of the tree of `size` leaves, from tiles at least as new.
-    pub const fn new(tiles: R, size: TreeSize) -> Self {
-        Self { tiles, size }
-    }
-}
-
-impl<R: TileReader> HashReader for TileHashes<R> {
-    type Error = R::Error;
-
-    fn read_hashes(&self, nodes: &[NodeId]) -> Result<Vec<Hash>, R::Error> {
-        let mut fetched: Vec<(TileId, Vec<Hash>)> = Vec::new();
-        nodes
-            .iter()
-            .map(|node| {
-                let place = Place::of(*node, self.size)?;
-                let at = match fetched.iter().position(|(tile, _)| *tile == place.tile) {
-                    Some(at) => at,
-                    None => {
-                        let hashes = self.tiles.read_tile(place.tile)?;
-                        check_width(place.tile, hashes.len())?;
-                        fetched.push((place.tile, hashes));
-                        fetched.len() - 1
-                    }
-                };
-                Ok(perfect_root(&fetched[at].1[place.base])?)
-            })
-            .collect()
-    }
-}
-
-/// Where a node's base hashes lie.
-struct Place {
-    tile: TileId,
-    base: core::ops::Range<usize>,
-}
-
-impl Place {
-    fn of(node: NodeId, size: TreeSize) -> Result<Self, Error> {
-        let height = node.level % TILE_HEIGHT;
-        let tile_index = node.index >> (TILE_HEIGHT - height);
-        let count = 1usize << height;
-        let nodes_in_tile = 1u64 << (TILE_HEIGHT - height);
-        let position = usize::try_from(node.index % nodes_in_tile).unwrap_or(0);
-        let base = position * count..(position + 1) * count;
-        TileId::in_tree(node.level / TILE_HEIGHT, tile_index, size)
-            .filter(|tile| base.end <= usize::from(tile.width))
-            .map(|tile| Self { tile, base })
-            .ok_or(Error::NodeOutsideTree { node, size })
-    }
-}
-
-impl fmt::Display for TileId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tile/{}/", self.level)?;
-        write_index_and_width(f, self.index, self.width)
-    }
-}
-
-impl fmt::Display for BundleId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("tile/entries/")?;
-        write_index_and_width(f, self.index, self.width)
-    }
-}
-
-impl fmt::Display for TilePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tile(tile) => tile.fmt(f),
-            Self::Entries(bundle) => bundle.fmt(f),
-        }
-    }
-}
-
-/// `1234067` is written `x001/x234/067`.
-fn write_index_and_width(f: &mut fmt::Formatter<'_>, index: u64, width: u16) -> fmt::Result {
-    let elements = |n: u64| core::iter::successors(Some(n), |n| (*n >= 1000).then_some(n / 1000)).count();
-    for element in (1..elements(index)).rev() {
-        let above = (0..element).fold(index, |n, _| n / 1000);
-        write!(f, "x{:03}/", above % 1000)?;
-    }
-    write!(f, "{:03}", index % 1000)?;
-    if width < FULL_WIDTH {
-        write!(f, ".p/{width}")?;
-    }
-    Ok(())
-}
-
-/// Reads a path in the one form that C2SP allows, without leading slash.
-impl FromStr for TilePath {
-    type Err = Error;
-
-    fn from_str(path: &str) -> Result<Self, Error> {
-        parse_path(path).map_err(|flaw| Error::malformed(Format::TilePath, 1, flaw))
-    }
-}
-
-fn parse_path(path: &str) -> Result<TilePath, Flaw> {
-    let rest = path.strip_prefix("tile/").ok_or(Flaw::Header)?;
-    let (level, rest) = rest.split_once('/').ok_or(Flaw::Truncated)?;
-    let (index, width) = match rest.split_once(".p/") {
-        Some((index, width)) => (parse_index(index)?, parse_partial_width(width)?),
-        None => (parse_index(rest)?, FULL_WIDTH),
-    };
-    if level == "entries" {
-        return BundleId::new(index, width).map(TilePath::Entries).ok_or(Flaw::Decimal);
-    }
-    let level = text::decimal(level).and_then(|level| u8::try_from(level).ok()).ok_or(Flaw::Decimal)?;
-    TileId::new(level, index, width).map(TilePath::Tile).ok_or(Flaw::Decimal)
-}
-
-fn parse_partial_width(width: &str) -> Result<u16, Flaw> {
-    let width = text::decimal(width).and_then(|width| u16::try_from(width).ok()).ok_or(Flaw::Decimal)?;
-    if (1..FULL_WIDTH).contains(&width) { Ok(width) } else { Err(Flaw::Decimal) }
-}
-
-fn parse_index(path: &str) -> Result<u64, Flaw> {
-    let mut elements = path.split('/').peekable();
-    let mut index: u64 = 0;
-    let mut first = true;
-    while let Some(element) = elements.next() {
-        let is_last = elements.peek().is_none();
-        let digits = if is_last { element } else { element.strip_prefix('x').ok_or(Flaw::Structure)? };
-        let three_digits = digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit());
-        let superfluous = first && !is_last && digits == "000";
-        if !three_digits || superfluous {
-            return Err(Flaw::Structure);
-        }
-        let value: u64 = digits.parse().map_err(|_| Flaw::Decimal)?;
-        index = index.checked_mul(1000).and_then(|index| index.checked_add(value)).ok_or(Flaw::Decimal)?;
-        first = false;
-    }
-    Ok(index)
 }

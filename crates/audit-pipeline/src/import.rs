@@ -1,12 +1,28 @@
-//! Reads whole files of recorded events; safe to repeat.
+//! Reads whole files of recorded events. Safe to repeat: every event has an id that depends on the file's content
+//! alone, so that one recorded before is recognised.
+//!
+//! A line without an id gets one made from its content and from how often the same content stood in the file
+//! before: two equal lines are two events, and the same two events when the file is read again.
 
+mod lines;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::io::BufRead;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use audit_event::Event;
+use sha2::{Digest, Sha256};
 
-use crate::intake::{BadLines, Error as IntakeError, Intake};
-use crate::sources::Format;
+use crate::intake::{BadLine, BadLines, Error as IntakeError, Intake, OnError};
+use crate::sources::{Format, Refusal};
+use lines::{Chunk, Chunks, Line, LineEnd};
+
+/// How often a batch is offered again to a busy ledger before the import fails.
+const OFFERS: u32 = 100;
 
 /// Where imported events go.
 pub trait Destination {
@@ -57,10 +73,10 @@ pub struct Progress {
 }
 
 /// What became of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The format it had.
-    pub format: Format,
+    /// The format it had; `None` if it was empty and none was given.
+    pub format: Option<Format>,
     /// Lines read, empty ones included.
     pub lines: u64,
     /// Events newly recorded.
@@ -81,9 +97,7 @@ pub enum Error<D> {
     #[error("cannot read: {0}")]
     Read(#[from] std::io::Error),
     /// No format was given and the first lines look like none that we know.
-    #[error(
-        "line {line} looks like no format that is known: say --format native, openwebui-audit or openwebui-webhook"
-    )]
+    #[error("line {line} looks like no known format: say which it is (native, openwebui-audit, openwebui-webhook)")]
     UnknownFormat {
         /// The first line that is not empty.
         line: u64,
@@ -96,8 +110,23 @@ pub enum Error<D> {
 impl Destination for Intake {
     type Error = IntakeError;
 
-    fn append(&mut self, _events: &[Event<'_>]) -> Result<Appended, IntakeError> {
-        Ok(Appended::default())
+    fn append(&mut self, events: &[Event<'_>]) -> Result<Appended, IntakeError> {
+        let mut offers = 0;
+        let taken = loop {
+            match self.append_events(events, OnError::Skip) {
+                Err(IntakeError::Busy { retry_after_ms }) if offers < OFFERS => {
+                    offers += 1;
+                    std::thread::sleep(Duration::from_millis(retry_after_ms.clamp(1, 200)));
+                }
+                other => break other?,
+            }
+        };
+        let duplicates = taken.duplicates() as u64;
+        Ok(Appended {
+            new: taken.placements.len() as u64 - duplicates,
+            duplicates,
+            invalid: taken.skipped,
+        })
     }
 }
 
@@ -113,13 +142,157 @@ pub fn import<D: Destination>(
     known: &dyn Fn(&[&str]) -> Vec<bool>,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Report, Error<D::Error>> {
-    let _ = (input, destination, known, progress(Progress::default()));
-    Ok(Report {
-        format: options.format.unwrap_or(Format::Native),
-        lines: 0,
-        taken: 0,
-        duplicates: 0,
-        skipped: BadLines::default(),
-        cancelled: false,
-    })
+    let mut chunks = Chunks::new(input);
+    let mut occurrences = Occurrences::default();
+    let mut report = Report { format: options.format, ..Report::default() };
+    while let Some(chunk) = chunks.next()? {
+        report.lines = chunks.lines();
+        let format = match report.format {
+            Some(format) => format,
+            None => match sniff(&chunk) {
+                Sniffed::Format(format) => *report.format.insert(format),
+                Sniffed::Unknown { line } => return Err(Error::UnknownFormat { line }),
+                Sniffed::Empty => continue,
+            },
+        };
+        let batch = read(format, &chunk, &mut occurrences, options.max_listed, &mut report.skipped);
+        record(batch, options.max_listed, destination, known, &mut report)?;
+        if progress(Progress { bytes: chunks.bytes(), lines: chunks.lines() }).is_break() {
+            report.cancelled = true;
+            break;
+        }
+    }
+    Ok(report)
+}
+
+enum Sniffed {
+    Format(Format),
+    Unknown { line: u64 },
+    Empty,
+}
+
+/// A damaged first line does not hide the format of those after it.
+fn sniff(chunk: &Chunk) -> Sniffed {
+    let mut with_content = chunk.lines().filter(|line| !line.bytes.is_empty()).peekable();
+    let Some(first) = with_content.peek().map(|line| line.number) else { return Sniffed::Empty };
+    with_content.find_map(|line| Format::sniff(line.bytes)).map_or(Sniffed::Unknown { line: first }, Sniffed::Format)
+}
+
+/// Events and the lines they stood in.
+#[derive(Default)]
+struct Batch<'c> {
+    events: Vec<Event<'c>>,
+    lines: Vec<u64>,
+}
+
+fn read<'c>(
+    format: Format,
+    chunk: &'c Chunk,
+    occurrences: &mut Occurrences,
+    max_listed: usize,
+    skipped: &mut BadLines,
+) -> Batch<'c> {
+    let mut batch = Batch::default();
+    for line in chunk.lines().filter(|line| !line.bytes.is_empty() || line.end == LineEnd::TooLong) {
+        match event_of(format, &line) {
+            Ok(mut event) => {
+                event.id.get_or_insert_with(|| occurrences.id_of(line.bytes).into());
+                batch.events.push(event);
+                batch.lines.push(line.number);
+            }
+            Err(refusal) => skipped.note(max_listed, || BadLine {
+                line: line.number,
+                id: None,
+                field: refusal.field,
+                code: refusal.code,
+                message: refusal.message,
+            }),
+        }
+    }
+    batch
+}
+
+fn event_of<'c>(format: Format, line: &Line<'c>) -> Result<Event<'c>, Refusal> {
+    let refuse = |code, message: String| Err(Refusal { field: String::new(), code, message });
+    if line.end == LineEnd::TooLong {
+        return refuse("too_long", format!("this line is longer than {} bytes", lines::MAX_LINE_BYTES));
+    }
+    if let Err(error) = std::str::from_utf8(line.bytes) {
+        let at = error.valid_up_to();
+        return refuse("invalid_utf8", format!("this line is not UTF-8 from its byte {at} on"));
+    }
+    match format.read(line.bytes) {
+        Err(refusal) if line.end == LineEnd::Input && refusal.code == "malformed_json" => {
+            refuse("truncated", "the file ends inside this line".to_owned())
+        }
+        other => other,
+    }
+}
+
+fn record<D: Destination>(
+    batch: Batch<'_>,
+    max_listed: usize,
+    destination: &mut D,
+    known: &dyn Fn(&[&str]) -> Vec<bool>,
+    report: &mut Report,
+) -> Result<(), Error<D::Error>> {
+    let batch = without_known(batch, known, report);
+    if batch.events.is_empty() {
+        return Ok(());
+    }
+    let appended = destination.append(&batch.events).map_err(Error::Destination)?;
+    report.taken += appended.new;
+    report.duplicates += appended.duplicates;
+    let unlisted = appended.invalid.total - appended.invalid.listed.len() as u64;
+    for bad in appended.invalid.listed {
+        let line = usize::try_from(bad.line - 1).ok().and_then(|at| batch.lines.get(at)).copied();
+        report.skipped.note(max_listed, || BadLine { line: line.unwrap_or(bad.line), ..bad });
+    }
+    report.skipped.total += unlisted;
+    Ok(())
+}
+
+fn without_known<'c>(batch: Batch<'c>, known: &dyn Fn(&[&str]) -> Vec<bool>, report: &mut Report) -> Batch<'c> {
+    let ids: Vec<&str> = batch.events.iter().filter_map(|event| event.id.as_deref()).collect();
+    let is_known = known(&ids);
+    let mut unknown = Batch::default();
+    for (at, (event, line)) in batch.events.into_iter().zip(batch.lines).enumerate() {
+        if is_known.get(at) == Some(&true) {
+            report.duplicates += 1;
+        } else {
+            unknown.events.push(event);
+            unknown.lines.push(line);
+        }
+    }
+    unknown
+}
+
+/// How often each content has been seen: some 40 bytes of memory for each line without an id.
+#[derive(Default)]
+struct Occurrences(HashMap<[u8; 16], u64>);
+
+impl Occurrences {
+    /// The id of a line that has none: a UUID of version 8 made from its content and its occurrence.
+    fn id_of(&mut self, content: &[u8]) -> String {
+        let digest = Sha256::digest(content);
+        let occurrence = self.0.entry(first_half(&digest)).or_default();
+        *occurrence += 1;
+        let hash = Sha256::new_with_prefix(b"secureai-audit/v1/import-id\0")
+            .chain_update(digest)
+            .chain_update(occurrence.to_be_bytes())
+            .finalize();
+        uuid_8(first_half(&hash))
+    }
+}
+
+fn first_half(hash: &[u8]) -> [u8; 16] {
+    std::array::from_fn(|at| hash[at])
+}
+
+/// RFC 9562, section 5.8.
+fn uuid_8(mut bytes: [u8; 16]) -> String {
+    bytes[6] = bytes[6] & 0x0F | 0x80;
+    bytes[8] = bytes[8] & 0x3F | 0x80;
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -11,12 +11,14 @@
 //! appended, so a rejecting upload is limited to [`Config::max_request_bytes`]; a skipping one is not limited.
 
 mod batch;
+mod feed;
 mod report;
 mod upload;
 
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use audit_event::{Clock, EncodeParams, Encoder, Event, Source};
@@ -24,8 +26,9 @@ use audit_ledger::{Appended, BadEntry, Ledger, Placement};
 use audit_tlog::{LeafIndex, TreeSize};
 
 use batch::Batch;
+pub use feed::{Feed, Fed};
 pub use report::{BadLine, BadLines};
-pub use upload::{Upload, Uploaded};
+pub use upload::Upload;
 
 /// How the intake works; see [`Config::default`].
 #[derive(Debug, Clone)]
@@ -192,12 +195,16 @@ impl Intake {
         self.read(body, framing, on_error)?.submit(&self.ledger, done)
     }
 
-    /// Takes events from a source and returns when they are durable. A bad one rejects them all.
+    /// Takes events from a source and returns when they are durable.
     ///
     /// # Errors
     /// See [`Error`]; nothing was recorded. The report counts events from 1.
-    pub fn append_events<'e>(&self, events: impl IntoIterator<Item = Event<'e>>) -> Result<Taken, Error> {
-        self.collect(events, OnError::Reject)?.append(&self.ledger)
+    pub fn append_events<'e>(
+        &self,
+        events: impl IntoIterator<Item: Borrow<Event<'e>>>,
+        on_error: OnError,
+    ) -> Result<Taken, Error> {
+        self.collect(events, on_error)?.append(&self.ledger)
     }
 
     /// Takes events from a source and returns when they are queued; see [`submit`](Self::submit).
@@ -206,7 +213,7 @@ impl Intake {
     /// See [`Error`]; nothing was recorded and `done` is not called.
     pub fn submit_events<'e>(
         &self,
-        events: impl IntoIterator<Item = Event<'e>>,
+        events: impl IntoIterator<Item: Borrow<Event<'e>>>,
         on_error: OnError,
         done: impl FnOnce(Result<Taken, Error>) + Send + 'static,
     ) -> Result<(), Error> {
@@ -218,7 +225,7 @@ impl Intake {
     /// # Errors
     /// See [`Error`]; it was not recorded.
     pub fn record_internal(&self, event: Event<'_>) -> Result<LeafIndex, Error> {
-        let taken = self.append_events([Event { source: Source::Internal, ..event }])?;
+        let taken = self.append_events([Event { source: Source::Internal, ..event }], OnError::Reject)?;
         Ok(taken.placements[0].index)
     }
 
@@ -226,6 +233,12 @@ impl Intake {
     #[must_use]
     pub fn upload(&self, on_error: OnError) -> Upload {
         Upload::new(self.clone(), on_error)
+    }
+
+    /// Starts a flow of batches that are encoded while earlier ones are written.
+    #[must_use]
+    pub fn feed(&self, on_error: OnError) -> Feed {
+        Feed::new(self.clone(), on_error)
     }
 
     /// The intake's configuration.
@@ -248,12 +261,12 @@ impl Intake {
 
     fn collect<'e>(
         &self,
-        events: impl IntoIterator<Item = Event<'e>>,
+        events: impl IntoIterator<Item: Borrow<Event<'e>>>,
         on_error: OnError,
     ) -> Result<Batch, Error> {
         let mut batch = self.batch(on_error)?;
         for event in events {
-            batch.event(&event)?;
+            batch.event(event.borrow())?;
         }
         Ok(batch)
     }

@@ -452,7 +452,7 @@ mod tests {
     fn the_target_is_the_braced_segment() {
         let matched = find("POST", "/api/v1/knowledge/k-1/file/add").expect("in the table");
         assert_eq!(matched.id, Some("k-1"));
-        assert_eq!(matched.aim, Aim::KnowledgeFile);
+        assert_eq!(matched.aim, KnowledgeFile);
     }
 
     #[test]

@@ -49,6 +49,7 @@ fn write_object<'v, 'a: 'v>(
 }
 
 /// Turns the comma after the last member into the closing bracket.
+#[inline]
 pub(crate) fn close(out: &mut Vec<u8>, opening: u8, closing: u8) {
     match out.last_mut() {
         Some(last) if *last != opening => *last = closing,
@@ -66,6 +67,7 @@ pub(crate) fn compare_keys(a: &str, b: &str) -> Ordering {
 }
 
 /// Appends a finite double as ECMAScript's `Number.prototype.toString` writes it.
+#[inline]
 pub(crate) fn write_number(out: &mut Vec<u8>, number: f64) {
     match exact_integer(number) {
         Some(integer) => out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes()),
@@ -79,6 +81,7 @@ pub(crate) fn write_number(out: &mut Vec<u8>, number: f64) {
     clippy::cast_precision_loss,
     reason = "checked by converting back"
 )]
+#[inline]
 pub(crate) fn exact_integer(number: f64) -> Option<i64> {
     let integer = number as i64;
     let is_exact = integer as f64 == number && integer.unsigned_abs() <= MAX_SAFE_INTEGER;
@@ -86,11 +89,13 @@ pub(crate) fn exact_integer(number: f64) -> Option<i64> {
 }
 
 /// Appends an unsigned integer.
+#[inline]
 pub(crate) fn write_integer(out: &mut Vec<u8>, integer: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
 }
 
 /// Appends a string in quotes.
+#[inline]
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     out.push(b'"');
@@ -127,6 +132,7 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
 
 /// Where the first `"`, `\` or control character at or after `from` stands, or the length. Looks at eight
 /// bytes at a time: this is where parsing and writing spend their time.
+#[inline]
 pub(crate) fn plain_len(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
@@ -143,6 +149,7 @@ pub(crate) fn plain_len(bytes: &[u8], from: usize) -> usize {
 }
 
 /// The high bit of each byte that is `"`, `\` or below 0x20; bits above the lowest one set may be wrong.
+#[inline]
 fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;

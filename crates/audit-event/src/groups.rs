@@ -132,6 +132,7 @@ struct Object<'o> {
 }
 
 impl<'o> Object<'o> {
+    #[inline]
     fn open(out: &'o mut Vec<u8>) -> Object<'o> {
         let start = out.len();
         out.push(b'{');
@@ -139,6 +140,7 @@ impl<'o> Object<'o> {
     }
 
     /// Closes the object, or takes it back when it has no members; tells whether it stays.
+    #[inline]
     fn close(self) -> bool {
         match self.out.last_mut() {
             Some(last) if *last == b',' => {
@@ -152,6 +154,7 @@ impl<'o> Object<'o> {
         }
     }
 
+    #[inline]
     fn string(&mut self, key: &[u8], text: Option<&str>) {
         if let Some(text) = text {
             self.out.extend_from_slice(key);
@@ -161,6 +164,7 @@ impl<'o> Object<'o> {
     }
 
     /// A string that needs no escapes.
+    #[inline]
     fn name(&mut self, key: &[u8], name: Option<&'static str>) {
         if let Some(name) = name {
             self.out.extend_from_slice(key);
@@ -170,6 +174,7 @@ impl<'o> Object<'o> {
         }
     }
 
+    #[inline]
     fn time(&mut self, key: &[u8], time: Timestamp) {
         self.out.extend_from_slice(key);
         self.out.push(b'"');
@@ -177,6 +182,7 @@ impl<'o> Object<'o> {
         self.out.extend_from_slice(b"\",");
     }
 
+    #[inline]
     fn ip(&mut self, key: &[u8], ip: Option<IpAddr>) {
         if let Some(ip) = ip {
             self.out.extend_from_slice(key);
@@ -186,6 +192,7 @@ impl<'o> Object<'o> {
         }
     }
 
+    #[inline]
     fn integer(&mut self, key: &[u8], integer: Option<u64>) {
         if let Some(integer) = integer {
             self.out.extend_from_slice(key);
@@ -194,6 +201,7 @@ impl<'o> Object<'o> {
         }
     }
 
+    #[inline]
     fn number(&mut self, key: &[u8], number: Option<f64>) {
         if let Some(number) = number {
             self.out.extend_from_slice(key);

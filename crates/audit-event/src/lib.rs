@@ -22,7 +22,7 @@ mod groups;
 mod json;
 pub mod limits;
 mod parse;
-mod secrets;
+pub mod secrets;
 pub mod taxonomy;
 mod time;
 mod validate;

@@ -59,6 +59,7 @@ impl Timestamp {
 
     /// From microseconds since the epoch; values outside the range give its nearer end.
     #[must_use]
+    #[inline]
     pub const fn from_micros(micros: i64) -> Timestamp {
         if micros < Self::MIN.0 {
             Self::MIN
@@ -92,12 +93,14 @@ impl Timestamp {
     }
 
     /// Appends the text form, `2026-03-01T12:00:00.000000Z`.
+    #[inline]
     pub fn write_to(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.to_text());
     }
 
     /// The text form, always 27 ASCII characters.
     #[must_use]
+    #[inline]
     pub fn to_text(self) -> [u8; Self::TEXT_LEN] {
         let (year, month, day) = civil_from_days(self.0.div_euclid(MICROS_PER_DAY));
         let of_day = self.0.rem_euclid(MICROS_PER_DAY).unsigned_abs();
@@ -146,6 +149,7 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "each half is one decimal digit")]
+#[inline]
 fn put2(text: &mut [u8; Timestamp::TEXT_LEN], at: usize, value: u64) {
     text[at] = b'0' + (value / 10 % 10) as u8;
     text[at + 1] = b'0' + (value % 10) as u8;
@@ -201,6 +205,7 @@ fn parse_offset(text: &[u8]) -> Option<i64> {
     }
 }
 
+#[inline]
 fn digits2(text: &[u8], at: usize) -> Option<i64> {
     let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
     (tens < 10 && ones < 10).then(|| i64::from(tens * 10 + ones))

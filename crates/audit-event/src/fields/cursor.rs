@@ -36,7 +36,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether an object or array opens next.
-    #[inline]
+    #[inline(always)]
     pub fn opens(&mut self, key: &str) -> bool {
         let found = self.text.as_bytes()[self.at..].starts_with(key.as_bytes());
         if found {
@@ -46,6 +46,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The end of an object.
+    #[inline]
     pub fn closes(&mut self) -> Result<()> {
         self.closes_with(b'}')
     }
@@ -55,6 +56,7 @@ impl<'a> Cursor<'a> {
         self.closes_with(b']')
     }
 
+    #[inline]
     fn closes_with(&mut self, bracket: u8) -> Result<()> {
         if self.text.as_bytes().get(self.at) != Some(&bracket) {
             return Err(self.not_canonical("it has unknown, doubled or misplaced members"));
@@ -65,6 +67,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Nothing but the closing brace is left.
+    #[inline]
     pub fn end(&mut self) -> Result<()> {
         self.closes()?;
         match self.at == self.text.len() {
@@ -73,7 +76,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self, key: &str) -> Result<Option<Cow<'a, str>>> {
         if !self.opens(key) {
             return Ok(None);
@@ -92,6 +95,7 @@ impl<'a> Cursor<'a> {
         Ok(strings)
     }
 
+    #[inline]
     pub fn named<T>(&mut self, key: &str, from_name: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>> {
         let Some(name) = self.string(key)? else { return Ok(None) };
         match from_name(&name) {
@@ -100,6 +104,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     pub fn time(&mut self, key: &str) -> Result<Option<Timestamp>> {
         let Some(text) = self.string(key)? else { return Ok(None) };
         match Timestamp::parse_canonical(text.as_bytes()) {
@@ -108,6 +113,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     pub fn ip(&mut self, key: &str) -> Result<Option<IpAddr>> {
         let Some(text) = self.string(key)? else { return Ok(None) };
         match text.parse() {
@@ -116,14 +122,17 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     pub fn integer(&mut self, key: &str) -> Result<Option<u64>> {
         self.parsed(key)
     }
 
+    #[inline]
     pub fn number(&mut self, key: &str) -> Result<Option<f64>> {
         self.parsed(key)
     }
 
+    #[inline]
     fn parsed<T: std::str::FromStr>(&mut self, key: &str) -> Result<Option<T>> {
         if !self.opens(key) {
             return Ok(None);

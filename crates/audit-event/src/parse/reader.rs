@@ -38,6 +38,7 @@ impl<'a> Reader<'a> {
 
     /// Reads an object, calling `member` with each key to read the value. Its errors get the key as their
     /// field.
+    #[inline]
     pub fn object(&mut self, mut member: impl FnMut(&mut Self, &Cow<'a, str>) -> Result<()>) -> Result<()> {
         if self.peek() != Some(b'{') {
             return Err(self.wrong_type("a JSON object"));
@@ -86,6 +87,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads `null` if it stands here. Optional fields may be null, which is the same as leaving them out.
+    #[inline]
     pub fn null(&mut self) -> bool {
         let is_null = self.peek() == Some(b'n') && self.rest().starts_with(b"null");
         if is_null {
@@ -94,6 +96,7 @@ impl<'a> Reader<'a> {
         is_null
     }
 
+    #[inline]
     pub fn string(&mut self) -> Result<Cow<'a, str>> {
         if self.peek() == Some(b'"') { self.quoted() } else { Err(self.wrong_type("a string")) }
     }
@@ -168,6 +171,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The string whose opening quote stands here.
+    #[inline]
     fn quoted(&mut self) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
         let end = plain_len(self.text.as_bytes(), start);
@@ -241,6 +245,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte that is not white space.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = *self.text.as_bytes().get(self.at)?;
@@ -251,12 +256,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn next_is(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
+    #[inline]
     fn rest(&self) -> &'a [u8] {
         &self.text.as_bytes()[self.at..]
     }

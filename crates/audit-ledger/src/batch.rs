@@ -1,8 +1,13 @@
 //! Batches as their producer prepares them: hashed and compressed before they reach the sequencer.
 
-use audit_tlog::{Hash, LeafIndex, TreeSize};
+use std::sync::Arc;
+
+use audit_tlog::{Hash, LeafIndex, TreeSize, leaf_hash};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::Error;
+use crate::frame::{Codec, EncodedFrame, FrameBuilder, Packing};
+use crate::window::KeyHash;
 
 /// An entry to append.
 #[derive(Clone, Copy, Debug)]
@@ -16,15 +21,23 @@ pub struct NewEntry<'a> {
 }
 
 /// Takes entries one by one; see [`Ledger::batch`](crate::Ledger::batch).
-#[derive(Debug)]
+///
+/// The work is done in the caller's thread: one hash for the leaf, one for the key, and compression, once,
+/// of every 64 entries. Small batches are left uncompressed; the sealer puts those together.
 pub struct BatchBuilder {
-    pub(crate) leaves: Vec<Hash>,
+    codec: Arc<Codec>,
+    key_seed: u64,
+    max_entry_bytes: usize,
+    frame: FrameBuilder,
+    batch: PreparedBatch,
 }
 
 /// Entries hashed, framed and compressed: what remains is to place, write and sync them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PreparedBatch {
     pub(crate) leaves: Vec<Hash>,
+    pub(crate) keys: Vec<KeyHash>,
+    pub(crate) frames: Vec<EncodedFrame>,
 }
 
 /// Where a batch's entries are; they are durable.
@@ -46,28 +59,50 @@ pub struct Placement {
 }
 
 impl BatchBuilder {
+    pub(crate) fn new(codec: Arc<Codec>, key_seed: u64, max_entry_bytes: usize) -> Self {
+        let (frame, batch) = (FrameBuilder::default(), PreparedBatch::default());
+        Self { codec, key_seed, max_entry_bytes, frame, batch }
+    }
+
     /// Adds an entry: hashes its leaf data and copies its bytes; compresses when a frame is full.
     ///
     /// # Errors
     /// [`Error::EntryTooLong`]; the builder is as before.
     pub fn push(&mut self, entry: NewEntry<'_>) -> Result<(), Error> {
-        let _ = entry;
-        todo!()
+        if entry.bytes.len() > self.max_entry_bytes {
+            let (position, bytes, limit) = (self.len(), entry.bytes.len(), self.max_entry_bytes);
+            return Err(Error::EntryTooLong { position, bytes, limit });
+        }
+        self.frame.push(entry.bytes);
+        self.batch.leaves.push(leaf_hash(entry.leaf));
+        self.batch.keys.push(hash_key(entry.key, self.key_seed));
+        if self.frame.is_full() {
+            self.cut();
+        }
+        Ok(())
     }
 
     /// Number of entries added.
     pub fn len(&self) -> usize {
-        self.leaves.len()
+        self.batch.len()
     }
 
     /// Whether no entry was added.
     pub fn is_empty(&self) -> bool {
-        self.leaves.is_empty()
+        self.batch.is_empty()
     }
 
     /// Compresses what remains.
-    pub fn finish(self) -> PreparedBatch {
-        todo!()
+    pub fn finish(mut self) -> PreparedBatch {
+        if !self.frame.is_empty() {
+            self.cut();
+        }
+        self.batch
+    }
+
+    fn cut(&mut self) {
+        let frame = self.frame.encode(&self.codec, Packing::IfWorthwhile);
+        self.batch.frames.push(frame);
     }
 }
 
@@ -81,4 +116,19 @@ impl PreparedBatch {
     pub fn is_empty(&self) -> bool {
         self.leaves.is_empty()
     }
+
+    /// Bytes of memory held while it waits.
+    pub(crate) fn weight(&self) -> usize {
+        let frame = |frame: &EncodedFrame| frame.entries.weight() + frame.stored.len();
+        self.frames.iter().map(frame).sum::<usize>() + 40 * self.leaves.len()
+    }
+
+    /// Bytes that it takes in the WAL.
+    pub(crate) fn stored_len(&self) -> u64 {
+        self.frames.iter().map(|frame| frame.header.total_len()).sum()
+    }
+}
+
+pub(crate) fn hash_key(key: &[u8], seed: u64) -> KeyHash {
+    KeyHash(xxh3_64_with_seed(key, seed))
 }

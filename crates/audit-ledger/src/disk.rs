@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use real::RealDisk;
-pub use sim::{Faults, SimDisk};
+pub use sim::{Crash, Fault, SimDisk};
 
 /// A disk, or something that behaves like one.
 pub trait Disk: Send + Sync {

@@ -6,8 +6,45 @@ use std::sync::Arc;
 use audit_tlog::LeafIndex;
 use bytes::Bytes;
 
+mod codec;
+
+pub(crate) use codec::{Codec, EncodedFrame, FrameHeader, HEADER_LEN, LEVEL, Packing};
+
 /// Entries in a frame, at most.
 pub const FRAME_ENTRIES: usize = 64;
+
+/// A frame is cut when its entries have so many bytes, so that reading one entry stays cheap.
+const FRAME_BYTES: usize = 128 << 10;
+
+/// Gathers entries until they make a frame.
+#[derive(Debug, Default)]
+pub(crate) struct FrameBuilder {
+    body: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl FrameBuilder {
+    pub(crate) fn push(&mut self, entry: &[u8]) {
+        self.body.extend_from_slice(entry);
+        self.ends.push(u32::try_from(self.body.len()).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Whether the frame is to be cut here.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.ends.len() >= FRAME_ENTRIES || self.body.len() >= FRAME_BYTES
+    }
+
+    /// The frame of what was gathered, which must be something; the builder is empty then.
+    pub(crate) fn encode(&mut self, codec: &Codec, packing: Packing) -> EncodedFrame {
+        let capacity = self.body.len();
+        let body = std::mem::replace(&mut self.body, Vec::with_capacity(capacity));
+        codec.encode(body, std::mem::take(&mut self.ends), packing)
+    }
+}
 
 /// Consecutive entries, decoded and at known indices. Cloning shares the bytes.
 #[derive(Clone, Debug)]
@@ -91,6 +128,16 @@ impl Frame {
     /// The entries with their indices, first to last; reversible.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (LeafIndex, &[u8])> + ExactSizeIterator {
         self.shown.clone().map(|at| (LeafIndex::new(self.first + at as u64), self.entries.get(at)))
+    }
+
+    /// Bytes of memory held.
+    pub(crate) fn weight(&self) -> usize {
+        self.entries.weight()
+    }
+
+    /// What is compressed when the frame is.
+    pub(crate) fn payload(&self) -> Bytes {
+        self.entries.payload.clone()
     }
 
     fn position(&self, index: LeafIndex) -> Option<usize> {

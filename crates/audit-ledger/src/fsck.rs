@@ -1,14 +1,30 @@
 //! The whole-log check, from the files alone.
+//!
+//! Written from `docs/FORMAT.md`, with decoders of its own: it shares nothing with the code that writes but
+//! the tree of `audit-tlog`, so that a mistake there does not excuse itself here.
 
-use std::path::Path;
+mod frame;
+mod segment;
+mod wal;
 
-use audit_tlog::{Checkpoint, TreeSize, Verifier};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::disk::Disk;
-use crate::error::{Damage, Error};
+use audit_tlog::{Checkpoint, Frontier, Hash, LeafIndex, Note, TreeSize, Verifier};
+use parking_lot::Mutex;
+
+use crate::disk::{Access, Disk, DiskFile};
+use crate::error::{Contradiction, Damage, Error, Flaw, IoContext as _};
+use crate::files::{FORMAT_VERSION, Files, VERSION_PREFIX};
 use crate::ledger::LeafFn;
 
+/// Findings listed in one verdict.
+const MAX_FINDINGS: usize = 100;
+const MAX_THREADS: usize = 8;
+
 /// What to check a directory against.
+#[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The ledger's directory.
     pub dir: &'a Path,
@@ -30,12 +46,12 @@ pub struct Report {
     pub integrity: Verdict,
     /// Nothing missing, from the first entry to the newest checkpoint known?
     pub completeness: Verdict,
-    /// Intact entries, from the first on without a gap.
+    /// Entries there are.
     pub entries: u64,
-    /// Root of the tree of these, as 64 hexadecimal digits' worth of hash.
-    pub root: audit_tlog::Hash,
-    /// Size of the stored checkpoint, if it can be read.
-    pub checkpoint_size: Option<TreeSize>,
+    /// Root of their tree; `None` if some cannot be read.
+    pub root: Option<Hash>,
+    /// The stored checkpoint, if it can be read; its signature is only good if integrity is.
+    pub checkpoint: Option<Checkpoint>,
     /// Bytes after the last whole record: a write in progress or torn; not damage.
     pub unfinished_bytes: u64,
 }
@@ -45,7 +61,7 @@ pub struct Report {
 pub enum Verdict {
     /// As it should be.
     Sound,
-    /// Not so: where and how, first to last, at most 100.
+    /// Not so: where and how, at most a hundred findings.
     Broken(Vec<Finding>),
 }
 
@@ -53,10 +69,10 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
-    /// Bytes are not what was written.
+    /// Bytes are not what was written, or not there.
     Damage(Damage),
     /// A checkpoint promises other or more entries than there are.
-    Contradiction(crate::error::Contradiction),
+    Contradiction(Contradiction),
 }
 
 impl Report {
@@ -66,18 +82,363 @@ impl Report {
     }
 }
 
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Damage(damage) => damage.fmt(f),
+            Self::Contradiction(contradiction) => contradiction.fmt(f),
+        }
+    }
+}
+
 /// Checks a ledger's directory, read-only and without its lock: a server may be appending meanwhile.
 ///
-/// `progress` is called with entries done and entries expected, from one thread at a time.
+/// `progress` is called with entries done and entries expected, by one thread at a time.
 ///
 /// # Errors
 /// Only if the directory cannot be read at all ([`Error::Io`], [`Error::NewerFormat`]); damage is a verdict.
-#[expect(clippy::todo, reason = "being written")]
 pub fn fsck(
     disk: &dyn Disk,
     question: &Question<'_>,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Report, Error> {
-    let _ = (disk, question, progress);
-    todo!()
+    let files = Files::new(question.dir);
+    check_version(disk, &files)?;
+    let mut findings = Findings::default();
+    // In this order while a server appends: the checkpoint promises no more than is read after it, and a WAL
+    // file sealed meanwhile is either still open here or among the segments listed after it.
+    let checkpoint = read_checkpoint(disk, &files, question, &mut findings)?;
+    let wals = open_wals(disk, &files)?;
+    let segments = files.list_segments(disk)?;
+    let dictionaries = frame::load_dictionaries(disk, &files, &mut findings)?;
+    let expected = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size().get());
+    let meter = Meter { done: Mutex::new(0), expected, progress };
+    let promises = Promises::new(&files, checkpoint.as_ref(), question.external);
+    let checked = check_segments(disk, &files, question, &segments, &promises.sizes(), &meter)?;
+    let mut tree = Tree::new(promises);
+    for (first, segment) in segments.iter().zip(checked) {
+        tree.add_segment(&files.segment(*first), *first, segment, &mut findings);
+    }
+    let mut unfinished_bytes = 0;
+    let newest = wals.last().map(|(first, _)| *first);
+    for (first, file) in wals {
+        let sealed_already = first < tree.next && segments.binary_search(&first).is_ok();
+        if sealed_already {
+            continue;
+        }
+        let path = files.wal(first);
+        let check = wal::Check {
+            file: &*file,
+            path: &path,
+            first,
+            leaf_fn: question.leaf_fn,
+            dictionaries: &dictionaries,
+        };
+        let is_newest = newest == Some(first);
+        let found = check.run(is_newest, &meter)?;
+        unfinished_bytes += found.unfinished_bytes;
+        tree.add_wal(&path, first, found, &mut findings);
+    }
+    tree.keep_promises(&mut findings);
+    if checkpoint.is_none() && tree.next > 0 && !findings.checkpoint_reported {
+        findings.missing(damage(&files.checkpoint(), 0, None, Flaw::Missing));
+    }
+    let root = tree.is_known.then(|| tree.frontier.root());
+    let (integrity, completeness) = findings.verdicts();
+    Ok(Report { integrity, completeness, entries: tree.next, root, checkpoint, unfinished_bytes })
+}
+
+fn check_version(disk: &dyn Disk, files: &Files) -> Result<(), Error> {
+    let path = files.version();
+    let bytes = read_all(disk, &path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let version = text.strip_prefix(VERSION_PREFIX).and_then(|rest| rest.trim_end().parse().ok());
+    match version {
+        Some(found) if found > FORMAT_VERSION => {
+            Err(Error::NewerFormat { path, found, supported: FORMAT_VERSION })
+        }
+        Some(_) => Ok(()),
+        None => Err(Error::damage(&path, 0, None, Flaw::Header)),
+    }
+}
+
+fn read_all(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, Error> {
+    let file = disk.open(path, Access::Read).context("open", path)?;
+    let mut bytes = vec![0; usize::try_from(file.len().context("read", path)?).unwrap_or(usize::MAX)];
+    file.read_at(&mut bytes, 0).context("read", path)?;
+    Ok(bytes)
+}
+
+/// The stored checkpoint, if it parses; a bad signature is a finding.
+fn read_checkpoint(
+    disk: &dyn Disk,
+    files: &Files,
+    question: &Question<'_>,
+    findings: &mut Findings,
+) -> Result<Option<Checkpoint>, Error> {
+    let path = files.checkpoint();
+    let note = match read_all(disk, &path) {
+        Ok(note) => note,
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let parsed = Note::parse(&note).and_then(|note| note.text().parse::<Checkpoint>());
+    let genuine = parsed.and_then(|checkpoint| {
+        Checkpoint::open(&note, checkpoint.origin(), question.keys).map(|signed| signed.checkpoint)
+    });
+    if genuine.is_err() {
+        findings.checkpoint_reported = true;
+        findings.altered(damage(&path, 0, None, Flaw::Signature));
+    }
+    Ok(genuine.ok())
+}
+
+/// A WAL file held open, with its first entry.
+type OpenWal = (u64, Arc<dyn DiskFile>);
+
+/// WAL files, first to last, held open: they can be read even if the sealer removes them.
+fn open_wals(disk: &dyn Disk, files: &Files) -> Result<Vec<OpenWal>, Error> {
+    let mut open = Vec::new();
+    for first in files.list_wals(disk)? {
+        let path = files.wal(first);
+        match disk.open(&path, Access::Read) {
+            Ok(file) => open.push((first, file)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).context("open", &path),
+        }
+    }
+    Ok(open)
+}
+
+// --- segments, on several threads
+
+/// What the check of a segment found.
+pub(crate) struct Checked {
+    /// Number of entries, if the file says so credibly.
+    count: Option<u64>,
+    /// Root of the entries as they are, if all can be read.
+    root: Option<Hash>,
+    /// All leaf hashes, if a promise is made about a size inside the segment.
+    leaves: Option<Vec<Hash>>,
+    damages: Vec<Damage>,
+}
+
+fn check_segments(
+    disk: &dyn Disk,
+    files: &Files,
+    question: &Question<'_>,
+    segments: &[u64],
+    promised_sizes: &[u64],
+    meter: &Meter<'_>,
+) -> Result<Vec<Checked>, Error> {
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Result<Checked, Error>>>> =
+        segments.iter().map(|_| Mutex::default()).collect();
+    let work = || {
+        let mut context = segment::Context::default();
+        while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < segments.len()) {
+            let path = files.segment(segments[at]);
+            let check = segment::Check {
+                disk,
+                path: &path,
+                first: segments[at],
+                leaf_fn: question.leaf_fn,
+                promised_sizes,
+            };
+            *results[at].lock() = Some(check.run(&mut context, meter));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads =
+        if question.threads == 0 { cores } else { question.threads }.min(MAX_THREADS).min(segments.len());
+    std::thread::scope(|scope| {
+        (1..threads).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
+    results.into_iter().filter_map(Mutex::into_inner).collect()
+}
+
+/// Tells how far the check is.
+pub(crate) struct Meter<'a> {
+    done: Mutex<u64>,
+    expected: u64,
+    progress: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+impl Meter<'_> {
+    fn add(&self, entries: u64) {
+        let mut done = self.done.lock();
+        *done += entries;
+        (self.progress)(*done, self.expected.max(*done));
+    }
+}
+
+// --- the tree and what was promised about it
+
+/// What checkpoints say about the tree.
+struct Promises {
+    made: Vec<Promise>,
+}
+
+struct Promise {
+    file: PathBuf,
+    size: TreeSize,
+    root: Hash,
+    found_root: Option<Hash>,
+}
+
+impl Promises {
+    fn new(files: &Files, stored: Option<&Checkpoint>, external: Option<&Checkpoint>) -> Self {
+        let promise = |file: PathBuf, checkpoint: &Checkpoint| Promise {
+            file,
+            size: checkpoint.size(),
+            root: *checkpoint.root(),
+            found_root: checkpoint.size().is_empty().then_some(Hash::EMPTY_ROOT),
+        };
+        let stored = stored.map(|checkpoint| promise(files.checkpoint(), checkpoint));
+        let external = external.map(|checkpoint| promise("external checkpoint".into(), checkpoint));
+        Self { made: stored.into_iter().chain(external).collect() }
+    }
+
+    fn sizes(&self) -> Vec<u64> {
+        self.made.iter().map(|promise| promise.size.get()).collect()
+    }
+}
+
+/// The tree as the files make it.
+struct Tree {
+    frontier: Frontier,
+    /// Index after the last entry found.
+    next: u64,
+    /// Whether the frontier is that of all entries so far: false once some could not be read.
+    is_known: bool,
+    promises: Promises,
+}
+
+impl Tree {
+    const fn new(promises: Promises) -> Self {
+        Self { frontier: Frontier::new(), next: 0, is_known: true, promises }
+    }
+
+    fn add_segment(&mut self, path: &Path, first: u64, segment: Checked, findings: &mut Findings) {
+        segment.damages.into_iter().for_each(|damage| findings.altered(damage));
+        self.check_follows(path, first, findings);
+        let Some(count) = segment.count else {
+            // Where the next file begins will tell how many there were.
+            self.is_known = false;
+            return;
+        };
+        self.next = first + count;
+        match (segment.leaves, segment.root) {
+            (Some(leaves), _) => self.push_leaves(&leaves),
+            (None, Some(root)) => {
+                let level = count.trailing_zeros().to_le_bytes()[0];
+                self.is_known &= self.frontier.push_perfect_subtree(level, root).is_ok();
+                self.note_root();
+            }
+            (None, None) => self.is_known = false,
+        }
+    }
+
+    fn add_wal(&mut self, path: &Path, first: u64, wal: wal::Found, findings: &mut Findings) {
+        wal.damages.into_iter().for_each(|damage| findings.altered(damage));
+        self.check_follows(path, first, findings);
+        self.next = first + wal.leaves.len() as u64;
+        self.push_leaves(&wal.leaves);
+        self.is_known &= wal.is_readable;
+    }
+
+    /// Reports entries missing before a file that begins with entry `first`.
+    fn check_follows(&mut self, path: &Path, first: u64, findings: &mut Findings) {
+        if first == self.next {
+            return;
+        }
+        let unreadable_before = !self.is_known && first > self.next;
+        if !unreadable_before {
+            let flaw = if first > self.next { Flaw::Gap } else { Flaw::Structure };
+            findings.missing(damage(path, 0, Some(self.next), flaw));
+        }
+        self.is_known = false;
+    }
+
+    fn push_leaves(&mut self, leaves: &[Hash]) {
+        for leaf in leaves {
+            self.frontier.push(*leaf);
+            self.note_root();
+        }
+    }
+
+    fn note_root(&mut self) {
+        let size = self.frontier.size();
+        let concerned = self.promises.made.iter_mut().filter(|promise| promise.size == size);
+        concerned.for_each(|promise| promise.found_root = self.is_known.then(|| self.frontier.root()));
+    }
+
+    fn keep_promises(&mut self, findings: &mut Findings) {
+        for promise in &self.promises.made {
+            if promise.found_root == Some(promise.root) {
+                continue;
+            }
+            let contradiction = Contradiction {
+                file: promise.file.clone(),
+                promised_size: promise.size,
+                promised_root: promise.root,
+                found_size: TreeSize::new(self.next),
+                found_root: promise.found_root,
+            };
+            if promise.size.get() > self.next {
+                findings.incomplete(Finding::Contradiction(contradiction));
+            } else if promise.found_root.is_some() {
+                findings.tampered(Finding::Contradiction(contradiction));
+            }
+        }
+    }
+}
+
+// --- findings
+
+#[derive(Default)]
+pub(crate) struct Findings {
+    integrity: Vec<Finding>,
+    completeness: Vec<Finding>,
+    checkpoint_reported: bool,
+}
+
+impl Findings {
+    fn altered(&mut self, damage: Damage) {
+        self.tampered(Finding::Damage(damage));
+    }
+
+    fn missing(&mut self, damage: Damage) {
+        self.incomplete(Finding::Damage(damage));
+    }
+
+    fn tampered(&mut self, finding: Finding) {
+        self.integrity.push(finding);
+    }
+
+    fn incomplete(&mut self, finding: Finding) {
+        self.completeness.push(finding);
+    }
+
+    fn verdicts(self) -> (Verdict, Verdict) {
+        let verdict = |mut findings: Vec<Finding>| {
+            findings.truncate(MAX_FINDINGS);
+            if findings.is_empty() { Verdict::Sound } else { Verdict::Broken(findings) }
+        };
+        (verdict(self.integrity), verdict(self.completeness))
+    }
+}
+
+fn damage(file: &Path, offset: u64, index: Option<u64>, flaw: Flaw) -> Damage {
+    Damage { file: file.to_path_buf(), offset, index: index.map(LeafIndex::new), flaw }
+}
+
+/// Little-endian numbers out of a slice that is known to be long enough.
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }

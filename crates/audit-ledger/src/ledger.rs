@@ -1,16 +1,36 @@
 //! The ledger's handle: all that the rest of the product calls.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use audit_tlog::{BundleId, ConsistencyProof, InclusionProof, LeafIndex, Signer, TileId, TreeSize};
+use audit_tlog::tile::encode_tile;
+use audit_tlog::{
+    BundleId, ConsistencyProof, InclusionProof, LeafIndex, Signer, TileId, TreeSize, consistency_proof,
+    inclusion_proof, push_bundle_entry,
+};
+use audit_tlog::{HashReader as _, NodeId};
+use parking_lot::Mutex;
 
 use crate::batch::{Appended, BatchBuilder, NewEntry, PreparedBatch};
-use crate::config::Config;
+use crate::checkpointer::{self, Checkpoints};
+use crate::config::{Config, Drive};
+use crate::core::{Core, Figures, Progress, Signal};
 use crate::disk::Disk;
-use crate::error::Error;
+use crate::error::{Error, IoContext as _};
 use crate::follower::{Follower, FollowerHandle};
+use crate::open::{self, Opened, unpredictable};
+use crate::queue::{Queue, Submission};
 use crate::reader::Reader;
+use crate::sealer::{self, Ratio};
+use crate::sequencer::{self, Sequencer};
+use crate::window::IdWindow;
+
+/// Full WAL files that may wait for the sealer; beyond, appends are told to come back.
+const MAX_UNSEALED: usize = 8;
+const SEALER_BEHIND_RETRY_MS: u64 = 500;
 
 /// Appends an entry's leaf data to the buffer. Pure; the same bytes give the same leaf data for ever.
 pub type LeafFn = fn(entry: &[u8], leaf: &mut Vec<u8>) -> Result<(), BadEntry>;
@@ -112,30 +132,63 @@ pub struct Stats {
 /// A ledger, open for appending and reading. Cloning gives another handle; the last one dropped, or
 /// [`close`](Self::close), ends it.
 #[derive(Clone)]
-pub struct Ledger {}
+pub struct Ledger {
+    core: Arc<Core>,
+    running: Arc<Running>,
+}
 
-#[expect(clippy::todo, reason = "being written")]
-#[expect(unused_variables, clippy::needless_pass_by_value)]
+/// The ledger's threads; ends them when the last handle is dropped.
+struct Running {
+    core: Arc<Core>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
 impl Ledger {
     /// Opens the directory, making a new ledger if there is none: takes the lock, recovers the WAL, and
     /// checks that what is there continues the newest signed checkpoint. Appends wait until the
     /// idempotency window is rebuilt in the background; reads do not.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::NewerFormat`], [`Error::Damage`], [`Error::CheckpointContradicted`],
-    /// [`Error::Config`] or [`Error::Io`]; nothing has been changed then.
+    /// [`Error::Locked`], [`Error::NewerFormat`], [`Error::Damage`], [`Error::CheckpointContradicted`] or
+    /// [`Error::Config`]: entries and checkpoint have not been touched. [`Error::Io`].
     pub fn open(config: Config, environment: Environment) -> Result<Self, Error> {
-        todo!()
+        let Opened { store, frontier, published, recovery, lock } = open::open(&config, &environment)?;
+        let marks = store.marks();
+        let now_us = (environment.clock)();
+        let window = IdWindow::new(config.window, marks.into_iter(), store.size(), now_us);
+        let sequencer = Sequencer::new(frontier.clone(), window);
+        let core = Arc::new(Core {
+            queue: Queue::new(config.queue_bytes),
+            checkpoints: Checkpoints::new(published),
+            progress: Progress::new(frontier),
+            key_seed: unpredictable(),
+            store: Arc::new(store),
+            sequencer: Mutex::new(None),
+            sealing: Mutex::default(),
+            seal_signal: Signal::default(),
+            figures: Figures::default(),
+            lock: Mutex::new(Some(lock)),
+            config,
+            environment,
+            recovery,
+        });
+        tracing::info!(ledger.size = core.store.size(), "opened the ledger");
+        let running = Arc::new(Running { core: Arc::clone(&core), threads: Mutex::default() });
+        running.start(sequencer)?;
+        Ok(Self { core, running })
     }
 
     /// What opening found and repaired.
     pub fn recovery(&self) -> &Recovery {
-        todo!()
+        &self.core.recovery
     }
+
+    // --- appending
 
     /// Starts a batch.
     pub fn batch(&self) -> BatchBuilder {
-        todo!()
+        let codec = Arc::clone(&self.core.store.codec);
+        BatchBuilder::new(codec, self.core.key_seed, self.core.config.max_entry_bytes)
     }
 
     /// Hashes and compresses a batch in the caller's thread.
@@ -153,13 +206,26 @@ impl Ledger {
 
     /// Queues a batch; `on_done` is called when it is durable, or has failed.
     ///
-    /// A batch is recorded as a whole or not at all, in order, without others between its entries.
+    /// A batch's entries are recorded in order, without others between them. Until it is acknowledged, a
+    /// crash may leave all, the first few or none of them; a retry finds those that are there by their keys.
     ///
     /// # Errors
-    /// [`Error::Busy`] if the queue is full, [`Error::Poisoned`], [`Error::Closed`]; `on_done` is dropped
-    /// without being called.
+    /// [`Error::Busy`] if the queue is full or the sealer is behind, [`Error::Poisoned`], [`Error::Closed`];
+    /// `on_done` is dropped without being called.
     pub fn submit(&self, batch: PreparedBatch, on_done: OnDone) -> Result<(), Error> {
-        todo!()
+        let submission = Submission { batch, on_done };
+        if self.core.config.drive == Drive::Caller {
+            let mut sequencer = self.core.sequencer.lock();
+            self.core.queue.push(submission)?;
+            if let (Some(sequencer), Some(group)) = (sequencer.as_mut(), self.core.queue.take()) {
+                sequencer.commit(&self.core, group);
+            }
+            return Ok(());
+        }
+        if self.core.store.full_parts() > MAX_UNSEALED {
+            return Err(Error::Busy { retry_after_ms: SEALER_BEHIND_RETRY_MS });
+        }
+        self.core.queue.push(submission)
     }
 
     /// Appends and waits until it is durable.
@@ -167,36 +233,70 @@ impl Ledger {
     /// # Errors
     /// As [`prepare`](Self::prepare) and [`submit`](Self::submit), and [`Error::DiskFull`].
     pub fn append<'a>(&self, entries: impl IntoIterator<Item = NewEntry<'a>>) -> Result<Appended, Error> {
-        todo!()
+        self.append_prepared(self.prepare(entries)?)
     }
+
+    /// As [`append`](Self::append), for a batch prepared already.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit), and [`Error::DiskFull`].
+    pub fn append_prepared(&self, batch: PreparedBatch) -> Result<Appended, Error> {
+        let (done, outcome) = mpsc::sync_channel(1);
+        let on_done = move |result| {
+            // Nobody waits any more only if the waiting thread died.
+            let _ = done.send(result);
+        };
+        self.submit(batch, Box::new(on_done))?;
+        // Dropped without an answer: the sequencer died.
+        outcome.recv().unwrap_or_else(|_| Err(self.core.queue.refusal().unwrap_or(Error::Closed)))
+    }
+
+    // --- reading
 
     /// Durable entries.
     pub fn size(&self) -> TreeSize {
-        todo!()
+        self.core.store.tree_size()
     }
 
     /// Waits until there are more than `size` durable entries, the time is over or the ledger closes;
     /// returns how many there are.
     pub fn wait_beyond(&self, size: TreeSize, timeout: Duration) -> TreeSize {
-        todo!()
+        self.core.progress.wait_beyond(size, timeout, || false)
     }
 
     /// A reader of entries.
     pub fn reader(&self) -> Reader {
-        todo!()
+        Reader::new(Arc::clone(&self.core.store))
     }
+
+    /// Starts a follower on a thread of its own. It ends when the ledger closes, having seen every entry, or
+    /// when its handle is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if no thread can be started.
+    pub fn follow(&self, follower: Box<dyn Follower>) -> Result<FollowerHandle, Error> {
+        FollowerHandle::start(Arc::clone(&self.core), follower)
+    }
+
+    // --- the tree
 
     /// The newest published checkpoint, as a signed note.
     pub fn checkpoint(&self) -> Arc<[u8]> {
-        todo!()
+        self.core.checkpoints.newest().note
     }
 
-    /// Signs and publishes a checkpoint of all durable entries now, unless there is one already.
+    /// Size of the newest published checkpoint.
+    pub fn checkpoint_size(&self) -> TreeSize {
+        self.core.checkpoints.newest().size
+    }
+
+    /// Signs and publishes a checkpoint of all durable entries now, unless there is one already; with a
+    /// poisoned ledger, returns the one there is.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn publish_checkpoint(&self) -> Result<Arc<[u8]>, Error> {
-        todo!()
+        checkpointer::publish(&self.core)
     }
 
     /// A tile's bytes (C2SP tlog-tiles).
@@ -204,7 +304,9 @@ impl Ledger {
     /// # Errors
     /// [`Error::Tree`] if the tree has no such tile, [`Error::Damage`], [`Error::Io`].
     pub fn tile(&self, tile: TileId) -> Result<Vec<u8>, Error> {
-        todo!()
+        self.check_in_tree(tile)?;
+        let nodes: Vec<NodeId> = tile.nodes().collect();
+        Ok(encode_tile(&self.core.store.read_hashes(&nodes)?))
     }
 
     /// An entry bundle's bytes (C2SP tlog-tiles): leaf data, recomputed from the entries.
@@ -212,7 +314,15 @@ impl Ledger {
     /// # Errors
     /// As [`tile`](Self::tile).
     pub fn entry_bundle(&self, bundle: BundleId) -> Result<Vec<u8>, Error> {
-        todo!()
+        let leaves = TileId::new(0, bundle.index(), bundle.width());
+        leaves.map(|tile| self.check_in_tree(tile)).transpose()?;
+        let mut bytes = Vec::new();
+        let mut refused = None;
+        let range = bundle.entries();
+        self.core.store.for_each_leaf(range, |leaf| {
+            refused = refused.take().or(push_bundle_entry(&mut bytes, leaf).err());
+        })?;
+        refused.map_or(Ok(bytes), |error| Err(error.into()))
     }
 
     /// Proves that an entry is in the tree of `size` entries.
@@ -220,7 +330,7 @@ impl Ledger {
     /// # Errors
     /// [`Error::Tree`] if `index` or `size` is beyond, [`Error::Damage`], [`Error::Io`].
     pub fn inclusion_proof(&self, index: LeafIndex, size: TreeSize) -> Result<InclusionProof, Error> {
-        todo!()
+        inclusion_proof(index, size, &*self.core.store)
     }
 
     /// Proves that the tree of `old` entries is a prefix of that of `new` entries.
@@ -228,47 +338,121 @@ impl Ledger {
     /// # Errors
     /// As [`inclusion_proof`](Self::inclusion_proof).
     pub fn consistency_proof(&self, old: TreeSize, new: TreeSize) -> Result<ConsistencyProof, Error> {
-        todo!()
+        consistency_proof(old, new, &*self.core.store)
     }
 
-    /// Starts a follower on a thread of its own.
-    pub fn follow(&self, follower: Box<dyn Follower>) -> FollowerHandle {
-        todo!()
+    fn check_in_tree(&self, tile: TileId) -> Result<(), Error> {
+        let widest = TileId::in_tree(tile.level(), tile.index(), self.size());
+        if widest.is_some_and(|widest| widest.width() >= tile.width()) {
+            return Ok(());
+        }
+        let node = tile.nodes().last().unwrap_or(NodeId { level: 0, index: 0 });
+        Err(audit_tlog::Error::NodeOutsideTree { node, size: self.size() }.into())
     }
 
-    /// Seals every full segment now; with [`Drive::Threads`](crate::Drive::Threads) the sealer does.
+    // --- keeping
+
+    /// Seals every full WAL file now; with [`Drive::Threads`](crate::Drive::Threads) the sealer does.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damage`].
     pub fn seal_pending(&self) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Replaces an entry's bytes by others with the same leaf data.
-    ///
-    /// # Errors
-    /// [`Error::LeafDiffers`], [`Error::NotSealed`], [`Error::NoSuchEntry`], [`Error::Io`], [`Error::Damage`].
-    pub fn replace(&self, index: LeafIndex, bytes: &[u8]) -> Result<(), Error> {
-        todo!()
+        sealer::work(&self.core, &mut Ratio::default())
     }
 
     /// Whether entries are accepted.
     pub fn health(&self) -> Health {
-        todo!()
+        self.core.health()
     }
 
     /// Figures for metrics.
     pub fn stats(&self) -> Stats {
-        todo!()
+        let sizes = self.core.store.sizes();
+        let figures = &self.core.figures;
+        Stats {
+            entries: self.core.store.size(),
+            sealed_entries: sizes.sealed_entries,
+            disk_bytes: sizes.bytes,
+            queued_bytes: self.core.queue.bytes() as u64,
+            window_ids: figures.window_ids.load(Ordering::Relaxed),
+            commits: figures.commits.load(Ordering::Relaxed),
+            commit_us: figures.commit_us.load(Ordering::Relaxed),
+        }
     }
 
-    /// Writes what is queued, publishes a last checkpoint, stops the threads and followers. Reads through
-    /// remaining handles go on; appends get [`Error::Closed`].
+    /// Writes what is queued, publishes a last checkpoint, stops the threads and lets go of the directory.
+    /// Reads through remaining handles go on; appends get [`Error::Closed`].
     ///
     /// # Errors
     /// [`Error::Io`] if the last checkpoint could not be stored: what was acknowledged is durable all the
     /// same.
     pub fn close(&self) -> Result<(), Error> {
-        todo!()
+        self.running.end()
+    }
+}
+
+impl Running {
+    /// Starts the threads, or gets ready to be driven by the caller.
+    fn start(&self, mut sequencer: Sequencer) -> Result<(), Error> {
+        let core = &self.core;
+        if core.config.drive == Drive::Caller {
+            sequencer.remember(core)?;
+            *core.sequencer.lock() = Some(sequencer);
+            return Ok(());
+        }
+        self.spawn("ledger-sequencer", move |core| sequencer::run(core, sequencer))?;
+        self.spawn("ledger-sealer", sealer::run)?;
+        self.spawn("ledger-checkpointer", checkpointer::run)?;
+        core.seal_signal.raise();
+        Ok(())
+    }
+
+    fn spawn(&self, name: &str, work: impl FnOnce(&Core) + Send + 'static) -> Result<(), Error> {
+        let core = Arc::clone(&self.core);
+        let guarded = move || {
+            let _told = PoisonOnPanic(&core);
+            work(&core);
+        };
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(guarded);
+        self.threads.lock().push(thread.context("start a thread for", self.core.store.files.root())?);
+        Ok(())
+    }
+
+    /// Ends the ledger; does nothing the second time.
+    fn end(&self) -> Result<(), Error> {
+        let mut threads = self.threads.lock();
+        let core = &self.core;
+        let Some(lock) = core.lock.lock().take() else { return Ok(()) };
+        core.queue.refuse(Error::Closed);
+        core.seal_signal.stop();
+        // The checkpointer leaves when the log is closed, which is when the sequencer is done.
+        let mut rest = threads.drain(..);
+        let sequencer = rest.next();
+        sequencer.map(JoinHandle::join);
+        let published = checkpointer::publish(core);
+        core.progress.close();
+        rest.for_each(|thread| drop(thread.join()));
+        drop(lock);
+        tracing::info!(ledger.size = core.store.size(), "closed the ledger");
+        published.map(|_| ())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::error!(error = %error, "cannot publish the last checkpoint");
+        }
+    }
+}
+
+/// Stops the ledger when one of its threads panics: what it was doing is half done.
+struct PoisonOnPanic<'a>(&'a Core);
+
+impl Drop for PoisonOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.poison_with("a thread of the ledger panicked");
+        }
     }
 }

@@ -16,14 +16,27 @@
 //! one might.
 
 mod batch;
+mod checkpointer;
 mod config;
+mod core;
+mod dictionary;
 pub mod disk;
 mod error;
+mod files;
 mod follower;
 mod frame;
 pub mod fsck;
 mod ledger;
+mod open;
+mod queue;
 mod reader;
+mod recent;
+mod sealer;
+mod segment;
+mod sequencer;
+mod store;
+mod wal;
+mod window;
 
 pub use batch::{Appended, BatchBuilder, NewEntry, Placement, PreparedBatch};
 pub use config::{Config, Drive, Window};

@@ -1,0 +1,183 @@
+//! What the ledger's handles and threads share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use audit_tlog::{Frontier, TreeSize};
+use parking_lot::{Condvar, Mutex};
+
+use crate::checkpointer::Checkpoints;
+use crate::config::Config;
+use crate::disk::Lock;
+use crate::error::Error;
+use crate::ledger::{Environment, Health, Recovery};
+use crate::queue::Queue;
+use crate::sequencer::Sequencer;
+use crate::store::Store;
+
+/// The ledger's state; each field says who changes it.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) environment: Environment,
+    pub(crate) recovery: Recovery,
+    /// Seed of key hashes, drawn when opened.
+    pub(crate) key_seed: u64,
+    pub(crate) store: Arc<Store>,
+    pub(crate) queue: Queue,
+    /// Here when the caller drives; else its thread has it.
+    pub(crate) sequencer: Mutex<Option<Sequencer>>,
+    /// Held by whoever writes segments or dictionaries: the sealer, or `replace`.
+    pub(crate) sealing: Mutex<()>,
+    /// Told when a WAL file is full, and when it is time to stop.
+    pub(crate) seal_signal: Signal,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) progress: Progress,
+    pub(crate) figures: Figures,
+    /// Held until closed.
+    pub(crate) lock: Mutex<Option<Box<dyn Lock>>>,
+}
+
+/// How far the log durably is; the sequencer advances it, everybody may wait for it.
+pub(crate) struct Progress {
+    state: Mutex<ProgressState>,
+    advanced: Condvar,
+    ended: Condvar,
+}
+
+struct ProgressState {
+    frontier: Frontier,
+    closed: bool,
+}
+
+/// Counters for metrics; written by the sequencer.
+#[derive(Default)]
+pub(crate) struct Figures {
+    pub(crate) commits: AtomicU64,
+    pub(crate) commit_us: AtomicU64,
+    pub(crate) window_ids: AtomicU64,
+    /// Bytes free when an append was last refused for want of room, plus 1; 0 if the last one was not.
+    pub(crate) disk_full: AtomicU64,
+}
+
+/// A flag that a thread sleeps on.
+#[derive(Default)]
+pub(crate) struct Signal {
+    state: Mutex<SignalState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct SignalState {
+    raised: bool,
+    stopped: bool,
+}
+
+impl Core {
+    /// Stops accepting entries, for good, and says why. Whoever waits is told.
+    pub(crate) fn poison(&self, cause: &Error) -> Error {
+        self.poison_with(&cause.to_string())
+    }
+
+    pub(crate) fn poison_with(&self, reason: &str) -> Error {
+        tracing::error!(
+            ledger.size = self.store.size(),
+            error = reason,
+            "the ledger stopped accepting entries"
+        );
+        let error = Error::Poisoned { reason: reason.into() };
+        self.queue.fail_all(&error);
+        error
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        matches!(self.queue.refusal(), Some(Error::Poisoned { .. }))
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        match self.queue.refusal() {
+            Some(Error::Poisoned { reason }) => Health::Poisoned { reason },
+            Some(_) => Health::Closed,
+            None => match self.figures.disk_full.load(Ordering::Relaxed) {
+                0 => Health::Accepting,
+                free => Health::DiskFull { free_bytes: free - 1 },
+            },
+        }
+    }
+}
+
+impl Progress {
+    pub(crate) const fn new(frontier: Frontier) -> Self {
+        let state = Mutex::new(ProgressState { frontier, closed: false });
+        Self { state, advanced: Condvar::new(), ended: Condvar::new() }
+    }
+
+    pub(crate) fn advance(&self, frontier: &Frontier) {
+        self.state.lock().frontier.clone_from(frontier);
+        self.advanced.notify_all();
+    }
+
+    /// The tree of the durable entries.
+    pub(crate) fn frontier(&self) -> Frontier {
+        self.state.lock().frontier.clone()
+    }
+
+    /// Waits until there are more than `size` entries, or the time is over, or the ledger closes, or the
+    /// caller is done, which it says with [`wake`](Self::wake).
+    pub(crate) fn wait_beyond(
+        &self,
+        size: TreeSize,
+        timeout: Duration,
+        is_done: impl Fn() -> bool,
+    ) -> TreeSize {
+        let mut state = self.state.lock();
+        let waiting =
+            |state: &mut ProgressState| state.frontier.size() <= size && !state.closed && !is_done();
+        self.advanced.wait_while_for(&mut state, waiting, timeout);
+        state.frontier.size()
+    }
+
+    /// Wakes all who wait, so that they look whether they are done.
+    pub(crate) fn wake(&self) {
+        drop(self.state.lock());
+        self.advanced.notify_all();
+        self.ended.notify_all();
+    }
+
+    /// Sleeps, or until the ledger closes; returns whether it did.
+    pub(crate) fn sleep(&self, time: Duration) -> bool {
+        let mut state = self.state.lock();
+        self.ended.wait_while_for(&mut state, |state| !state.closed, time);
+        state.closed
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
+    pub(crate) fn close(&self) {
+        self.state.lock().closed = true;
+        self.advanced.notify_all();
+        self.ended.notify_all();
+    }
+}
+
+impl Signal {
+    pub(crate) fn raise(&self) {
+        self.state.lock().raised = true;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn stop(&self) {
+        self.state.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until raised (which it lowers) or the time is over; `false` once stopped.
+    pub(crate) fn wait(&self, timeout: Duration) -> bool {
+        let mut state = self.state.lock();
+        self.changed.wait_while_for(&mut state, |state| !state.raised && !state.stopped, timeout);
+        state.raised = false;
+        !state.stopped
+    }
+}

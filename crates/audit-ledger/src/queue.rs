@@ -1,0 +1,113 @@
+//! The bounded queue between producers and the sequencer.
+
+use std::collections::VecDeque;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::batch::PreparedBatch;
+use crate::error::Error;
+use crate::ledger::OnDone;
+
+/// Bytes of prepared batches that go into one group commit, unless one batch alone is larger.
+const GROUP_BYTES: usize = 8 << 20;
+
+/// Advice given when the queue is full: about what it takes to write a full one.
+const RETRY_AFTER_MS: u64 = 100;
+
+/// A batch and whom to tell.
+pub(crate) struct Submission {
+    pub(crate) batch: PreparedBatch,
+    pub(crate) on_done: OnDone,
+}
+
+/// Batches waiting for the sequencer.
+pub(crate) struct Queue {
+    limit: usize,
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Submission>,
+    /// Bytes of what waits and of what the sequencer is working on.
+    bytes: usize,
+    /// Why nothing more is taken.
+    refusal: Option<Error>,
+}
+
+impl Queue {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, state: Mutex::default(), filled: Condvar::new() }
+    }
+
+    pub(crate) fn push(&self, submission: Submission) -> Result<(), Error> {
+        let weight = submission.batch.weight();
+        let mut state = self.state.lock();
+        if let Some(refusal) = &state.refusal {
+            return Err(refusal.clone());
+        }
+        let full = state.bytes > 0 && state.bytes + weight > self.limit;
+        if full {
+            return Err(Error::Busy { retry_after_ms: RETRY_AFTER_MS });
+        }
+        state.bytes += weight;
+        state.waiting.push_back(submission);
+        drop(state);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Waits for batches and takes all that wait, up to what makes a group; `None` once the queue refuses
+    /// more and is empty.
+    pub(crate) fn take(&self) -> Option<Vec<Submission>> {
+        let mut state = self.state.lock();
+        while state.waiting.is_empty() {
+            if state.refusal.is_some() {
+                return None;
+            }
+            self.filled.wait(&mut state);
+        }
+        let mut bytes = 0;
+        let mut group = Vec::new();
+        while let Some(next) = state.waiting.front() {
+            bytes += next.batch.weight();
+            if !group.is_empty() && bytes > GROUP_BYTES {
+                break;
+            }
+            group.extend(state.waiting.pop_front());
+        }
+        Some(group)
+    }
+
+    /// Gives back the room of batches that are done.
+    pub(crate) fn release(&self, bytes: usize) {
+        self.state.lock().bytes -= bytes;
+    }
+
+    /// Takes no more; what waits is still worked on. The first refusal stands.
+    pub(crate) fn refuse(&self, why: Error) {
+        self.state.lock().refusal.get_or_insert(why);
+        self.filled.notify_all();
+    }
+
+    /// As [`refuse`](Self::refuse), and what waits is failed. A refusal that calls for an operator replaces
+    /// that of an ordinary end.
+    pub(crate) fn fail_all(&self, why: &Error) {
+        let mut state = self.state.lock();
+        state.refusal = Some(why.clone());
+        let waiting: Vec<Submission> = state.waiting.drain(..).collect();
+        state.bytes -= waiting.iter().map(|submission| submission.batch.weight()).sum::<usize>();
+        drop(state);
+        self.filled.notify_all();
+        waiting.into_iter().for_each(|submission| (submission.on_done)(Err(why.clone())));
+    }
+
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        self.state.lock().refusal.clone()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+}

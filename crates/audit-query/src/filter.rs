@@ -19,6 +19,7 @@ mod value;
 pub use field::{Field, FieldKind};
 pub use parse::FilterError;
 pub use phrase::{Literal, Phrase, tokens};
+pub(crate) use value::nearest;
 
 use ipnet::IpNet;
 
@@ -133,6 +134,14 @@ impl Filter {
     #[must_use]
     pub fn nothing() -> Filter {
         Filter::Not(Box::new(Filter::All))
+    }
+
+    /// The test of one field as a query parameter gives it: `value`, `begin*`, `*`, `>=1000`, `500..599`.
+    ///
+    /// # Errors
+    /// A sentence that says which values the field can have.
+    pub fn of_field(field: Field, text: &str) -> Result<Filter, String> {
+        value::of_parameter(field, text)
     }
 
     /// The same meaning in its plainest form: nested `And` and `Or` are flattened, parts that change nothing

@@ -67,7 +67,7 @@ impl Order {
 
 /// One event in an answer: where it stands in the ledger and in time. Also the position after which the next
 /// page begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct RowRef {
     /// The event's own time.
     pub time: Timestamp,

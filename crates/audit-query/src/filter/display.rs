@@ -1,7 +1,7 @@
 //! Writes a filter in the query box's language, so that [`Filter::parse`](super::Filter::parse) reads the same
 //! filter (in its plain form) back.
 
-use super::{Cmp, Filter, Phrase, Test};
+use super::{Cmp, Field, Filter, Phrase, Test};
 use std::fmt::{self, Display, Formatter, Write as _};
 
 impl Display for Filter {
@@ -41,11 +41,11 @@ impl Display for Test {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Test::Equals { field, value } => {
-                write!(f, "{field}:")?;
+                write!(f, "{field}{}", equals_sign(*field))?;
                 write_value(f, value)
             }
             Test::Prefix { field, value } => {
-                write!(f, "{field}:")?;
+                write!(f, "{field}{}", equals_sign(*field))?;
                 write_value(f, value)?;
                 f.write_char('*')
             }
@@ -82,6 +82,11 @@ impl Display for Phrase {
         }
         if self.is_prefix() { f.write_char('*') } else { Ok(()) }
     }
+}
+
+/// `message:brake` looks for a word, so a whole message is written with `=`.
+fn equals_sign(field: Field) -> char {
+    if field == Field::Message { '=' } else { ':' }
 }
 
 fn write_value(f: &mut Formatter<'_>, value: &str) -> fmt::Result {

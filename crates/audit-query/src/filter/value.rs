@@ -1,6 +1,6 @@
 //! From a field, an operator and a written value to a test: which values make sense on which field.
 
-use super::{Cmp, Field, FieldKind, Filter, Test, phrase};
+use super::{Cmp, Field, FieldKind, Filter, Phrase, Test, phrase};
 use audit_event::{ActorType, Category, Outcome, Severity, Source};
 
 /// How a field and a value are put together.
@@ -56,6 +56,23 @@ pub(crate) fn test(field: Field, operator: Operator, written: &Written) -> Resul
             Ok(if *prefix { Test::Prefix { field, value } } else { Test::Equals { field, value } }.into())
         }
     }
+}
+
+/// The test that a query parameter named like the field asks for.
+pub(crate) fn of_parameter(field: Field, text: &str) -> Result<Filter, String> {
+    let compared = Operator::ALL.into_iter().find(|(sign, op)| op.compares() && text.starts_with(sign));
+    if let Some((sign, operator)) =
+        compared.filter(|_| matches!(field.kind(), FieldKind::Number | FieldKind::Name))
+    {
+        return test(field, operator, &Written { text: text[sign.len()..].trim().to_owned(), prefix: false });
+    }
+    let stem = text.strip_suffix('*').unwrap_or(text);
+    let prefix = stem.len() < text.len();
+    if field == Field::Message && !stem.is_empty() {
+        let phrase = Phrase::new(stem, prefix).ok_or("there is no letter and no digit here to search for")?;
+        return Ok(Test::Words { within: Some(field), phrase }.into());
+    }
+    test(field, Operator::Is, &Written { text: stem.to_owned(), prefix })
 }
 
 /// A value that would make sense for the field.
@@ -174,8 +191,8 @@ fn familiar_name(field: Field, plain: &str) -> Option<&'static str> {
 fn unknown_name(field: Field, text: &str) -> String {
     let names = vocabulary(field);
     let plain = text.to_ascii_lowercase();
-    let hint = nearest(&plain, names.iter().copied()).map(|near| format!(" did you mean `{near}`?"));
-    format!("`{text}` is no {field}:{} Known are {}", hint.unwrap_or_default(), names.join(", "))
+    let hint = nearest(&plain, names.iter().copied()).map(|near| format!(": did you mean `{near}`?"));
+    format!("`{text}` is no {field}{} Known are {}", hint.unwrap_or(".".to_owned()), names.join(", "))
 }
 
 fn severities(cmp: Cmp, text: &str) -> Result<Filter, String> {

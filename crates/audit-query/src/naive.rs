@@ -1,0 +1,243 @@
+//! The oracle: every question answered over entries in memory by the plainest code that can be right.
+//!
+//! Tests compare the index with it. It decodes every entry for every question, sorts everything and prunes
+//! nothing; whoever makes it faster takes its purpose away.
+
+use crate::filter::{Field, FieldKind};
+use crate::question::{
+    Answers, Bucket, Budget, Count, Group, GroupKey, Key, List, Measure, NumberField, Order, Page, RowRef,
+    Scan, Table, TableRow, TimeRange, Value,
+};
+use crate::{Entries, Error, Filter};
+use audit_event::{Entry, Fields, Timestamp};
+use jiff::ToSpan as _;
+use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, Range};
+use std::time::Duration;
+
+/// Entries in memory, by index; both the [`Answers`] and the [`Entries`] of a test.
+#[derive(Debug, Clone, Default)]
+pub struct Naive {
+    entries: Vec<Vec<u8>>,
+}
+
+impl Naive {
+    /// The oracle of these entries.
+    #[must_use]
+    pub fn new(entries: Vec<Vec<u8>>) -> Naive {
+        Naive { entries }
+    }
+
+    /// Adds an entry.
+    pub fn push(&mut self, entry: Vec<u8>) {
+        self.entries.push(entry);
+    }
+
+    /// The matching rows, in order.
+    fn rows(
+        &self,
+        filter: &Filter,
+        range: TimeRange,
+        order: Order,
+        snapshot: Option<u64>,
+    ) -> Result<Vec<RowRef>, Error> {
+        let mut rows = Vec::new();
+        self.for_each_match(filter, range, snapshot, &mut |row, _| rows.push(row))?;
+        rows.sort_by(|a, b| order.compare(*a, *b));
+        Ok(rows)
+    }
+
+    fn for_each_match(
+        &self,
+        filter: &Filter,
+        range: TimeRange,
+        snapshot: Option<u64>,
+        visit: &mut dyn FnMut(RowRef, &Fields<'_>),
+    ) -> Result<(), Error> {
+        for (index, bytes) in (0..snapshot.unwrap_or(u64::MAX)).zip(&self.entries) {
+            let decoded = Entry::decode(bytes).and_then(|entry| Fields::decode(&entry));
+            let event = decoded.map_err(|source| Error::Undecodable { index, source })?;
+            if range.contains(event.time) && filter.matches(&event) {
+                visit(RowRef { time: event.time, index }, &event);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Answers for Naive {
+    fn snapshot(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn list(&self, question: &List, budget: &Budget) -> Result<Page, Error> {
+        budget.check()?;
+        let all = self.rows(&question.filter, question.range, question.order, question.snapshot)?;
+        let total = question.count.then_some(all.len() as u64);
+        let mut rest = after(all, question.order, question.after);
+        let has_more = rest.len() > question.limit;
+        rest.truncate(question.limit);
+        let next = rest.last().copied().filter(|_| has_more);
+        Ok(Page { rows: rest, next, total, snapshot: question.snapshot.unwrap_or(self.snapshot()) })
+    }
+
+    fn count(&self, question: &Count, budget: &Budget) -> Result<u64, Error> {
+        budget.check()?;
+        let rows = self.rows(&question.filter, question.range, Order::OldestFirst, question.snapshot)?;
+        Ok(rows.len() as u64)
+    }
+
+    fn group(&self, question: &Group, budget: &Budget) -> Result<Table, Error> {
+        budget.check()?;
+        let mut groups: BTreeMap<Vec<Key>, Vec<Value>> = BTreeMap::new();
+        self.for_each_match(&question.filter, question.range, question.snapshot, &mut |row, event| {
+            for keys in combinations(&question.keys, row.time, event) {
+                let values = groups
+                    .entry(keys)
+                    .or_insert_with(|| question.measures.iter().map(|measure| measure.zero()).collect());
+                for (value, measure) in values.iter_mut().zip(&question.measures) {
+                    *value = measure.add(*value, event);
+                }
+            }
+        })?;
+        let mut rows: Vec<TableRow> =
+            groups.into_iter().map(|(keys, values)| TableRow { keys, values }).collect();
+        let left_out = rows.len().saturating_sub(question.limit) as u64;
+        rows.sort_by(|a, b| first_measure(b).total_cmp(&first_measure(a)).then_with(|| a.keys.cmp(&b.keys)));
+        rows.truncate(question.limit);
+        if question.keys.iter().any(|key| matches!(key, GroupKey::Time { .. })) {
+            rows.sort_by(|a, b| a.keys.cmp(&b.keys));
+        }
+        Ok(Table { rows, left_out, snapshot: question.snapshot.unwrap_or(self.snapshot()) })
+    }
+
+    fn scan(
+        &self,
+        question: &Scan,
+        budget: &Budget,
+        visit: &mut dyn FnMut(&[RowRef]) -> ControlFlow<()>,
+    ) -> Result<u64, Error> {
+        let all = self.rows(&question.filter, question.range, question.order, question.snapshot)?;
+        for batch in after(all, question.order, question.after).chunks(1000) {
+            budget.check()?;
+            if visit(batch).is_break() {
+                break;
+            }
+        }
+        Ok(question.snapshot.unwrap_or(self.snapshot()))
+    }
+}
+
+impl Entries for Naive {
+    fn size(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn wait_beyond(&self, _size: u64, _timeout: Duration) -> u64 {
+        Entries::size(self)
+    }
+
+    fn read(&self, range: Range<u64>, visit: &mut dyn FnMut(u64, &[u8])) -> Result<(), Error> {
+        let wanted = (0..).zip(&self.entries).filter(|(index, _)| range.contains(index));
+        wanted.for_each(|(index, bytes)| visit(index, bytes));
+        Ok(())
+    }
+}
+
+fn after(mut rows: Vec<RowRef>, order: Order, position: Option<RowRef>) -> Vec<RowRef> {
+    if let Some(position) = position {
+        rows.retain(|row| order.compare(position, *row).is_lt());
+    }
+    rows
+}
+
+fn first_measure(row: &TableRow) -> f64 {
+    row.values.first().map_or(0.0, |value| value.as_f64())
+}
+
+/// Every group the event belongs to: one value of each key.
+fn combinations(keys: &[GroupKey], time: Timestamp, event: &Fields<'_>) -> Vec<Vec<Key>> {
+    let mut all = vec![Vec::new()];
+    for key in keys {
+        let values = key_values(key, time, event);
+        all = all
+            .iter()
+            .flat_map(|begun| values.iter().map(|value| [begun, std::slice::from_ref(value)].concat()))
+            .collect();
+    }
+    all
+}
+
+fn key_values(key: &GroupKey, time: Timestamp, event: &Fields<'_>) -> BTreeSet<Key> {
+    let mut values = BTreeSet::new();
+    match key {
+        GroupKey::Time { bucket, tz } => {
+            values.insert(Key::Time(begin_of(*bucket, time, tz)));
+        }
+        GroupKey::Field(Field::Ip) => values.extend(event.ip.map(|ip| Key::Text(ip.to_string()))),
+        GroupKey::Field(field) if field.kind() == FieldKind::Number => {
+            values.extend(field.number(event).map(|number| Key::Text(number.to_string())));
+        }
+        GroupKey::Field(field) => {
+            field.any_text(event, |text| {
+                values.insert(Key::Text(text.to_owned()));
+                false
+            });
+        }
+    }
+    if values.is_empty() {
+        values.insert(Key::Missing);
+    }
+    values
+}
+
+/// The instant at which the calendar unit around `time` begins.
+fn begin_of(bucket: Bucket, time: Timestamp, tz: &TimeZone) -> Timestamp {
+    let instant = jiff::Timestamp::from_microsecond(time.as_micros()).unwrap_or_default();
+    let local = instant.to_zoned(tz.clone());
+    let day = local.date();
+    let first = match bucket {
+        Bucket::Hour => {
+            let into_hour = i64::from(local.minute()) * 60 + i64::from(local.second());
+            let micros = time.as_micros() - time.as_micros().rem_euclid(1_000_000) - into_hour * 1_000_000;
+            return Timestamp::from_micros(micros);
+        }
+        Bucket::Day => day,
+        Bucket::Week => day.saturating_sub(i64::from(day.weekday().to_monday_zero_offset()).days()),
+        Bucket::Month => day.first_of_month(),
+    };
+    first
+        .to_zoned(tz.clone())
+        .map_or(time, |begin| Timestamp::from_micros(begin.timestamp().as_microsecond()))
+}
+
+impl Measure {
+    fn zero(self) -> Value {
+        match self {
+            Measure::Sum(NumberField::CostUsd | NumberField::LatencyMs) => Value::Fraction(0.0),
+            _ => Value::Whole(0),
+        }
+    }
+
+    fn add(self, sum: Value, event: &Fields<'_>) -> Value {
+        let whole = match self {
+            Measure::Count => Some(1),
+            Measure::Sum(NumberField::InputTokens) => event.input_tokens,
+            Measure::Sum(NumberField::OutputTokens) => event.output_tokens,
+            Measure::Sum(NumberField::TotalTokens) => {
+                Some(event.input_tokens.unwrap_or(0) + event.output_tokens.unwrap_or(0))
+            }
+            Measure::Sum(NumberField::CostUsd) => return add_fraction(sum, event.cost_usd),
+            Measure::Sum(NumberField::LatencyMs) => return add_fraction(sum, event.latency_ms),
+        };
+        match sum {
+            Value::Whole(sum) => Value::Whole(sum + whole.unwrap_or(0)),
+            Value::Fraction(_) => sum,
+        }
+    }
+}
+
+fn add_fraction(sum: Value, more: Option<f64>) -> Value {
+    Value::Fraction(sum.as_f64() + more.unwrap_or(0.0))
+}

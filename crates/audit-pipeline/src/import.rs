@@ -6,9 +6,6 @@
 
 mod lines;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 use std::io::BufRead;
 use std::ops::ControlFlow;
@@ -97,7 +94,9 @@ pub enum Error<D> {
     #[error("cannot read: {0}")]
     Read(#[from] std::io::Error),
     /// No format was given and the first lines look like none that we know.
-    #[error("line {line} looks like no known format: say which it is (native, openwebui-audit, openwebui-webhook)")]
+    #[error(
+        "line {line} looks like no known format: say which it is (native, openwebui-audit, openwebui-webhook)"
+    )]
     UnknownFormat {
         /// The first line that is not empty.
         line: u64,
@@ -122,11 +121,7 @@ impl Destination for Intake {
             }
         };
         let duplicates = taken.duplicates() as u64;
-        Ok(Appended {
-            new: taken.placements.len() as u64 - duplicates,
-            duplicates,
-            invalid: taken.skipped,
-        })
+        Ok(Appended { new: taken.placements.len() as u64 - duplicates, duplicates, invalid: taken.skipped })
     }
 }
 
@@ -162,6 +157,8 @@ pub fn import<D: Destination>(
             break;
         }
     }
+    // What only the encoder refuses was noted after its batch.
+    report.skipped.listed.sort_by_key(|bad| bad.line);
     Ok(report)
 }
 
@@ -175,7 +172,9 @@ enum Sniffed {
 fn sniff(chunk: &Chunk) -> Sniffed {
     let mut with_content = chunk.lines().filter(|line| !line.bytes.is_empty()).peekable();
     let Some(first) = with_content.peek().map(|line| line.number) else { return Sniffed::Empty };
-    with_content.find_map(|line| Format::sniff(line.bytes)).map_or(Sniffed::Unknown { line: first }, Sniffed::Format)
+    with_content
+        .find_map(|line| Format::sniff(line.bytes))
+        .map_or(Sniffed::Unknown { line: first }, Sniffed::Format)
 }
 
 /// Events and the lines they stood in.
@@ -252,7 +251,11 @@ fn record<D: Destination>(
     Ok(())
 }
 
-fn without_known<'c>(batch: Batch<'c>, known: &dyn Fn(&[&str]) -> Vec<bool>, report: &mut Report) -> Batch<'c> {
+fn without_known<'c>(
+    batch: Batch<'c>,
+    known: &dyn Fn(&[&str]) -> Vec<bool>,
+    report: &mut Report,
+) -> Batch<'c> {
     let ids: Vec<&str> = batch.events.iter().filter_map(|event| event.id.as_deref()).collect();
     let is_known = known(&ids);
     let mut unknown = Batch::default();

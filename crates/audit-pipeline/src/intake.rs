@@ -15,9 +15,6 @@ mod feed;
 mod report;
 mod upload;
 
-#[cfg(test)]
-mod tests;
-
 use std::borrow::Borrow;
 use std::sync::Arc;
 
@@ -26,7 +23,7 @@ use audit_ledger::{Appended, BadEntry, Ledger, Placement};
 use audit_tlog::{LeafIndex, TreeSize};
 
 use batch::Batch;
-pub use feed::{Feed, Fed};
+pub use feed::{Fed, Feed};
 pub use report::{BadLine, BadLines};
 pub use upload::Upload;
 

@@ -32,7 +32,13 @@ pub(super) struct ModelOffer {
     pub(super) pace_ms: f64,
 }
 
-const fn offer(id: &'static str, provider: &'static str, input: f64, output: f64, pace_ms: f64) -> ModelOffer {
+const fn offer(
+    id: &'static str,
+    provider: &'static str,
+    input: f64,
+    output: f64,
+    pace_ms: f64,
+) -> ModelOffer {
     ModelOffer { id, provider, input_price: input, output_price: output, pace_ms }
 }
 
@@ -91,28 +97,95 @@ pub(super) const DEPARTMENTS: &[Department] = &[
 ];
 
 const FIRST_NAMES: &[&str] = &[
-    "Aaron", "Adele", "Akira", "Alma", "Amara", "Anders", "Anouk", "Ari", "Beatriz", "Bruno", "Carla", "Chen", "Dalia",
-    "Dario", "Deepa", "Edda", "Elif", "Emil", "Farah", "Felix", "Greta", "Hakan", "Hanna", "Ilse", "Imran", "Ines",
-    "Jonas", "Juna", "Kaito", "Kira", "Lars", "Leila", "Liv", "Luca", "Mara", "Mateo", "Meera", "Milan", "Nadia",
-    "Nils", "Noor", "Olga", "Oskar", "Pablo", "Petra", "Ravi", "Rosa", "Samir", "Selma", "Sven", "Tamar", "Theo",
-    "Tomasz", "Uma", "Vera", "Viktor", "Wanda", "Yara", "Yusuf", "Zofia",
+    "Aaron", "Adele", "Akira", "Alma", "Amara", "Anders", "Anouk", "Ari", "Beatriz", "Bruno", "Carla",
+    "Chen", "Dalia", "Dario", "Deepa", "Edda", "Elif", "Emil", "Farah", "Felix", "Greta", "Hakan", "Hanna",
+    "Ilse", "Imran", "Ines", "Jonas", "Juna", "Kaito", "Kira", "Lars", "Leila", "Liv", "Luca", "Mara",
+    "Mateo", "Meera", "Milan", "Nadia", "Nils", "Noor", "Olga", "Oskar", "Pablo", "Petra", "Ravi", "Rosa",
+    "Samir", "Selma", "Sven", "Tamar", "Theo", "Tomasz", "Uma", "Vera", "Viktor", "Wanda", "Yara", "Yusuf",
+    "Zofia",
 ];
 
 const LAST_NAMES: &[&str] = &[
-    "Abadi", "Almeida", "Arslan", "Baptiste", "Bauer", "Bergmann", "Castellan", "Chandra", "Dahl", "Dimitrov", "Ekwall",
-    "Eriksen", "Falk", "Ferreira", "Fontaine", "Garrido", "Grabowski", "Haddad", "Halloran", "Hartmann", "Ibarra",
-    "Ivanova", "Jansen", "Jimenez", "Kaplan", "Kimura", "Kowal", "Lindqvist", "Lombardi", "Maduro", "Marchetti",
-    "Mbeki", "Moreau", "Nakagawa", "Nordin", "Obi", "Oduya", "Okafor", "Olsen", "Palmgren", "Petrov", "Quint",
-    "Rasmus", "Reyes", "Richter", "Sandoval", "Sato", "Schenk", "Sharma", "Sorel", "Tanaka", "Thorne", "Umarov",
-    "Valente", "Varga", "Weiss", "Wierzba", "Yilmaz", "Zandt", "Zeller",
+    "Abadi",
+    "Almeida",
+    "Arslan",
+    "Baptiste",
+    "Bauer",
+    "Bergmann",
+    "Castellan",
+    "Chandra",
+    "Dahl",
+    "Dimitrov",
+    "Ekwall",
+    "Eriksen",
+    "Falk",
+    "Ferreira",
+    "Fontaine",
+    "Garrido",
+    "Grabowski",
+    "Haddad",
+    "Halloran",
+    "Hartmann",
+    "Ibarra",
+    "Ivanova",
+    "Jansen",
+    "Jimenez",
+    "Kaplan",
+    "Kimura",
+    "Kowal",
+    "Lindqvist",
+    "Lombardi",
+    "Maduro",
+    "Marchetti",
+    "Mbeki",
+    "Moreau",
+    "Nakagawa",
+    "Nordin",
+    "Obi",
+    "Oduya",
+    "Okafor",
+    "Olsen",
+    "Palmgren",
+    "Petrov",
+    "Quint",
+    "Rasmus",
+    "Reyes",
+    "Richter",
+    "Sandoval",
+    "Sato",
+    "Schenk",
+    "Sharma",
+    "Sorel",
+    "Tanaka",
+    "Thorne",
+    "Umarov",
+    "Valente",
+    "Varga",
+    "Weiss",
+    "Wierzba",
+    "Yilmaz",
+    "Zandt",
+    "Zeller",
 ];
 
 const BROWSERS: &[(&str, u32)] = &[
-    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36", 5),
-    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0", 7),
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+        5,
+    ),
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0",
+        7,
+    ),
     ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0", 2),
-    ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Safari/605.1.15", 2),
-    ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.1 Mobile/15E148 Safari/604.1", 1),
+    (
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Safari/605.1.15",
+        2,
+    ),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.1 Mobile/15E148 Safari/604.1",
+        1,
+    ),
 ];
 
 /// Somebody who works there.
@@ -169,7 +242,14 @@ impl Company {
 
 /// The first three of each department are there from the beginning and do not leave by chance: the incidents are
 /// about them.
-fn hire(department: &'static Department, place: usize, at: usize, first: Day, last: Day, rng: &mut Rng) -> Person {
+fn hire(
+    department: &'static Department,
+    place: usize,
+    at: usize,
+    first: Day,
+    last: Day,
+    rng: &mut Rng,
+) -> Person {
     let stays = place < 3;
     let joins_later = !stays && rng.chance(0.4);
     let joined = if joins_later { Day(rng.between(first.0, last.0)) } else { Day(i64::MIN) };
@@ -177,7 +257,7 @@ fn hire(department: &'static Department, place: usize, at: usize, first: Day, la
     let left = (leaves && joined < last).then(|| Day(rng.between(joined.0.max(first.0) + 1, last.0 + 1)));
     let site = if department.name == "IT" && stays { &SITES[0].0 } else { rng.pick_weighted(SITES) };
     let (name, email) = name_of(at);
-    let browser: &'static str = *rng.pick_weighted::<&str>(BROWSERS);
+    let browser: &'static str = rng.pick_weighted::<&str>(BROWSERS);
     let host = |rng: &mut Rng| u8::try_from(rng.below(250)).unwrap_or(0) + 2;
     Person {
         id: uuid_4(rng),

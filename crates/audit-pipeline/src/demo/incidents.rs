@@ -26,11 +26,14 @@ pub(super) struct Incidents {
     pub(super) events: Vec<Event<'static>>,
 }
 
+/// Writes an incident's events and tells about it.
+type Script = fn(&Company, Day, &mut Rng, &mut Vec<Event<'static>>) -> Incident;
+
 impl Incidents {
     pub(super) fn of(company: &Company, last: Day, seed: u64) -> Self {
         let mut told = Self { told: Vec::new(), events: Vec::new() };
         // Each has its own numbers, so that changing one leaves the others as they are.
-        let scripts: [fn(&Company, Day, &mut Rng, &mut Vec<Event<'static>>) -> Incident; 6] =
+        let scripts: [Script; 6] =
             [mass_download, accidental_admin, deleted_chats, password_spraying, leaked_key, provider_outage];
         for (number, script) in (1..).zip(scripts) {
             let mut rng = Rng::new(seed ^ number << 32);
@@ -49,17 +52,16 @@ fn incident(title: &'static str, story: String, from: i64, to: i64, query: Strin
 }
 
 /// One address tries a few common passwords on many accounts on a Sunday night; one of them gives in.
-fn password_spraying(
-    company: &Company,
-    last: Day,
-    rng: &mut Rng,
-    out: &mut Vec<Event<'static>>,
-) -> Incident {
+fn password_spraying(company: &Company, last: Day, rng: &mut Rng, out: &mut Vec<Event<'static>>) -> Incident {
     let day = Day(last.0 - 21).back_to(SUNDAY);
     let start = day.start() + 2 * HOUR + 7 * MINUTE;
     let victim = company.veteran("Procurement", 1);
-    let tried: Vec<&Person> =
-        company.people.iter().filter(|person| person.is_here(day) && person.email != victim.email).take(46).collect();
+    let tried: Vec<&Person> = company
+        .people
+        .iter()
+        .filter(|person| person.is_here(day) && person.email != victim.email)
+        .take(46)
+        .collect();
     let mut time = start;
     let mut failures = 0;
     for _round in 0..3 {
@@ -196,7 +198,15 @@ fn leaked_key(company: &Company, last: Day, rng: &mut Rng, out: &mut Vec<Event<'
     for _ in 0..380 {
         let (input, output) = (24_000 + rng.below(9_000), 3_500 + rng.below(2_500));
         tokens += input + output;
-        out.push(workday::script_call(owner, &THINKER, time, (input, output), LEAK, "python-requests/2.32.5", rng));
+        out.push(workday::script_call(
+            owner,
+            &THINKER,
+            time,
+            (input, output),
+            LEAK,
+            "python-requests/2.32.5",
+            rng,
+        ));
         time += rng.between(8 * SECOND, 30 * SECOND);
     }
     let end = Day(day.0 + 1).start() + 8 * HOUR + 20 * MINUTE;
@@ -233,8 +243,9 @@ fn accidental_admin(company: &Company, last: Day, rng: &mut Rng, out: &mut Vec<E
         event.target = Some(person_target(lucky));
         event.changes =
             vec![Change { field: "role".into(), before: Some(before.into()), after: Some(after.into()) }];
-        event.message =
-            Some(format!("{} changed the role of {} from {before} to {after}", admin.name, lucky.name).into());
+        event.message = Some(
+            format!("{} changed the role of {} from {before} to {after}", admin.name, lucky.name).into(),
+        );
         event.http = Some(http("POST", format!("/api/v1/users/{}/update", lucky.id), 200, rng));
         out.push(event);
     }
@@ -274,7 +285,9 @@ fn provider_outage(company: &Company, last: Day, rng: &mut Rng, out: &mut Vec<Ev
     }
     incident(
         "Provider outage",
-        format!("openai answers with 503 for 76 minutes: {failures} failed calls by people of every department."),
+        format!(
+            "openai answers with 503 for 76 minutes: {failures} failed calls by people of every department."
+        ),
         start,
         time,
         "action:model.provider_request.failed reason:provider_unavailable".to_owned(),
@@ -290,7 +303,8 @@ fn deleted_chats(company: &Company, last: Day, rng: &mut Rng, out: &mut Vec<Even
     let mut event = session.did("chat.deleted_all", start, rng);
     event.severity = Some(Severity::High);
     event.target = Some(person_target(person));
-    event.targets = (0..187).map(|_| target("chat", uuid_4(rng), person.department.title(day, rng))).collect();
+    event.targets =
+        (0..187).map(|_| target("chat", uuid_4(rng), person.department.title(day, rng))).collect();
     event.message = Some(format!("{} deleted all 187 own chats", person.name).into());
     event.http = Some(http("DELETE", "/api/v1/chats/", 200, rng));
     out.push(event);

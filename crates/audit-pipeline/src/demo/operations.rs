@@ -37,13 +37,15 @@ fn nightly(day: Day, rng: &mut Rng, out: &mut Vec<Event<'static>>) {
     for (at, name) in (0..).zip(AUTOMATIONS) {
         let failed = rng.chance(0.012);
         let action = if failed { "automation.run_failed" } else { "automation.run_completed" };
-        let mut event = system(action, night + at * 9 * MINUTE + rng.between(0, 3 * MINUTE), Source::Webhook, rng);
+        let mut event =
+            system(action, night + at * 9 * MINUTE + rng.between(0, 3 * MINUTE), Source::Webhook, rng);
         let seconds = seconds_around(48.0, rng);
         event.target = Some(target("automation", format!("automation-{at}"), *name));
         if failed {
             event.outcome = Outcome::Failure;
             event.reason = Some("model_unavailable".into());
-            event.message = Some(format!("\"{name}\" failed after {seconds} s: its model did not answer").into());
+            event.message =
+                Some(format!("\"{name}\" failed after {seconds} s: its model did not answer").into());
         } else {
             event.message = Some(format!("\"{name}\" ran for {seconds} s").into());
         }

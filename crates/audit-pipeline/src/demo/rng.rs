@@ -22,9 +22,7 @@ impl Rng {
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         debug_assert!(bound > 0, "nothing is below zero");
         let wide = u128::from(self.next_u64()) * u128::from(bound);
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half of a 64 x 64 bit product fits 64 bits")]
-        let high = (wide >> 64) as u64;
-        high
+        (wide >> 64) as u64
     }
 
     /// A number from `low` up to and without `high`.
@@ -68,7 +66,10 @@ impl Rng {
     /// A number around `median`, skewed as token counts and latencies are: half are below it, some far above.
     pub(super) fn skewed(&mut self, median: f64) -> u64 {
         let spread = (self.unit() + self.unit() + self.unit() - 1.5) * 1.4;
-        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and the demo's medians are small")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "`as` saturates, and the demo's medians are small"
+        )]
         let value = (median * spread.exp()) as u64;
         value.max(1)
     }

@@ -89,7 +89,12 @@ pub(super) fn person_target(person: &Person) -> Target<'static> {
     target("user", person.id.clone(), person.email.clone())
 }
 
-pub(super) fn http(method: &'static str, path: impl Into<String>, status: u16, rng: &mut Rng) -> Http<'static> {
+pub(super) fn http(
+    method: &'static str,
+    path: impl Into<String>,
+    status: u16,
+    rng: &mut Rng,
+) -> Http<'static> {
     Http {
         method: Some(method.into()),
         path: Some(path.into().into()),

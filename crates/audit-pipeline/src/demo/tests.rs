@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
-use audit_event::{Category, Outcome, taxonomy};
+use audit_event::{Category, EncodeParams, Encoder, Outcome, taxonomy};
 
 use super::calendar::{DAY, HOUR};
 use super::*;
@@ -56,6 +56,15 @@ fn every_event_is_complete() {
         assert!(ids.insert(event.id.expect("every event has an id")), "an id stands twice");
     }
     assert_eq!(categories.len(), Category::ALL.len());
+}
+
+#[test]
+fn every_event_can_be_recorded() {
+    let params = EncodeParams { seed: [7; 16], recorded_at: Timestamp::from_micros(END), instance: None };
+    let mut encoder = Encoder::new(params);
+    for event in small().events() {
+        encoder.encode(&event).unwrap_or_else(|error| panic!("{error}: {event:?}"));
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use audit_event::{ActorType, Event, Json, Outcome, Source};
 use super::calendar::{Day, HOUR, MINUTE, SECOND};
 use super::company::{ModelOffer, Person, uuid_4};
 use super::rng::Rng;
-use super::scene::{Chat, Session, bill, client, details, happened, http, org, target};
 use super::scene;
+use super::scene::{Chat, Session, bill, client, details, happened, http, org, target};
 
 /// How likely work is in each local hour.
 const HOURS: &[(i64, u32)] = &[
@@ -86,7 +86,13 @@ fn sign_in(session: &Session<'_>, time: i64, rng: &mut Rng, out: &mut Vec<Event<
 }
 
 /// A conversation with everything around it; returns when it was over.
-fn converse(session: &Session<'_>, day: Day, start: i64, rng: &mut Rng, out: &mut Vec<Event<'static>>) -> i64 {
+fn converse(
+    session: &Session<'_>,
+    day: Day,
+    start: i64,
+    rng: &mut Rng,
+    out: &mut Vec<Event<'static>>,
+) -> i64 {
     let person = session.person;
     let title = person.department.title(day, rng);
     let chat = Chat::new(title, rng);
@@ -196,7 +202,8 @@ pub(super) fn failed_call(
     event.http = Some(http("POST", "/api/chat/completions", status, rng));
     let provider = offer.provider;
     event.message = Some(
-        format!("{provider} answered {} with {status} for {} ({reason})", offer.id, session.person.name).into(),
+        format!("{provider} answered {} with {status} for {} ({reason})", offer.id, session.person.name)
+            .into(),
     );
     event
 }
@@ -215,7 +222,8 @@ fn query_knowledge(session: &Session<'_>, time: i64, rng: &mut Rng) -> Event<'st
 
 /// A department's knowledge base; its id follows from its name.
 pub(super) fn knowledge_of(department: &'static str) -> audit_event::Target<'static> {
-    let seed = department.bytes().fold(7, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let seed =
+        department.bytes().fold(7, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
     target("knowledge", uuid_4(&mut Rng::new(seed)), format!("{department} handbook"))
 }
 
@@ -246,7 +254,12 @@ pub(super) fn file(
 }
 
 fn denied(session: &Session<'_>, time: i64, rng: &mut Rng) -> Event<'static> {
-    let path = *rng.pick(&["/api/v1/users/", "/api/v1/auths/admin/config", "/api/v1/configs/export", "/api/v1/groups/"]);
+    let path = *rng.pick(&[
+        "/api/v1/users/",
+        "/api/v1/auths/admin/config",
+        "/api/v1/configs/export",
+        "/api/v1/groups/",
+    ]);
     let mut event = session.did("access.denied", time, rng);
     event.outcome = Outcome::Denied;
     event.reason = Some("insufficient_rights".into());
@@ -262,7 +275,15 @@ pub(super) fn scripts(person: &Person, day: Day, calls: u32, rng: &mut Rng, out:
     for call in 0..calls {
         let time = start + i64::from(call) * rng.between(20 * SECOND, 90 * SECOND);
         let (input, output) = (rng.skewed(3_200.0), rng.skewed(160.0));
-        out.push(script_call(person, offer, time, (input, output), person.office_ip, "openai-python/2.8.1", rng));
+        out.push(script_call(
+            person,
+            offer,
+            time,
+            (input, output),
+            person.office_ip,
+            "openai-python/2.8.1",
+            rng,
+        ));
     }
 }
 

@@ -52,6 +52,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     in_flight: usize,
+    /// Batches that the ledger dropped without an answer.
+    unanswered: usize,
     fed: Fed,
     failed: Option<Error>,
 }
@@ -87,75 +89,86 @@ impl Feed {
         while state.in_flight > 0 {
             self.shared.changed.wait(&mut state);
         }
-        match state.failed.take() {
-            Some(error) => Err(error),
-            None => Ok(std::mem::take(&mut state.fed)),
-        }
-    }
-
-    fn offer(&mut self, fill: impl Fn(&mut Batch) -> Result<(), Error>) -> Result<(), Error> {
-        self.shared.take_slot()?;
-        let offered = self.offer_until_taken(fill);
-        if offered.is_err() {
-            self.shared.give_back_slot();
-        }
-        offered
+        state.check()?;
+        Ok(std::mem::take(&mut state.fed))
     }
 
     /// A refused batch is gone with its memory, so it is encoded again; that is rare.
-    fn offer_until_taken(&mut self, fill: impl Fn(&mut Batch) -> Result<(), Error>) -> Result<(), Error> {
+    fn offer(&mut self, fill: impl Fn(&mut Batch) -> Result<(), Error>) -> Result<(), Error> {
         let mut offers = 0;
         loop {
             let mut batch = self.intake.batch(self.on_error)?.starting_after(self.lines);
             fill(&mut batch)?;
             let lines_seen = batch.lines_seen();
-            let shared = self.shared.clone();
-            let max_listed = self.intake.config.max_listed;
-            match batch.submit(&self.intake.ledger, move |result| shared.arrived(result, max_listed)) {
-                Err(Error::Busy { retry_after_ms }) if offers < OFFERS => {
-                    offers += 1;
-                    std::thread::sleep(Duration::from_millis(retry_after_ms.clamp(1, 200)));
-                }
-                Err(error) => return Err(error),
+            let ticket = Ticket::take(&self.shared, self.intake.config.max_listed)?;
+            match batch.submit(&self.intake.ledger, move |result| ticket.answer(result)) {
                 Ok(()) => {
                     self.lines = lines_seen;
                     return Ok(());
+                }
+                Err(error) => {
+                    self.shared.state.lock().unanswered -= 1;
+                    match error {
+                        Error::Busy { retry_after_ms } if offers < OFFERS => {
+                            offers += 1;
+                            std::thread::sleep(Duration::from_millis(retry_after_ms.clamp(1, 200)));
+                        }
+                        error => return Err(error),
+                    }
                 }
             }
         }
     }
 }
 
-impl Shared {
-    fn take_slot(&self) -> Result<(), Error> {
-        let mut state = self.state.lock();
-        while state.in_flight >= IN_FLIGHT && state.failed.is_none() {
-            self.changed.wait(&mut state);
+/// A batch on its way; dropped without an answer, it counts as unanswered.
+struct Ticket {
+    shared: Arc<Shared>,
+    max_listed: usize,
+    answered: bool,
+}
+
+impl Ticket {
+    /// Waits until there are few enough.
+    fn take(shared: &Arc<Shared>, max_listed: usize) -> Result<Self, Error> {
+        let mut state = shared.state.lock();
+        while state.in_flight >= IN_FLIGHT && state.check().is_ok() {
+            shared.changed.wait(&mut state);
         }
-        match &state.failed {
-            Some(error) => Err(error.clone()),
-            None => {
-                state.in_flight += 1;
-                Ok(())
-            }
-        }
+        state.check()?;
+        state.in_flight += 1;
+        Ok(Self { shared: shared.clone(), max_listed, answered: false })
     }
 
-    fn give_back_slot(&self) {
-        self.state.lock().in_flight -= 1;
-        self.changed.notify_all();
-    }
-
-    fn arrived(&self, result: Result<Taken, Error>, max_listed: usize) {
-        let mut state = self.state.lock();
-        state.in_flight -= 1;
+    fn answer(mut self, result: Result<Taken, Error>) {
+        self.answered = true;
+        let mut state = self.shared.state.lock();
         match result {
-            Ok(taken) => state.fed.add(taken, max_listed),
+            Ok(taken) => state.fed.add(taken, self.max_listed),
             Err(error) => {
                 state.failed.get_or_insert(error);
             }
         }
-        self.changed.notify_all();
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.in_flight -= 1;
+        state.unanswered += usize::from(!self.answered);
+        self.shared.changed.notify_all();
+    }
+}
+
+impl State {
+    fn check(&self) -> Result<(), Error> {
+        match &self.failed {
+            Some(error) => Err(error.clone()),
+            // The ledger's thread ended with batches in its hands.
+            None if self.unanswered > 0 => Err(Error::Closed),
+            None => Ok(()),
+        }
     }
 }
 
@@ -163,7 +176,9 @@ impl Fed {
     fn add(&mut self, taken: Taken, max_listed: usize) {
         self.taken += taken.placements.len() as u64;
         self.duplicates += taken.duplicates() as u64;
-        let new = || taken.placements.iter().filter(|placement| !placement.duplicate).map(|placement| placement.index);
+        let new = || {
+            taken.placements.iter().filter(|placement| !placement.duplicate).map(|placement| placement.index)
+        };
         self.first = self.first.into_iter().chain(new().min()).min();
         self.last = self.last.into_iter().chain(new().max()).max();
         self.tree_size = self.tree_size.max(taken.tree_size);

@@ -34,8 +34,11 @@ fn sentence(event: &Event<'_>) -> String {
         _ => "Someone",
     };
     let who = actor.and_then(|actor| actor.name.as_deref().or(actor.email.as_deref())).unwrap_or(unnamed);
-    let to = event.target.as_ref().and_then(|target| target.name.as_deref().or(target.id.as_deref()));
+    let to = object(event);
     let what = match taxonomy::lookup(&event.action) {
+        Some(info) if is_about_all_chats(event) => {
+            format!("{}s of the own account", info.sentence(who, None))
+        }
         Some(info) => info.sentence(who, to),
         None => format!("{who}: {}{}", event.action, to.map(|to| format!(" {to}")).unwrap_or_default()),
     };
@@ -47,4 +50,22 @@ fn sentence(event: &Event<'_>) -> String {
         Outcome::Denied => what + " (denied)",
         Outcome::Unknown => what + " (outcome unknown)",
     }
+}
+
+/// What the sentence is about: the model for calls of one, else the target, unless that is the actor again.
+fn object<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    let is_call = matches!(event.action.as_ref(), "chat.completion" | "embeddings.created");
+    if is_call {
+        return event.model.as_ref()?.id.as_deref();
+    }
+    let target = event.target.as_ref()?;
+    let actor_id = event.actor.as_ref().and_then(|actor| actor.id.as_deref());
+    let is_actor = target.id.is_some() && target.id.as_deref() == actor_id;
+    if is_actor { None } else { target.name.as_deref().or(target.id.as_deref()) }
+}
+
+/// Some actions on a chat are done to all of one's own; then the target is the user.
+fn is_about_all_chats(event: &Event<'_>) -> bool {
+    let on_a_user = event.target.as_ref().and_then(|target| target.kind.as_deref()) == Some("user");
+    on_a_user && matches!(event.action.as_ref(), "chat.archived" | "chat.unarchived" | "chat.unshared")
 }

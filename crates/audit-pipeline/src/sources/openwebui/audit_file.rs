@@ -161,6 +161,7 @@ impl Line {
         event.target = match row.aim {
             Aim::Nothing => None,
             Aim::Path(kind) => in_path.map(|id| named(kind, id)),
+            Aim::Unnamed(kind) => in_path.map(|id| super::target(kind, id)),
             Aim::Body(kind) => answer.id.clone().or_else(|| request.id.clone()).map(|id| named(kind, id)),
             Aim::Query(kind) => query_parameter(&self.request_uri, "id").map(|id| super::target(kind, id)),
             Aim::Fixed(kind, id) => Some(super::target(kind, id)),

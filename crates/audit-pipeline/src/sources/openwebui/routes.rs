@@ -34,8 +34,10 @@ pub(super) enum Deed {
 pub(super) enum Aim {
     /// There is no target.
     Nothing,
-    /// `{id}` in the path.
+    /// `{id}` in the path; a name in the bodies is the target's.
     Path(&'static str),
+    /// `{id}` in the path; a name in the bodies is that of something else, such as a tag or a copy.
+    Unnamed(&'static str),
     /// The `id` that the answer gives to what was created, or that the request names.
     Body(&'static str),
     /// A parameter `id` in the query.
@@ -127,7 +129,7 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.trim_matches('/').split('/')
 }
 
-use Aim::{Body, Chat, Collections, Fixed, KnowledgeFile, Nothing, Oneself, Path, Query};
+use Aim::{Body, Chat, Collections, Fixed, KnowledgeFile, Nothing, Oneself, Path, Query, Unnamed};
 use Deed::{Completion, Entry, Is, Switch, UserUpdate};
 
 const fn post(pattern: &'static str, deed: Deed, aim: Aim) -> Route {
@@ -284,13 +286,13 @@ const ROUTES: &[Route] = &[
     post("/api/v1/chats/shared/{id}/access/update", Is("chat.shared"), Path("chat")),
     post("/api/v1/chats/{id}/archive", Switch { member: "archived", on: "chat.archived", off: "chat.unarchived", unseen: "chat.updated" }, Path("chat")),
     post("/api/v1/chats/{id}/pin", Switch { member: "pinned", on: "chat.pinned", off: "chat.unpinned", unseen: "chat.updated" }, Path("chat")),
-    post("/api/v1/chats/{id}/clone", Is("chat.cloned"), Path("chat")),
-    post("/api/v1/chats/{id}/clone/shared", Is("chat.cloned"), Path("chat")),
-    post("/api/v1/chats/{id}/fork", Is("chat.cloned"), Path("chat")),
+    post("/api/v1/chats/{id}/clone", Is("chat.cloned"), Unnamed("chat")),
+    post("/api/v1/chats/{id}/clone/shared", Is("chat.cloned"), Unnamed("chat")),
+    post("/api/v1/chats/{id}/fork", Is("chat.cloned"), Unnamed("chat")),
     post("/api/v1/chats/{id}/compact", Is("chat.compacted"), Path("chat")),
     post("/api/v1/chats/{id}/folder", Is("chat.folder_updated"), Path("chat")),
-    post("/api/v1/chats/{id}/tags", Is("chat.tag_added"), Path("chat")),
-    delete("/api/v1/chats/{id}/tags", Is("chat.tag_removed"), Path("chat")),
+    post("/api/v1/chats/{id}/tags", Is("chat.tag_added"), Unnamed("chat")),
+    delete("/api/v1/chats/{id}/tags", Is("chat.tag_removed"), Unnamed("chat")),
     post("/api/v1/chats/{}/messages/{id}", Is("message.updated"), Path("message")),
     delete("/api/v1/chats/{}/messages/{id}", Is("message.deleted"), Path("message")),
     post("/api/v1/chats/{}/messages/{id}/event", Is("message.event_received"), Path("message")),
@@ -313,7 +315,7 @@ const ROUTES: &[Route] = &[
     post("/api/v1/channels/{}/messages/{id}/pin", Switch { member: "is_pinned", on: "message.pinned", off: "message.unpinned", unseen: "message.updated" }, Path("message")),
     post("/api/v1/channels/{}/messages/{id}/reactions/add", Is("message.reaction_added"), Path("message")),
     post("/api/v1/channels/{}/messages/{id}/reactions/remove", Is("message.reaction_removed"), Path("message")),
-    post("/api/v1/channels/{id}/webhooks/create", Is("channel.webhook.created"), Path("channel")),
+    post("/api/v1/channels/{id}/webhooks/create", Is("channel.webhook.created"), Unnamed("channel")),
     post("/api/v1/channels/{}/webhooks/{id}/update", Is("channel.webhook.updated"), Path("channel.webhook")),
     delete("/api/v1/channels/{}/webhooks/{id}/delete", Is("channel.webhook.deleted"), Path("channel.webhook")),
     // Files, knowledge and retrieval
@@ -341,8 +343,8 @@ const ROUTES: &[Route] = &[
     post("/api/v1/knowledge/{id}/file/update", Is("knowledge.file.updated"), KnowledgeFile),
     post("/api/v1/knowledge/{id}/file/remove", Is("knowledge.file.removed"), KnowledgeFile),
     post("/api/v1/knowledge/{id}/file/move", Is("knowledge.file.moved"), KnowledgeFile),
-    post("/api/v1/knowledge/{id}/dirs/create", Is("knowledge.directory.created"), Path("knowledge")),
-    post("/api/v1/knowledge/{id}/dirs/{}/update", Is("knowledge.directory.updated"), Path("knowledge")),
+    post("/api/v1/knowledge/{id}/dirs/create", Is("knowledge.directory.created"), Unnamed("knowledge")),
+    post("/api/v1/knowledge/{id}/dirs/{}/update", Is("knowledge.directory.updated"), Unnamed("knowledge")),
     delete("/api/v1/knowledge/{id}/dirs/{}/delete", Is("knowledge.directory.deleted"), Path("knowledge")),
     post("/api/v1/retrieval/query/collection", Is("knowledge.queried"), Collections),
     post("/api/v1/retrieval/query/doc", Is("knowledge.queried"), Collections),

@@ -182,7 +182,7 @@ impl Store {
             Place::Sealed(segment) => {
                 let place = segment.find(index).ok_or_else(|| gap(&self.files, index))?;
                 let first = segment.summary.first + u64::from(place.at);
-                self.cached(first, keep, || {
+                self.cached(first, place.count, keep, || {
                     let (header, stored) = segment.read(&place)?;
                     let dictionary = segment.dictionary(header.dictionary, &self.codec.dictionaries)?;
                     let decoded = self.codec.decode(&header, stored, dictionary.as_deref());
@@ -192,7 +192,7 @@ impl Store {
             Place::Wal(part) => {
                 let place = part.find(index).ok_or_else(|| gap(&self.files, index))?;
                 let first = part.first + u64::from(place.at);
-                self.cached(first, keep, || {
+                self.cached(first, place.count, keep, || {
                     let (header, stored) = part.read(&place)?;
                     let decoded = self.decode_known(&header, stored);
                     decoded.map_err(|flaw| Error::damage(&part.path, place.offset, Some(first), flaw))
@@ -207,13 +207,17 @@ impl Store {
         self.codec.decode(header, stored, dictionary.as_deref())
     }
 
+    /// The frame of `count` entries from `first` on, out of memory or from `read`. Sealing may have made
+    /// longer frames of short ones: one of another length is not the one meant.
     fn cached(
         &self,
         first: u64,
+        count: u16,
         keep: bool,
         read: impl FnOnce() -> Result<Entries, Error>,
     ) -> Result<Frame, Error> {
-        if let Some(frame) = self.frames.lock().get(first) {
+        let known = self.frames.lock().get(first).filter(|frame| frame.len() == usize::from(count));
+        if let Some(frame) = known {
             return Ok(Frame::clone(&frame));
         }
         let frame = Frame::new(first, Arc::new(read()?));

@@ -84,8 +84,7 @@ impl OpenSegment {
 
     /// Reads a frame's header and stored bytes.
     pub(crate) fn read(&self, frame: &FrameRef) -> Result<(FrameHeader, Bytes), Error> {
-        let index = self.summary.first + u64::from(frame.at);
-        read_frame(&*self.file, &self.path, frame.offset, frame.len, index)
+        read_frame(&*self.file, &self.path, frame, self.summary.first)
     }
 
     /// The dictionary `id`, from those known or else from the segment itself.

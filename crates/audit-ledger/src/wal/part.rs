@@ -110,7 +110,7 @@ impl WalPart {
 
     /// Reads a frame's header and stored bytes.
     pub(crate) fn read(&self, frame: &FrameRef) -> Result<(FrameHeader, Bytes), Error> {
-        read_frame(&*self.file, &self.path, frame.offset, frame.len, self.first + u64::from(frame.at))
+        read_frame(&*self.file, &self.path, frame, self.first)
     }
 
     /// The hash of a node all of whose leaves are listed here.
@@ -155,24 +155,26 @@ impl PartTable {
     }
 }
 
-/// Reads a frame of `len` bytes at `offset`; `index` is its first entry, for the report if it is damaged.
+/// Reads a frame's header and stored bytes out of a file whose first entry is `first`. They are as the file
+/// lists them; the checksum is not checked yet.
 pub(crate) fn read_frame(
     file: &dyn DiskFile,
     path: &Path,
-    offset: u64,
-    len: u32,
-    index: u64,
+    place: &FrameRef,
+    first: u64,
 ) -> Result<(FrameHeader, Bytes), Error> {
-    let damaged = |flaw| Error::damage(path, offset, Some(index), flaw);
-    let mut bytes = vec![0; len as usize];
-    file.read_at(&mut bytes, offset).map_err(|error| match error.kind() {
+    let damaged = |flaw| Error::damage(path, place.offset, Some(first + u64::from(place.at)), flaw);
+    let mut bytes = vec![0; place.len as usize];
+    file.read_at(&mut bytes, place.offset).map_err(|error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => damaged(Flaw::Truncated),
         _ => Error::Io { operation: "read", path: path.to_path_buf(), source: Arc::new(error) },
     })?;
     let header = bytes.first_chunk::<HEADER_LEN>().ok_or_else(|| damaged(Flaw::Truncated))?;
     let header = FrameHeader::decode(header).map_err(damaged)?;
-    if header.total_len() != u64::from(len) {
-        return Err(damaged(Flaw::Structure));
+    let as_listed = header.total_len() == u64::from(place.len) && header.count == place.count;
+    if as_listed {
+        Ok((header, Bytes::from(bytes).slice(HEADER_LEN..)))
+    } else {
+        Err(damaged(Flaw::Structure))
     }
-    Ok((header, Bytes::from(bytes).slice(HEADER_LEN..)))
 }

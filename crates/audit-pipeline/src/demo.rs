@@ -19,6 +19,7 @@ mod wording;
 mod workday;
 
 use std::iter::Peekable;
+use std::ops::ControlFlow;
 
 use audit_event::{Event, Timestamp};
 
@@ -85,19 +86,22 @@ impl Demo {
     }
 
     /// Records the year, oldest first, and returns when it is durable. `progress` is told how many events have been
-    /// handed over.
+    /// handed over and may stop it.
     ///
     /// # Errors
     /// As [`Intake::append`]; repeating is safe.
-    pub fn fill(&self, intake: &Intake, progress: &mut dyn FnMut(u64)) -> Result<Fed, Error> {
+    pub fn fill(
+        &self,
+        intake: &Intake,
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Fed, Error> {
         let (batches, queue) = std::sync::mpsc::sync_channel::<Vec<Event<'static>>>(4);
-        let year = *self;
+        let mut events = self.events();
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                let mut events = year.events();
                 loop {
                     let batch: Vec<_> = events.by_ref().take(BATCH).collect();
-                    // The receiver is gone when recording failed: then nobody wants the rest.
+                    // The receiver is gone when recording failed or was stopped: then nobody wants the rest.
                     if batch.is_empty() || batches.send(batch).is_err() {
                         break;
                     }
@@ -108,7 +112,9 @@ impl Demo {
             for batch in queue {
                 feed.events(&batch)?;
                 handed_over += batch.len() as u64;
-                progress(handed_over);
+                if progress(handed_over).is_break() {
+                    break;
+                }
             }
             feed.finish()
         })

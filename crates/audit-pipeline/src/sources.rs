@@ -14,9 +14,9 @@ pub enum Format {
     /// Our own events, as the API takes and exports them.
     Native,
     /// Open WebUI's `audit.log`.
-    OpenWebuiAudit,
+    OpenWebUiAudit,
     /// Open WebUI's webhook events.
-    OpenWebuiWebhook,
+    OpenWebUiWebhook,
 }
 
 /// A name that is not that of a format.
@@ -26,15 +26,15 @@ pub struct UnknownFormat(pub String);
 
 impl Format {
     /// Every format.
-    pub const ALL: &'static [Self] = &[Self::Native, Self::OpenWebuiAudit, Self::OpenWebuiWebhook];
+    pub const ALL: &'static [Self] = &[Self::Native, Self::OpenWebUiAudit, Self::OpenWebUiWebhook];
 
     /// The name, as in `--format`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Native => "native",
-            Self::OpenWebuiAudit => "openwebui-audit",
-            Self::OpenWebuiWebhook => "openwebui-webhook",
+            Self::OpenWebUiAudit => "openwebui-audit",
+            Self::OpenWebUiWebhook => "openwebui-webhook",
         }
     }
 
@@ -44,9 +44,9 @@ impl Format {
         let members: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line).ok()?;
         let has = |names: &[&str]| names.iter().all(|name| members.contains_key(*name));
         if has(&["verb", "request_uri"]) {
-            Some(Self::OpenWebuiAudit)
+            Some(Self::OpenWebUiAudit)
         } else if has(&["event", "created_at"]) || has(&["event", "event_id"]) || has(&["body", "path"]) {
-            Some(Self::OpenWebuiWebhook)
+            Some(Self::OpenWebUiWebhook)
         } else if has(&["action"]) {
             Some(Self::Native)
         } else {
@@ -61,8 +61,8 @@ impl Format {
     pub fn read<'l>(self, line: &'l [u8]) -> Result<Event<'l>, Refusal> {
         match self {
             Self::Native => native::read(line),
-            Self::OpenWebuiAudit => openwebui::audit_file::read(line),
-            Self::OpenWebuiWebhook => openwebui::webhook::read(line),
+            Self::OpenWebUiAudit => openwebui::audit_file::read(line),
+            Self::OpenWebUiWebhook => openwebui::webhook::read(line),
         }
     }
 }

@@ -40,9 +40,9 @@ fn skipped(report: &Report) -> Vec<(u64, &'static str)> {
 #[test]
 fn recordings_are_taken_and_taken_only_once() {
     for (file, format, events) in [
-        (METADATA, Format::OpenWebuiAudit, 181),
-        (REQUEST_RESPONSE, Format::OpenWebuiAudit, 172),
-        (WEBHOOKS, Format::OpenWebuiWebhook, 164),
+        (METADATA, Format::OpenWebUiAudit, 181),
+        (REQUEST_RESPONSE, Format::OpenWebUiAudit, 172),
+        (WEBHOOKS, Format::OpenWebUiWebhook, 164),
     ] {
         let mut store = Store::new();
         let lines = file.lines().count() as u64;

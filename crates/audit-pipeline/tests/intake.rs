@@ -316,3 +316,36 @@ mod upload {
         assert_eq!((fed.taken, store.size()), (60_000, 60_000));
     }
 }
+
+mod demo {
+    use std::ops::ControlFlow;
+
+    use audit_pipeline::demo::Demo;
+
+    use super::*;
+
+    const YEAR: Demo = Demo { end: store::NOW, seed: 1, events: 10_000 };
+
+    #[test]
+    fn a_year_is_recorded_once_and_in_order() {
+        let store = Store::new();
+        let fed = YEAR.fill(&store.intake, &mut |_| ControlFlow::Continue(())).expect("recorded");
+        assert_eq!(fed.taken, YEAR.events().count() as u64);
+        assert_eq!(store.size(), fed.taken);
+        let newest = store.event(fed.taken - 1);
+        assert_eq!(
+            newest["id"],
+            YEAR.events().last().expect("there are events").id.expect("with ids").as_ref()
+        );
+        let again = YEAR.fill(&store.intake, &mut |_| ControlFlow::Continue(())).expect("recorded");
+        assert_eq!(again.duplicates, again.taken);
+        assert_eq!(store.size(), fed.taken);
+    }
+
+    #[test]
+    fn recording_a_year_can_be_stopped() {
+        let store = Store::new();
+        let fed = YEAR.fill(&store.intake, &mut |_| ControlFlow::Break(())).expect("recorded");
+        assert_eq!(fed.taken, 1_000);
+    }
+}

@@ -5,6 +5,8 @@
 
 #![allow(dead_code, reason = "each test file uses its share")]
 
+pub mod run;
+
 use std::sync::Arc;
 
 use audit_ledger::disk::Disk;

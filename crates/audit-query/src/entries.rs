@@ -1,6 +1,8 @@
-//! Where the indexer reads entries from.
+//! Where the index and the exports read entries from.
 
 use crate::Error;
+use audit_ledger::{Direction, Ledger};
+use std::ops::Range;
 use std::time::Duration;
 
 /// A growing sequence of entries, read from any index on: the ledger, or entries in memory (tests, benches).
@@ -11,9 +13,27 @@ pub trait Entries: Send + Sync {
     /// Waits until there are more than `size` entries, at most `timeout`. Returns how many there are.
     fn wait_beyond(&self, size: u64, timeout: Duration) -> u64;
 
-    /// Shows `visit` the entries `range.start..range.end` in order, each with its index.
+    /// Shows `visit` the entries of `range` in order, each with its index.
     ///
     /// # Errors
     /// When an entry cannot be read; the entries before it have been shown.
-    fn read(&self, range: std::ops::Range<u64>, visit: &mut dyn FnMut(u64, &[u8])) -> Result<(), Error>;
+    fn read(&self, range: Range<u64>, visit: &mut dyn FnMut(u64, &[u8])) -> Result<(), Error>;
+}
+
+impl Entries for Ledger {
+    fn size(&self) -> u64 {
+        Ledger::size(self).get()
+    }
+
+    fn wait_beyond(&self, size: u64, timeout: Duration) -> u64 {
+        let now = Ledger::size(self);
+        if now.get() > size { now.get() } else { Ledger::wait_beyond(self, now, timeout).get() }
+    }
+
+    fn read(&self, range: Range<u64>, visit: &mut dyn FnMut(u64, &[u8])) -> Result<(), Error> {
+        for frame in self.reader().scan(range, Direction::Forward) {
+            frame?.iter().for_each(|(index, entry)| visit(index.get(), entry));
+        }
+        Ok(())
+    }
 }

@@ -1,11 +1,16 @@
 //! The index: what it is opened with, what it tells about itself, and the calls it answers.
 
 use crate::entries::Entries;
+use crate::indexer::{Shared, Threads};
+use crate::memory::Size;
 use crate::question::{Answers, Budget, Count, Group, List, Page, RowRef, Scan, Table};
-use crate::Error;
+use crate::rows::Rows;
+use crate::{Error, answers};
+use parking_lot::Mutex;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How an index is kept. [`Config::new`] gives the values meant for production.
@@ -13,8 +18,10 @@ use std::time::Duration;
 pub struct Config {
     /// Directory of the index's files; made if there is none.
     pub dir: PathBuf,
-    /// Rows after which the rows in memory become a partition. At most 262,144.
+    /// Rows after which the rows in memory become a partition; at most 64 pages.
     pub partition_rows: usize,
+    /// Rows of a page, the unit that is read, judged and kept in memory; at most 4,096.
+    pub page_rows: usize,
     /// Age after which they do so even when they are fewer.
     pub flush_after: Duration,
     /// How long appended rows may stay invisible while more arrive.
@@ -30,10 +37,15 @@ impl Config {
         Config {
             dir: dir.into(),
             partition_rows: 262_144,
+            page_rows: 4_096,
             flush_after: Duration::from_secs(15 * 60),
             publish_interval: Duration::from_millis(100),
             cache_bytes: 96 << 20,
         }
+    }
+
+    pub(crate) fn size(&self) -> Size {
+        Size::nearest(self.partition_rows, self.page_rows)
     }
 }
 
@@ -61,18 +73,36 @@ pub struct Status {
 /// The index over a ledger's entries. Cloning gives another handle to the same index.
 #[derive(Clone)]
 pub struct Index {
-    entries: Arc<dyn Entries>,
+    running: Arc<Running>,
+}
+
+struct Running {
+    shared: Arc<Shared>,
+    /// `None` once stopped.
+    threads: Mutex<Option<Threads>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.lock().take() {
+            // What could not be written is read from the ledger at the next start.
+            let _ = threads.stop(&self.shared);
+        }
+    }
 }
 
 impl Index {
-    /// Opens the index in `config.dir` and starts to follow `entries`. What is damaged or left over from a
-    /// crash is put right; the call does not wait for that nor for the newest entries.
+    /// Opens the index in `config.dir` and starts to follow `entries`.
+    ///
+    /// Damaged files are rebuilt from the entries and what a crash has left over is removed. The call does not
+    /// wait for entries that are not in the index yet: see [`Index::wait_for`].
     ///
     /// # Errors
     /// When the directory cannot be read or written.
     pub fn open(config: Config, entries: impl Entries + 'static) -> Result<Index, Error> {
-        let _ = config;
-        Ok(Index { entries: Arc::new(entries) })
+        let shared = Arc::new(Shared::open(config, Arc::new(entries))?);
+        let threads = Mutex::new(Some(Threads::start(&shared)?));
+        Ok(Index { running: Arc::new(Running { shared, threads }) })
     }
 
     /// Stops following, writes what is in memory to disk and ends the index's threads. Questions are answered on.
@@ -80,14 +110,16 @@ impl Index {
     /// # Errors
     /// When the rows in memory cannot be written; nothing is lost, the next start reads them from the ledger.
     pub fn close(&self) -> Result<(), Error> {
-        Ok(())
+        match self.running.threads.lock().take() {
+            Some(threads) => threads.stop(self.shared()),
+            None => Ok(()),
+        }
     }
 
     /// Waits until the entries below `size` are searchable, at most `timeout`. Says whether they are.
     #[must_use]
     pub fn wait_for(&self, size: u64, timeout: Duration) -> bool {
-        let _ = timeout;
-        self.snapshot() >= size
+        self.shared().wait_for(size, timeout)
     }
 
     /// The ledger index of the event with this id (the newest, should there be several).
@@ -95,8 +127,7 @@ impl Index {
     /// # Errors
     /// When the index cannot be read.
     pub fn find_id(&self, id: &str) -> Result<Option<u64>, Error> {
-        let _ = id;
-        todo!()
+        answers::find_id(&self.shared().view(), id)
     }
 
     /// For each id whether an event with it is searchable.
@@ -104,14 +135,24 @@ impl Index {
     /// # Errors
     /// When the index cannot be read.
     pub fn contains_ids(&self, ids: &[&str]) -> Result<Vec<bool>, Error> {
-        let _ = ids;
-        todo!()
+        answers::contains_ids(&self.shared().view(), ids)
     }
 
     /// How the index is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status { lag: self.entries.size(), ..Status::default() }
+        let shared = self.shared();
+        let view = shared.view();
+        Status {
+            searchable: view.end(),
+            lag: shared.entries.size().saturating_sub(view.end()),
+            flushed: shared.flushed(),
+            partitions: view.partitions.len(),
+            disk_bytes: view.partitions.iter().map(|partition| partition.disk_bytes()).sum(),
+            cache_bytes: shared.cache.bytes(),
+            undecodable: shared.undecodable.load(Ordering::Relaxed),
+            damaged: shared.damaged.lock().clone(),
+        }
     }
 
     /// Writes every partition anew from the ledger, while questions are answered from the old ones.
@@ -120,34 +161,59 @@ impl Index {
     /// # Errors
     /// When the ledger cannot be read or the directory not written; what was replaced so far stays.
     pub fn reindex(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), Error> {
-        progress(0, 0);
-        todo!()
+        let shared = self.shared();
+        let total = shared.flushed();
+        let mut done = 0;
+        progress(done, total);
+        while done < total {
+            let view = shared.view();
+            // Partitions that together fit into one are put together on the way.
+            let mut end = done;
+            for partition in view.partitions.iter().skip_while(|partition| partition.range().start < done) {
+                let fits = partition.range().end - done <= shared.config.size().partition_rows as u64;
+                if !fits && end > done {
+                    break;
+                }
+                end = partition.range().end;
+            }
+            if end == done {
+                break;
+            }
+            shared.rebuild(done..end)?;
+            done = end;
+            progress(done.min(total), total);
+        }
+        Ok(())
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.running.shared
     }
 }
 
 impl Answers for Index {
     fn snapshot(&self) -> u64 {
-        0
+        self.shared().view().end()
     }
 
-    fn list(&self, _question: &List, _budget: &Budget) -> Result<Page, Error> {
-        todo!()
+    fn list(&self, question: &List, budget: &Budget) -> Result<Page, Error> {
+        answers::list(&self.shared().view(), question, budget)
     }
 
-    fn count(&self, _question: &Count, _budget: &Budget) -> Result<u64, Error> {
-        todo!()
+    fn count(&self, question: &Count, budget: &Budget) -> Result<u64, Error> {
+        answers::count(&self.shared().view(), question, budget)
     }
 
-    fn group(&self, _question: &Group, _budget: &Budget) -> Result<Table, Error> {
-        todo!()
+    fn group(&self, question: &Group, budget: &Budget) -> Result<Table, Error> {
+        answers::group(&self.shared().view(), question, budget)
     }
 
     fn scan(
         &self,
-        _question: &Scan,
-        _budget: &Budget,
-        _visit: &mut dyn FnMut(&[RowRef]) -> ControlFlow<()>,
+        question: &Scan,
+        budget: &Budget,
+        visit: &mut dyn FnMut(&[RowRef]) -> ControlFlow<()>,
     ) -> Result<u64, Error> {
-        todo!()
+        answers::scan(&self.shared().view(), question, budget, visit)
     }
 }

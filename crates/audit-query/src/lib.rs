@@ -1,15 +1,27 @@
 //! Parquet index over the ledger: filters, questions, answers, exports.
 
+mod answers;
+mod cache;
+mod columns;
+mod encoding;
 mod entries;
 mod error;
 pub mod export;
 pub mod filter;
 mod index;
+mod indexer;
+mod manifest;
+mod memory;
 #[doc(hidden)]
 pub mod naive;
 pub mod page_token;
 pub mod params;
+mod partition;
+mod predicate;
 pub mod question;
+mod rows;
+mod store;
+mod words;
 
 pub use entries::Entries;
 pub use error::Error;

@@ -1,0 +1,109 @@
+//! Calendar units in a time zone.
+
+use crate::question::Bucket;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+
+const SECOND_US: i64 = 1_000_000;
+const HOUR_S: i64 = 3_600;
+const DAY_S: i64 = 24 * HOUR_S;
+
+/// A span of instants within one calendar unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// When the unit begins: what names it.
+    pub(crate) begin: i64,
+    /// The span's first instant and the first one after it: all of the unit, or the part of it up to a change of
+    /// the clocks.
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+}
+
+impl Span {
+    pub(crate) fn contains(&self, time: i64) -> bool {
+        self.from <= time && time < self.to
+    }
+}
+
+/// The span around an instant, in microseconds since 1970.
+pub(crate) fn span_around(bucket: Bucket, tz: &TimeZone, time: i64) -> Span {
+    let instant = Timestamp::from_microsecond(time).unwrap_or_default();
+    let local = instant.to_zoned(tz.clone());
+    let date = local.date();
+    let into_hour = i64::from(local.minute()) * 60 + i64::from(local.second());
+    let into_day = i64::from(local.hour()) * HOUR_S + into_hour;
+    let second = time - time.rem_euclid(SECOND_US);
+    let (first, into, length) = match bucket {
+        Bucket::Hour => (None, into_hour, HOUR_S),
+        Bucket::Day => (Some(date), into_day, DAY_S),
+        Bucket::Week => {
+            let days = i64::from(date.weekday().to_monday_zero_offset());
+            (Some(date.saturating_sub(days.days())), days * DAY_S + into_day, 7 * DAY_S)
+        }
+        Bucket::Month => {
+            let days = i64::from(date.day()) - 1;
+            (Some(date.first_of_month()), days * DAY_S + into_day, i64::from(date.days_in_month()) * DAY_S)
+        }
+    };
+    let from = second - into * SECOND_US;
+    let mut span = Span {
+        begin: first.map_or(from, |date| midnight(date, tz, time)),
+        from,
+        to: from + length * SECOND_US,
+    };
+    // Across a change of the clocks the arithmetic above is wrong: the span ends there.
+    let changes_at =
+        |at: Option<jiff::tz::TimeZoneTransition<'_>>| at.map(|at| at.timestamp().as_microsecond());
+    if let Some(change) = changes_at(tz.following(instant).next()) {
+        span.to = span.to.min(change);
+    }
+    let at_or_before = instant.saturating_add(1.nanosecond()).unwrap_or(instant);
+    if let Some(change) = changes_at(tz.preceding(at_or_before).next()) {
+        span.from = span.from.max(change);
+    }
+    span
+}
+
+fn midnight(date: Date, tz: &TimeZone, otherwise: i64) -> i64 {
+    date.to_zoned(tz.clone()).map_or(otherwise, |begin| begin.timestamp().as_microsecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instant(text: &str) -> i64 {
+        text.parse::<Timestamp>().expect("an instant").as_microsecond()
+    }
+
+    fn check(bucket: Bucket, tz: &str, time: &str, begin: &str) {
+        let tz = TimeZone::get(tz).expect("a time zone");
+        let time = instant(time);
+        let span = span_around(bucket, &tz, time);
+        assert_eq!(span.begin, instant(begin));
+        assert!(span.contains(time));
+        // Everywhere in the span the unit is the same, and just outside of it is another or another offset.
+        for within in [span.from, span.to - 1, (span.from + span.to) / 2] {
+            assert_eq!(span_around(bucket, &tz, within), span);
+        }
+    }
+
+    #[test]
+    fn units_begin_at_local_midnight() {
+        check(Bucket::Hour, "UTC", "2026-03-29T10:59:59.999999Z", "2026-03-29T10:00:00Z");
+        check(Bucket::Hour, "Asia/Kolkata", "2026-03-29T10:10:00Z", "2026-03-29T09:30:00Z");
+        check(Bucket::Day, "America/New_York", "2026-07-01T03:59:00Z", "2026-06-30T04:00:00Z");
+        check(Bucket::Week, "Europe/Berlin", "2026-01-04T22:00:00Z", "2025-12-28T23:00:00Z");
+        check(Bucket::Month, "UTC", "2024-02-29T23:00:00Z", "2024-02-01T00:00:00Z");
+        check(Bucket::Day, "UTC", "1969-12-31T23:59:59Z", "1969-12-31T00:00:00Z");
+    }
+
+    #[test]
+    fn a_unit_with_a_change_of_clocks_has_two_spans_with_one_name() {
+        check(Bucket::Day, "Europe/Berlin", "2026-03-29T00:30:00Z", "2026-03-28T23:00:00Z");
+        check(Bucket::Day, "Europe/Berlin", "2026-03-29T12:00:00Z", "2026-03-28T23:00:00Z");
+        check(Bucket::Day, "Europe/Berlin", "2026-10-25T12:00:00Z", "2026-10-24T22:00:00Z");
+        check(Bucket::Month, "Europe/Berlin", "2026-10-31T12:00:00Z", "2026-09-30T22:00:00Z");
+    }
+}

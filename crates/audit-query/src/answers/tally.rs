@@ -1,0 +1,197 @@
+//! Counts and groups.
+//!
+//! For each partition or chunk the cheapest way that is exact: the counts of its values, its rollups, else its
+//! rows, judged and put together by codes. What the calendar or the range cuts out of a rollup's cell is counted
+//! by rows.
+
+mod groups;
+mod local;
+
+use super::{Scope, View};
+use crate::Error;
+use crate::columns::{Bits, CodeColumn};
+use crate::filter::Filter;
+use crate::partition::{COUNT_COLUMNS, Rollup, Sums, USAGE_COLUMNS};
+use crate::predicate::{Predicate, compile};
+use crate::question::{Budget, Count, Group, Measure, Table, TimeRange};
+use crate::rows::{RollupKind, Rows};
+use groups::Groups;
+use local::{LocalKeys, RowReader};
+use std::ops::Range;
+
+pub(crate) fn count(view: &View, question: &Count, budget: &Budget) -> Result<u64, Error> {
+    let snapshot = question.snapshot.unwrap_or(view.end());
+    count_matching(view, &question.filter, question.range, snapshot, budget)
+}
+
+/// How many events match.
+pub(super) fn count_matching(
+    view: &View,
+    filter: &Filter,
+    range: TimeRange,
+    snapshot: u64,
+    budget: &Budget,
+) -> Result<u64, Error> {
+    let Some(scope) = Scope::new(range, snapshot) else { return Ok(0) };
+    let mut groups = Groups::new(&[], &[Measure::Count]);
+    let mut total = 0;
+    for rows in view.newest_first() {
+        budget.check()?;
+        if !has_rows_for(rows, &scope) {
+            continue;
+        }
+        let predicate = compile(filter, rows)?;
+        let known = if scope.covers_all(rows) { predicate.known_count(rows)? } else { None };
+        match known {
+            Some(count) => total += count,
+            None => Tally { rows, scope, predicate: &predicate, budget }.add_to(&mut groups)?,
+        }
+    }
+    Ok(total + groups.total_events())
+}
+
+pub(crate) fn group(view: &View, question: &Group, budget: &Budget) -> Result<Table, Error> {
+    let snapshot = question.snapshot.unwrap_or(view.end());
+    let mut groups = Groups::new(&question.keys, &question.measures);
+    if let Some(scope) = Scope::new(question.range, snapshot) {
+        for rows in view.newest_first() {
+            budget.check()?;
+            if has_rows_for(rows, &scope) {
+                let predicate = compile(&question.filter, rows)?;
+                Tally { rows, scope, predicate: &predicate, budget }.add_to(&mut groups)?;
+            }
+        }
+    }
+    let (rows, left_out) = groups.into_rows(question.limit);
+    Ok(Table { rows, left_out, snapshot })
+}
+
+fn has_rows_for(rows: &dyn Rows, scope: &Scope) -> bool {
+    rows.range().start < scope.snapshot && (0..rows.page_count()).any(|page| scope.touches(&rows.span(page)))
+}
+
+/// The rows of one partition or chunk, on their way into groups.
+struct Tally<'t> {
+    rows: &'t dyn Rows,
+    scope: Scope,
+    predicate: &'t Predicate,
+    budget: &'t Budget,
+}
+
+impl Tally<'_> {
+    fn add_to(&self, groups: &mut Groups) -> Result<(), Error> {
+        if matches!(self.predicate, Predicate::Nothing) {
+            return Ok(());
+        }
+        let mut keys = LocalKeys::new(groups, self.rows)?;
+        match self.rollup(groups)? {
+            Some((rollup, columns)) => self.add_cells(&rollup, columns, &mut keys, groups)?,
+            None => self.add_rows(self.scope, &mut keys, groups)?,
+        }
+        keys.flush(groups);
+        Ok(())
+    }
+
+    /// The rollup that can answer for these rows, with its columns.
+    fn rollup(&self, groups: &Groups) -> Result<Option<(std::sync::Arc<Rollup>, [CodeColumn; 3])>, Error> {
+        if self.rows.range().end > self.scope.snapshot {
+            return Ok(None);
+        }
+        let kinds = [
+            (RollupKind::HourlyCounts, COUNT_COLUMNS, !groups.needs_sums()),
+            (RollupKind::DailyUsage, USAGE_COLUMNS, true),
+        ];
+        for (kind, columns, has_measures) in kinds {
+            let fits = has_measures && groups.keys_are_within(&columns) && self.predicate.is_within(&columns);
+            if fits && let Some(rollup) = self.rows.rollup(kind)? {
+                return Ok(Some((rollup, columns)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Adds the cells that lie in the scope as a whole, and row by row what the scope or the calendar cuts.
+    fn add_cells(
+        &self,
+        rollup: &Rollup,
+        columns: [CodeColumn; 3],
+        keys: &mut LocalKeys,
+        groups: &mut Groups,
+    ) -> Result<(), Error> {
+        let mut cut: Vec<Range<i64>> = Vec::new();
+        for (time, cells) in rollup.spans() {
+            let last = time + rollup.width_us - 1;
+            if last < self.scope.from || time > self.scope.to {
+                continue;
+            }
+            let is_inside = self.scope.from <= time && last <= self.scope.to;
+            if !is_inside || !keys.move_to(time, groups).is_none_or(|end| last < end) {
+                match cut.last_mut() {
+                    Some(before) if before.end == time => before.end = last + 1,
+                    _ => cut.push(time..last + 1),
+                }
+                continue;
+            }
+            for cell in cells {
+                let codes = rollup.codes(cell).map(u32::from);
+                let code_of = |wanted: CodeColumn| {
+                    columns.iter().position(|column| *column == wanted).map_or(0, |at| codes[at])
+                };
+                if self.predicate.accepts_codes(&code_of) {
+                    let sums = if groups.needs_sums() {
+                        rollup.sums(cell)
+                    } else {
+                        Sums { events: rollup.events(cell), ..Sums::default() }
+                    };
+                    keys.add_codes(&code_of, &sums, groups);
+                }
+            }
+        }
+        for span in cut {
+            self.add_rows(self.scope.between(span.start, span.end), keys, groups)?;
+        }
+        Ok(())
+    }
+
+    fn add_rows(&self, scope: Scope, keys: &mut LocalKeys, groups: &mut Groups) -> Result<(), Error> {
+        let candidates = self.predicate.pages();
+        for page in scope.pages(self.rows).filter(|page| candidates >> page & 1 == 1) {
+            self.budget.check()?;
+            let inside = scope.rows(self.rows, page)?;
+            let accepted: Bits = self.predicate.accepted(self.rows, page, inside)?;
+            if !accepted.is_empty() {
+                let mut reader = RowReader::new(self.rows, page, groups)?;
+                keys.add_page(&mut reader, accepted, groups)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Predicate {
+    /// Whether it depends on nothing but these columns.
+    fn is_within(&self, columns: &[CodeColumn]) -> bool {
+        match self {
+            Predicate::Everything | Predicate::Nothing => true,
+            Predicate::Code(column, _) | Predicate::Codes(column, _) => columns.contains(column),
+            Predicate::And(parts) | Predicate::Or(parts) => parts.iter().all(|part| part.is_within(columns)),
+            Predicate::Not(inner) => inner.is_within(columns),
+            _ => false,
+        }
+    }
+
+    /// Whether rows with these codes are accepted; for a predicate that depends on nothing else.
+    fn accepts_codes(&self, code_of: &impl Fn(CodeColumn) -> u32) -> bool {
+        match self {
+            Predicate::Everything => true,
+            Predicate::Code(column, code) => code_of(*column) == *code,
+            Predicate::Codes(column, accepted) => {
+                accepted.get(code_of(*column) as usize).copied().unwrap_or(false)
+            }
+            Predicate::And(parts) => parts.iter().all(|part| part.accepts_codes(code_of)),
+            Predicate::Or(parts) => parts.iter().any(|part| part.accepts_codes(code_of)),
+            Predicate::Not(inner) => !inner.accepts_codes(code_of),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! Groups within one partition or chunk, by codes; they become groups of the answer when time moves on.
+
+use super::groups::{Groups, coded_column};
+use crate::Error;
+use crate::answers::buckets::{Span, span_around};
+use crate::columns::{Bits, CodeColumn, Codes, IdColumn, NumberColumn, Numbers};
+use crate::filter::Field;
+use crate::memory::read_groups;
+use crate::partition::Sums;
+use crate::predicate::listed_targets;
+use crate::question::{GroupKey, Key, NumberField};
+use crate::rows::Rows;
+use crate::words::WordMap;
+use std::sync::Arc;
+
+/// The most combinations of codes that are tallied in a dense table.
+const DENSE: usize = 1 << 16;
+
+/// How the keys of the question are read from these rows.
+pub(super) struct LocalKeys {
+    keys: Vec<LocalKey>,
+    /// The current calendar unit of each time key, as its number in the answer.
+    times: Vec<u32>,
+    /// The span of time in which no time key changes; `None` before the first row, or without time keys.
+    span: Option<Span>,
+    table: LocalTable,
+    /// The answer's number of each code, where known.
+    numbers: Vec<Vec<Option<u32>>>,
+}
+
+enum LocalKey {
+    Time,
+    /// One code a row.
+    Code(CodeColumn),
+    /// Any number of texts a row.
+    Texts(Field),
+}
+
+impl LocalKeys {
+    pub(super) fn new(groups: &mut Groups, rows: &dyn Rows) -> Result<LocalKeys, Error> {
+        let mut has_targets = false;
+        rows.with_dictionary(CodeColumn::Targets, &mut |dictionary| has_targets = dictionary.len() > 0)?;
+        let is_target = |field: Field| matches!(field, Field::TargetType | Field::TargetName);
+        let keys: Vec<LocalKey> = groups
+            .keys()
+            .iter()
+            .map(|values| match &values.key {
+                GroupKey::Time { .. } => LocalKey::Time,
+                GroupKey::Field(field) => match coded_column(*field) {
+                    Some(column) if !(has_targets && is_target(*field)) => LocalKey::Code(column),
+                    _ => LocalKey::Texts(*field),
+                },
+            })
+            .collect();
+        let mut radix = Vec::new();
+        let mut numbers = Vec::new();
+        for key in &keys {
+            let mut codes = 1;
+            if let LocalKey::Code(column) = key {
+                rows.with_dictionary(*column, &mut |dictionary| codes = dictionary.len() + 1)?;
+            }
+            radix.push(codes);
+            numbers.push(vec![None; codes]);
+        }
+        let mut local = LocalKeys {
+            table: LocalTable::new(&radix),
+            times: vec![0; keys.len()],
+            keys,
+            span: None,
+            numbers,
+        };
+        local.name_codes(groups, rows)?;
+        Ok(local)
+    }
+
+    /// Whether every key has exactly one value a row, told by codes and time.
+    fn is_simple(&self) -> bool {
+        !self.keys.iter().any(|key| matches!(key, LocalKey::Texts(_)))
+    }
+
+    /// Gives each code of the coded keys its number in the answer.
+    fn name_codes(&mut self, groups: &mut Groups, rows: &dyn Rows) -> Result<(), Error> {
+        for ((key, numbers), values) in self.keys.iter().zip(&mut self.numbers).zip(groups.keys()) {
+            if let LocalKey::Code(column) = key {
+                rows.with_dictionary(*column, &mut |dictionary| {
+                    for (code, number) in numbers.iter_mut().enumerate() {
+                        let code = u32::try_from(code).expect("a code");
+                        *number = Some(values.number_of_text(dictionary.value(code)));
+                    }
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves to the calendar units around `time`; returns until when they last, `None` without time keys.
+    pub(super) fn move_to(&mut self, time: i64, groups: &mut Groups) -> Option<i64> {
+        if let Some(span) = self.span.filter(|span| span.contains(time)) {
+            return Some(span.to);
+        }
+        if !self.keys.iter().any(|key| matches!(key, LocalKey::Time)) {
+            return None;
+        }
+        self.flush(groups);
+        let mut common: Option<Span> = None;
+        for (at, values) in groups.keys().iter_mut().enumerate() {
+            let GroupKey::Time { bucket, tz } = &values.key else { continue };
+            let span = span_around(*bucket, tz, time);
+            self.times[at] = values.number_of_time(span.begin);
+            common = Some(match common {
+                Some(other) => Span { from: other.from.max(span.from), to: other.to.min(span.to), ..other },
+                None => span,
+            });
+        }
+        self.span = common;
+        common.map(|span| span.to)
+    }
+
+    /// Adds what has these codes, within the current calendar units.
+    pub(super) fn add_codes(
+        &mut self,
+        code_of: &impl Fn(CodeColumn) -> u32,
+        sums: &Sums,
+        _groups: &mut Groups,
+    ) {
+        let mut place = 0;
+        for (key, radix) in self.keys.iter().zip(&self.table.radix) {
+            let code = if let LocalKey::Code(column) = key { u64::from(code_of(*column)) } else { 0 };
+            place = place * radix + code;
+        }
+        self.table.add(place, sums);
+    }
+
+    /// Adds the accepted rows of a page.
+    pub(super) fn add_page(
+        &mut self,
+        reader: &mut RowReader<'_>,
+        accepted: Bits,
+        groups: &mut Groups,
+    ) -> Result<(), Error> {
+        if !self.is_simple() {
+            return self.add_rows_with_texts(reader, accepted, groups);
+        }
+        let codes: Vec<Arc<Codes>> = self
+            .keys
+            .iter()
+            .map(|key| match key {
+                LocalKey::Code(column) => reader.rows.codes(*column, reader.page),
+                _ => Ok(Arc::new(Codes::Same(0, 0))),
+            })
+            .collect::<Result<_, _>>()?;
+        let span = reader.rows.span(reader.page);
+        let whole_page = self.move_to(span.min_time, groups).is_none_or(|end| span.max_time < end);
+        if whole_page && self.keys.is_empty() && !reader.has_sums() {
+            self.table.add(0, &Sums { events: accepted.count() as u64, ..Sums::default() });
+            return Ok(());
+        }
+        let times = if whole_page { None } else { Some(reader.rows.times(reader.page)?) };
+        for row in accepted.iter() {
+            if let Some(times) = &times {
+                self.move_to(times[row], groups);
+            }
+            let mut place = 0;
+            for ((key, radix), codes) in self.keys.iter().zip(&self.table.radix).zip(&codes) {
+                let code = if let LocalKey::Code(_) = key { u64::from(codes.get(row)) } else { 0 };
+                place = place * radix + code;
+            }
+            self.table.add(place, &reader.sums(row));
+        }
+        Ok(())
+    }
+
+    /// The general way: every combination of the row's values.
+    fn add_rows_with_texts(
+        &mut self,
+        reader: &mut RowReader<'_>,
+        accepted: Bits,
+        groups: &mut Groups,
+    ) -> Result<(), Error> {
+        let times = reader.rows.times(reader.page)?;
+        for row in accepted.iter() {
+            self.move_to(times[row], groups);
+            let mut combinations: Vec<Vec<u32>> = vec![Vec::new()];
+            for at in 0..groups.key_count() {
+                let numbers = match &self.keys[at] {
+                    LocalKey::Time => vec![self.times[at]],
+                    LocalKey::Code(column) => {
+                        let code = reader.rows.codes(*column, reader.page)?.get(row) as usize;
+                        self.numbers[at].get(code).copied().flatten().into_iter().collect()
+                    }
+                    LocalKey::Texts(field) => {
+                        let values = &mut groups.keys()[at];
+                        reader.texts(*field, row)?.into_iter().map(|value| values.number(value)).collect()
+                    }
+                };
+                combinations = combinations
+                    .iter()
+                    .flat_map(|begun| numbers.iter().map(|number| [begun.as_slice(), &[*number]].concat()))
+                    .collect();
+            }
+            let sums = reader.sums(row);
+            combinations.iter().for_each(|numbers| groups.add(numbers, &sums));
+        }
+        Ok(())
+    }
+
+    /// Adds what was tallied to the groups of the answer.
+    pub(super) fn flush(&mut self, groups: &mut Groups) {
+        let (keys, numbers, times) = (&self.keys, &self.numbers, &self.times);
+        let mut named = vec![0; keys.len()];
+        self.table.drain(|codes, sums| {
+            for (at, code) in codes.iter().enumerate() {
+                named[at] = match keys[at] {
+                    LocalKey::Time => times[at],
+                    _ => numbers[at].get(*code).copied().flatten().unwrap_or(0),
+                };
+            }
+            groups.add(&named, &sums);
+        });
+    }
+}
+
+/// Sums by the combination of codes, in a table if the combinations are few enough.
+struct LocalTable {
+    /// Codes of each key.
+    radix: Vec<u64>,
+    dense: Vec<Sums>,
+    sparse: WordMap<Sums>,
+    in_use: Vec<u64>,
+}
+
+impl LocalTable {
+    fn new(codes: &[usize]) -> LocalTable {
+        let combinations = codes.iter().try_fold(1_usize, |product, count| product.checked_mul(*count));
+        let dense = combinations.filter(|count| *count <= DENSE).unwrap_or(0);
+        LocalTable {
+            radix: codes.iter().map(|count| *count as u64).collect(),
+            dense: vec![Sums::default(); dense],
+            sparse: WordMap::default(),
+            in_use: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, place: u64, sums: &Sums) {
+        let cell = match usize::try_from(place).ok().and_then(|at| self.dense.get_mut(at)) {
+            Some(cell) => cell,
+            // An odd factor maps 64 bits one to one, and spreads neighbours over the table.
+            None => self.sparse.entry(place.wrapping_mul(SPREAD)).or_default(),
+        };
+        if cell.events == 0 {
+            self.in_use.push(place);
+        }
+        cell.add(sums);
+    }
+
+    fn drain(&mut self, mut visit: impl FnMut(&[usize], Sums)) {
+        let mut codes = vec![0; self.radix.len()];
+        for place in self.in_use.drain(..) {
+            let taken = match usize::try_from(place).ok().and_then(|at| self.dense.get_mut(at)) {
+                Some(cell) => std::mem::take(cell),
+                None => self.sparse.remove(&place.wrapping_mul(SPREAD)).unwrap_or_default(),
+            };
+            let mut rest = place;
+            for (code, radix) in codes.iter_mut().zip(&self.radix).rev() {
+                *code = usize::try_from(rest % radix).expect("a code");
+                rest /= radix;
+            }
+            visit(&codes, taken);
+        }
+    }
+}
+
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Reads what is measured, and texts, of one page's rows.
+pub(super) struct RowReader<'r> {
+    rows: &'r dyn Rows,
+    page: usize,
+    input_tokens: Option<Arc<Numbers>>,
+    output_tokens: Option<Arc<Numbers>>,
+    cost_usd: Option<Arc<Numbers>>,
+    latency_ms: Option<Arc<Numbers>>,
+}
+
+impl<'r> RowReader<'r> {
+    pub(super) fn new(rows: &'r dyn Rows, page: usize, groups: &Groups) -> Result<RowReader<'r>, Error> {
+        let read = |column: NumberColumn, fields: &[NumberField]| {
+            if groups.sums_any(fields) { rows.numbers(column, page).map(Some) } else { Ok(None) }
+        };
+        use NumberField as F;
+        Ok(RowReader {
+            rows,
+            page,
+            input_tokens: read(NumberColumn::InputTokens, &[F::InputTokens, F::TotalTokens])?,
+            output_tokens: read(NumberColumn::OutputTokens, &[F::OutputTokens, F::TotalTokens])?,
+            cost_usd: read(NumberColumn::CostUsd, &[F::CostUsd])?,
+            latency_ms: read(NumberColumn::LatencyMs, &[F::LatencyMs])?,
+        })
+    }
+
+    fn has_sums(&self) -> bool {
+        let read = [&self.input_tokens, &self.output_tokens, &self.cost_usd, &self.latency_ms];
+        read.iter().any(|numbers| numbers.is_some())
+    }
+
+    fn sums(&self, row: usize) -> Sums {
+        let whole = |numbers: &Option<Arc<Numbers>>| {
+            numbers.as_ref().and_then(|numbers| numbers.whole(row)).unwrap_or(0)
+        };
+        let fraction = |numbers: &Option<Arc<Numbers>>| {
+            numbers.as_ref().and_then(|numbers| numbers.fraction(row)).unwrap_or(0.0)
+        };
+        Sums {
+            events: 1,
+            input_tokens: whole(&self.input_tokens),
+            output_tokens: whole(&self.output_tokens),
+            cost_usd: fraction(&self.cost_usd),
+            latency_ms: fraction(&self.latency_ms),
+        }
+    }
+
+    /// The row's distinct values of a field; [`Key::Missing`] alone if it has none.
+    fn texts(&self, field: Field, row: usize) -> Result<Vec<Key>, Error> {
+        let mut texts: Vec<String> = Vec::new();
+        if let Some(column) = CodeColumn::of(field) {
+            let value = self.value(column, row)?;
+            match column {
+                CodeColumn::Groups => texts.extend(value.iter().flat_map(|list| read_groups(list))),
+                _ => texts.extend(value),
+            }
+        } else if let Some(column) = IdColumn::of(field) {
+            texts.extend(self.rows.ids(column, self.page)?.write(row));
+        } else if let Some(column) = NumberColumn::of(field) {
+            let number = self.rows.numbers(column, self.page)?.fraction(row);
+            texts.extend(number.map(|number| number.to_string()));
+        } else if field == Field::Message {
+            texts.extend(self.rows.messages(self.page)?.get(row).map(str::to_owned));
+        }
+        if matches!(field, Field::TargetType | Field::TargetId | Field::TargetName) {
+            let list = self.value(CodeColumn::Targets, row)?;
+            texts.extend(list.iter().flat_map(|list| listed_targets(field, list)));
+        }
+        texts.sort_unstable();
+        texts.dedup();
+        Ok(if texts.is_empty() { vec![Key::Missing] } else { texts.into_iter().map(Key::Text).collect() })
+    }
+
+    fn value(&self, column: CodeColumn, row: usize) -> Result<Option<String>, Error> {
+        let code = self.rows.codes(column, self.page)?.get(row);
+        let mut value = None;
+        self.rows
+            .with_dictionary(column, &mut |dictionary| value = dictionary.value(code).map(str::to_owned))?;
+        Ok(value)
+    }
+}

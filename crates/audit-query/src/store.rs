@@ -1,0 +1,217 @@
+//! The index's directory: its partitions come and go here, together with the manifest that names them.
+//!
+//! A change is made in this order, so that a crash at any point leaves the old index or the new one:
+//!
+//! 1. the new partitions' files are written and synced (a crash leaves files that no manifest names),
+//! 2. the directory is synced and the manifest replaced (from here on the new partitions are the index),
+//! 3. the files of the partitions they replace are removed (a crash leaves files that no manifest names).
+//!
+//! Opening removes what no manifest names.
+
+use crate::Error;
+use crate::cache::Cache;
+use crate::entries::Entries;
+use crate::manifest::{self, Manifest, Named};
+use crate::memory::{Chunk, ChunkView, Size};
+use crate::partition::{self, Partition, parquet_name, summary_name};
+use crate::rows::Rows;
+use audit_event::{Entry, Fields};
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The index's directory. Whoever holds it may change it; there is one in the process.
+pub(crate) struct Store {
+    dir: PathBuf,
+    manifest: Manifest,
+    cache: Arc<Cache>,
+    size: Size,
+}
+
+/// What opening a directory found.
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    pub(crate) partitions: Vec<Arc<Partition>>,
+    /// Files that were damaged, and rebuilt from the ledger.
+    pub(crate) damaged: Vec<String>,
+}
+
+impl Store {
+    /// Opens the index in `dir`, making the directory if there is none. What is damaged is rebuilt from
+    /// `entries`, all of it if the manifest cannot be trusted or the ledger is shorter than the index.
+    pub(crate) fn open(
+        dir: &Path,
+        size: Size,
+        cache: Arc<Cache>,
+        entries: &dyn Entries,
+    ) -> Result<Opened, Error> {
+        std::fs::create_dir_all(dir)?;
+        let mut damaged = Vec::new();
+        let mut manifest = match Manifest::load(dir)? {
+            Some(manifest) => manifest,
+            None => {
+                if dir.join(manifest::FILE).exists() {
+                    damaged.push(manifest::FILE.to_owned());
+                }
+                Manifest::default()
+            }
+        };
+        if manifest.cursor() > entries.size() {
+            tracing::warn!("the index is ahead of the ledger: it is built anew");
+            manifest.partitions.clear();
+        }
+        let mut store = Store { dir: dir.to_owned(), manifest, cache, size };
+        store.remove_unnamed()?;
+        let mut partitions = Vec::new();
+        for named in store.manifest.partitions.clone() {
+            match store.open_partition(&named.name) {
+                Ok(partition) if partition.range() == (named.first..named.end) => partitions.push(partition),
+                Ok(_) => {
+                    damaged.push(summary_name(&named.name));
+                    partitions.extend(store.rebuild(named.first..named.end, entries)?);
+                }
+                Err(Error::Damaged { file }) => {
+                    damaged.push(file);
+                    partitions.extend(store.rebuild(named.first..named.end, entries)?);
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        damaged.iter().for_each(|file| {
+            tracing::warn!(index.file = %file, "an index file was damaged; it was rebuilt from the ledger");
+        });
+        Ok(Opened { store, partitions, damaged })
+    }
+
+    /// Writes a complete chunk as the partition that follows the others.
+    pub(crate) fn append(&mut self, view: &ChunkView) -> Result<Arc<Partition>, Error> {
+        assert_eq!(view.first, self.manifest.cursor(), "partitions follow each other without a gap");
+        let partition = self.write(view)?;
+        self.name(view.first..view.end, std::slice::from_ref(&partition))?;
+        Ok(partition)
+    }
+
+    /// Writes the partitions of `range` anew from the ledger, in as few as fit.
+    ///
+    /// `range` must begin and end where partitions do.
+    pub(crate) fn rebuild(
+        &mut self,
+        range: Range<u64>,
+        entries: &dyn Entries,
+    ) -> Result<Vec<Arc<Partition>>, Error> {
+        let mut written = Vec::new();
+        for view in self.read_chunks(range.clone(), entries) {
+            written.push(self.write(&view?)?);
+        }
+        self.name(range, &written)?;
+        Ok(written)
+    }
+
+    /// Reads a range of entries into chunks, one at a time.
+    fn read_chunks<'e>(
+        &self,
+        range: Range<u64>,
+        entries: &'e dyn Entries,
+    ) -> impl Iterator<Item = Result<ChunkView, Error>> + use<'e> {
+        let size = self.size;
+        let mut next = range.start;
+        std::iter::from_fn(move || {
+            if next >= range.end {
+                return None;
+            }
+            let mut chunk = Chunk::new(next, size);
+            // Entries without a row may make the chunk full early; the rest goes into the next one.
+            while next < range.end && !chunk.is_full() {
+                let room = size.partition_rows.saturating_sub(chunk.rows()).max(1) as u64;
+                let until = range.end.min(next + room.min(READ_AHEAD));
+                let mut full_at = None;
+                let read = entries.read(next..until, &mut |index, bytes| {
+                    if full_at.is_none() && chunk.is_full() {
+                        full_at = Some(index);
+                    }
+                    if full_at.is_none() {
+                        append_entry(&mut chunk, index, bytes);
+                    }
+                });
+                if let Err(error) = read {
+                    next = range.end;
+                    return Some(Err(error));
+                }
+                next = full_at.unwrap_or(until);
+            }
+            Some(Ok(chunk.finish()))
+        })
+    }
+
+    fn write(&mut self, view: &ChunkView) -> Result<Arc<Partition>, Error> {
+        let name = self.manifest.new_name();
+        let (parquet, summary) = (self.dir.join(parquet_name(&name)), self.dir.join(summary_name(&name)));
+        if let Err(error) = partition::write(view, &parquet, &summary) {
+            // A full disk: make room again.
+            let _ = std::fs::remove_file(&parquet);
+            let _ = std::fs::remove_file(&summary);
+            return Err(error);
+        }
+        self.open_partition(&name)
+    }
+
+    fn open_partition(&self, name: &str) -> Result<Arc<Partition>, Error> {
+        Partition::open(&self.dir, name, Arc::clone(&self.cache)).map(Arc::new)
+    }
+
+    /// Makes `partitions` those of `range` in the manifest and removes the files of those that were there.
+    fn name(&mut self, range: Range<u64>, partitions: &[Arc<Partition>]) -> Result<(), Error> {
+        let is_replaced = |named: &Named| named.first < range.end && named.end > range.start;
+        let mut manifest = self.manifest.clone();
+        let replaced: Vec<Named> = manifest.partitions.extract_if(.., |named| is_replaced(named)).collect();
+        let at = manifest.partitions.partition_point(|named| named.first < range.start);
+        let named = partitions.iter().map(|partition| {
+            let range = partition.range();
+            Named { name: partition.name().to_owned(), first: range.start, end: range.end }
+        });
+        manifest.partitions.splice(at..at, named);
+        manifest::sync_dir(&self.dir)?;
+        manifest.save(&self.dir)?;
+        self.manifest = manifest;
+        for old in replaced {
+            // Questions under way keep the files open; the names are all that goes.
+            let _ = std::fs::remove_file(self.dir.join(parquet_name(&old.name)));
+            let _ = std::fs::remove_file(self.dir.join(summary_name(&old.name)));
+        }
+        Ok(())
+    }
+
+    fn remove_unnamed(&self) -> Result<(), Error> {
+        let mut known: HashSet<String> = HashSet::from([manifest::FILE.to_owned()]);
+        for named in &self.manifest.partitions {
+            known.extend([parquet_name(&named.name), summary_name(&named.name)]);
+        }
+        for file in std::fs::read_dir(&self.dir)? {
+            let file = file?;
+            let is_ours = file.file_name().to_str().is_some_and(|name| !known.contains(name));
+            if is_ours && file.file_type()?.is_file() {
+                std::fs::remove_file(file.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Entries read at once.
+const READ_AHEAD: u64 = 8192;
+
+/// Appends the row of an entry; says whether it could be decoded.
+pub(crate) fn append_entry(chunk: &mut Chunk, index: u64, bytes: &[u8]) -> bool {
+    match Entry::decode(bytes).and_then(|entry| Fields::decode(&entry)) {
+        Ok(event) => {
+            chunk.append(index, &event);
+            true
+        }
+        Err(error) => {
+            tracing::warn!(ledger.index = index, %error, "an entry cannot be decoded and is not searchable");
+            chunk.skip(index);
+            false
+        }
+    }
+}

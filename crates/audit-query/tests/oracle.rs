@@ -1,0 +1,202 @@
+//! The index answers every question as the oracle does: random events, filters and questions, over partitions of
+//! a few rows, so that pages, partitions and rows in memory all take part; with the index closed and opened, and
+//! rewritten, in between.
+
+mod generate;
+
+use audit_query::naive::Naive;
+use audit_query::question::{
+    Answers as _, Budget, Count, Group, List, Measure, NumberField, RowRef, Scan, Table, Value,
+};
+use audit_query::{Config, Entries, Error, Index};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+/// Entries that come to light bit by bit.
+#[derive(Clone)]
+struct Growing {
+    entries: Arc<Vec<Vec<u8>>>,
+    shown: Arc<(Mutex<u64>, Condvar)>,
+    reads: Arc<AtomicU64>,
+}
+
+impl Growing {
+    fn new(entries: Vec<Vec<u8>>) -> Growing {
+        Growing { entries: Arc::new(entries), shown: Arc::default(), reads: Arc::default() }
+    }
+
+    fn show(&self, size: usize) {
+        *self.shown.0.lock().unwrap() = size as u64;
+        self.shown.1.notify_all();
+    }
+}
+
+impl Entries for Growing {
+    fn size(&self) -> u64 {
+        *self.shown.0.lock().unwrap()
+    }
+
+    fn wait_beyond(&self, size: u64, timeout: Duration) -> u64 {
+        let shown = self.shown.0.lock().unwrap();
+        *self.shown.1.wait_timeout_while(shown, timeout, |shown| *shown <= size).unwrap().0
+    }
+
+    fn read(&self, range: Range<u64>, visit: &mut dyn FnMut(u64, &[u8])) -> Result<(), Error> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        range.for_each(|index| visit(index, &self.entries[index as usize]));
+        Ok(())
+    }
+}
+
+fn open(dir: &Path, entries: &Growing) -> Index {
+    let mut config = Config::new(dir);
+    (config.partition_rows, config.page_rows) = (16, 4);
+    config.cache_bytes = 20_000;
+    config.publish_interval = Duration::from_millis(1);
+    Index::open(config, entries.clone()).unwrap()
+}
+
+#[derive(Debug, Clone)]
+enum Question {
+    List(List),
+    Count(Count),
+    Group(Group),
+    Scan(Scan),
+}
+
+fn question() -> impl Strategy<Value = Question> {
+    prop_oneof![
+        generate::list().prop_map(Question::List),
+        generate::count().prop_map(Question::Count),
+        generate::group().prop_map(Question::Group),
+        generate::scan().prop_map(Question::Scan),
+    ]
+}
+
+/// What happens to the index before the next questions.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Nothing,
+    Reopen,
+    /// Without writing what is in memory.
+    Crash,
+    Rewrite,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => Just(Step::Nothing),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Crash),
+        1 => Just(Step::Rewrite),
+    ]
+}
+
+fn check(question: &Question, index: &Index, naive: &Naive) {
+    let budget = Budget::unlimited();
+    match question {
+        Question::Count(count) => {
+            assert_eq!(index.count(count, &budget).unwrap(), naive.count(count, &budget).unwrap());
+        }
+        Question::Group(group) => {
+            let (answer, expected) =
+                (index.group(group, &budget).unwrap(), naive.group(group, &budget).unwrap());
+            assert_same_table(group, &answer, &expected);
+        }
+        Question::Scan(scan) => assert_eq!(rows_of(index, scan), rows_of(naive, scan)),
+        Question::List(list) => {
+            let mut list = list.clone();
+            loop {
+                let (page, expected) =
+                    (index.list(&list, &budget).unwrap(), naive.list(&list, &budget).unwrap());
+                assert_eq!(page, expected);
+                list.snapshot = Some(page.snapshot);
+                list.after = page.next;
+                if page.next.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn rows_of(answers: &dyn audit_query::question::Answers, scan: &Scan) -> Vec<RowRef> {
+    let mut rows = Vec::new();
+    let gather = &mut |batch: &[RowRef]| {
+        assert!(!batch.is_empty());
+        rows.extend_from_slice(batch);
+        ControlFlow::Continue(())
+    };
+    answers.scan(scan, &Budget::unlimited(), gather).unwrap();
+    rows
+}
+
+/// Sums of fractions may differ in their last bits, for they are added in another order; where such a sum
+/// decides which groups are shown, only their number is compared.
+fn assert_same_table(group: &Group, answer: &Table, expected: &Table) {
+    let ranked_by_fraction =
+        matches!(group.measures.first(), Some(Measure::Sum(NumberField::CostUsd | NumberField::LatencyMs)));
+    assert_eq!((answer.left_out, answer.snapshot), (expected.left_out, expected.snapshot));
+    assert_eq!(answer.rows.len(), expected.rows.len());
+    if ranked_by_fraction && expected.left_out > 0 {
+        return;
+    }
+    let sorted = |table: &Table| {
+        let mut rows = table.rows.clone();
+        if ranked_by_fraction {
+            rows.sort_by(|a, b| a.keys.cmp(&b.keys));
+        }
+        rows
+    };
+    for (answer, expected) in sorted(answer).iter().zip(&sorted(expected)) {
+        assert_eq!(answer.keys, expected.keys);
+        for (value, expected) in answer.values.iter().zip(&expected.values) {
+            match (value, expected) {
+                (Value::Fraction(value), Value::Fraction(expected)) => {
+                    assert!((value - expected).abs() <= 1e-9 * expected.abs(), "{value} is not {expected}");
+                }
+                _ => assert_eq!(value, expected),
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #[test]
+    fn the_index_answers_as_the_oracle_does(
+        events in vec(generate::event(), 1..120),
+        parts in vec((1..40_usize, step(), vec(question(), 1..8)), 1..6),
+    ) {
+        let entries = generate::encode(&events);
+        let growing = Growing::new(entries.clone());
+        let dir = tempfile::tempdir().unwrap();
+        let mut index = open(dir.path(), &growing);
+        let mut shown = 0;
+        for (more, step, questions) in parts {
+            shown = entries.len().min(shown + more);
+            growing.show(shown);
+            prop_assert!(index.wait_for(shown as u64, Duration::from_secs(20)));
+            match step {
+                Step::Nothing => {}
+                Step::Reopen => {
+                    index.close().unwrap();
+                    index = open(dir.path(), &growing);
+                }
+                Step::Crash => {
+                    drop(index);
+                    index = open(dir.path(), &growing);
+                }
+                Step::Rewrite => index.reindex(&mut |_, _| {}).unwrap(),
+            }
+            prop_assert!(index.wait_for(shown as u64, Duration::from_secs(20)));
+            let naive = Naive::new(entries[..shown].to_vec());
+            questions.iter().for_each(|question| check(question, &index, &naive));
+        }
+    }
+}

@@ -24,6 +24,7 @@ use crate::follower::{Follower, FollowerHandle};
 use crate::open::{self, Opened, unpredictable};
 use crate::queue::{Queue, Submission};
 use crate::reader::Reader;
+use crate::replace;
 use crate::sealer::{self, Ratio};
 use crate::sequencer::{self, Sequencer};
 use crate::window::IdWindow;
@@ -358,6 +359,17 @@ impl Ledger {
     /// [`Error::Io`], [`Error::Damage`].
     pub fn seal_pending(&self) -> Result<(), Error> {
         sealer::work(&self.core, &mut Ratio::default())
+    }
+
+    /// Replaces entries' bytes by others with the same leaf data, so that every proof stays valid. What is
+    /// replaced is gone from the segments; see the erasure notes in `docs/adr/0002-compress-once.md` for what
+    /// dictionaries may remember.
+    ///
+    /// # Errors
+    /// [`Error::LeafDiffers`], [`Error::NotSealed`] or [`Error::NoSuchEntry`]: nothing was replaced.
+    /// [`Error::Io`], [`Error::Damage`]: entries of some segments may have been.
+    pub fn replace(&self, replacements: &[(LeafIndex, &[u8])]) -> Result<(), Error> {
+        replace::replace(&self.core, replacements)
     }
 
     /// Whether entries are accepted.

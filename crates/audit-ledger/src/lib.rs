@@ -31,6 +31,7 @@ mod open;
 mod queue;
 mod reader;
 mod recent;
+mod replace;
 mod sealer;
 mod segment;
 mod sequencer;

@@ -31,7 +31,7 @@ use rng::Rng;
 
 const DAYS: i64 = 365;
 /// Events of a year in which everybody who is at work uses the platform once a day.
-const EVENTS_AT_FULL_USE: f64 = 470_000.0;
+const EVENTS_AT_FULL_USE: f64 = 398_000.0;
 /// Events that there are in any year: nights, admins and incidents.
 const EVENTS_IN_ANY_CASE: f64 = 5_500.0;
 /// Conversations of somebody who uses the platform on a day.

@@ -184,7 +184,24 @@ fn progress_counts_bytes_and_lines() {
     assert_eq!(seen[2].bytes, file.len() as u64);
 }
 
-/// Takes nothing more after its first batch.
+#[test]
+fn a_full_disk_ends_the_import_and_repeating_takes_the_rest() {
+    let mut store = Store::new();
+    let file: String = (0..5_000).map(native).collect();
+    let disk = store.disk.clone();
+    let fill_the_disk = &mut |_: Progress| {
+        disk.set_capacity(disk.used_bytes());
+        ControlFlow::Continue(())
+    };
+    let options = Options::default();
+    let result = import(&mut Cursor::new(&file), options, &mut store.intake, &nothing_known, fill_the_disk);
+    assert!(matches!(result, Err(Error::Destination(IntakeError::DiskFull { .. }))), "{result:?}");
+    store.disk.set_capacity(u64::MAX);
+    let report = take(&mut store, &file);
+    assert_eq!((report.taken, report.duplicates), (4_000, 1_000));
+}
+
+/// Takes nothing.
 struct Unreachable;
 
 impl Destination for Unreachable {

@@ -345,6 +345,18 @@ fn webhooks() {
 }
 
 #[test]
+fn a_former_session_is_not_taken_for_the_one_who_signs_in() {
+    let lines = events(Format::OpenWebUiAudit, include_str!("data/audit-metadata.log"));
+    let mut with_session = 0;
+    for event in lines.iter().filter(|event| event.action.starts_with("auth.login")) {
+        assert_eq!((&event.actor, &event.org), (&None, &None));
+        with_session +=
+            usize::from(event.details.as_ref().is_some_and(|details| details.get("session_user").is_some()));
+    }
+    assert_eq!(with_session, 3);
+}
+
+#[test]
 fn token_usage_is_an_event_of_its_own() {
     let lines = events(Format::OpenWebUiAudit, include_str!("data/audit-metadata.log"));
     let ids: HashSet<_> = lines.iter().map(|event| event.id.clone()).collect();

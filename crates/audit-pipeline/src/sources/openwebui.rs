@@ -52,13 +52,17 @@ fn sentence(event: &Event<'_>) -> String {
     }
 }
 
-/// What the sentence is about: the model for calls of one, else the target, unless that is the actor again.
+/// What the sentence is about: the model for calls of one, else the target, unless that is the actor again; for a
+/// request of which no more is known, its path.
 fn object<'e>(event: &'e Event<'_>) -> Option<&'e str> {
     let is_call = matches!(event.action.as_ref(), "chat.completion" | "embeddings.created");
     if is_call {
         return event.model.as_ref()?.id.as_deref();
     }
-    let target = event.target.as_ref()?;
+    let Some(target) = event.target.as_ref() else {
+        let is_any_request = matches!(event.action.as_ref(), "api.request" | "access.denied");
+        return event.http.as_ref().filter(|_| is_any_request)?.path.as_deref();
+    };
     let actor_id = event.actor.as_ref().and_then(|actor| actor.id.as_deref());
     let is_actor = target.id.is_some() && target.id.as_deref() == actor_id;
     if is_actor { None } else { target.name.as_deref().or(target.id.as_deref()) }

@@ -67,10 +67,13 @@ pub(in crate::sources) fn read(line: &[u8]) -> Result<Event<'static>, Refusal> {
 impl Line {
     fn into_event(self) -> Event<'static> {
         let mut event = if self.is_usage() { self.usage_event() } else { self.request_event() };
-        event.id.clone_from(&self.id.as_ref().map(|id| id.clone().into()));
+        event.id = self.id.clone().map(Into::into);
         event.time = Some(from_seconds(self.timestamp));
         event.client = self.client();
-        event.org = self.user.role.clone().map(|role| Org { role: Some(role.into()), ..Org::default() });
+        // The role is the user's of the line, which is not always the actor.
+        let by_user = event.actor.as_ref().is_some_and(|actor| actor.id.is_some());
+        let role = self.user.role.clone().filter(|_| by_user);
+        event.org = role.map(|role| Org { role: Some(role.into()), ..Org::default() });
         event.message = Some(super::sentence(&event).into());
         event
     }

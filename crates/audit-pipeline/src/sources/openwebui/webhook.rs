@@ -270,3 +270,62 @@ fn category_of(event: &str) -> Category {
         _ => Category::Administration,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(json: &str) -> Event<'static> {
+        read(json.as_bytes()).expect("a webhook event")
+    }
+
+    #[test]
+    fn an_event_of_a_later_version_gets_a_category_by_its_name() {
+        let event =
+            event(r#"{"id":"1","event":"memory.shared","created_at":1795400126,"data":{"secret":"x"}}"#);
+        assert_eq!(event.category, Some(Category::Conversation));
+        assert_eq!(event.outcome, Outcome::Success);
+        assert_eq!(event.details, Some(Json::Object(Vec::new())), "unknown members are left out");
+    }
+
+    #[test]
+    fn names_of_failures_are_failures() {
+        for name in
+            ["chat.failed", "auth.mfa.failed", "auth.mfa.throttled", "retrieval.content.process_failed"]
+        {
+            assert_eq!(outcome_of(name), Outcome::Failure, "{name}");
+        }
+        for name in ["chat.finished", "chat.deleted_all", "automation.run_completed"] {
+            assert_eq!(outcome_of(name), Outcome::Success, "{name}");
+        }
+    }
+
+    #[test]
+    fn without_an_actor_it_was_the_server_or_the_identity_provider() {
+        let kind = |event: Event<'_>| event.actor.and_then(|actor| actor.kind);
+        let scim = r#"{"id":"1","event":"user.created","created_at":1,"source":"scim","actor":null}"#;
+        let server =
+            r#"{"id":"2","event":"system.startup.started","created_at":1,"source":"system","actor":null}"#;
+        assert_eq!(kind(event(scim)), Some(ActorType::Service));
+        assert_eq!(kind(event(server)), Some(ActorType::System));
+    }
+
+    #[test]
+    fn the_three_shapes_of_a_line_give_the_same_event() {
+        let plain = r#"{"id":"1","event":"chat.deleted","created_at":1,"data":{"owner_id":"u"}}"#;
+        let function = format!(r#"{{"event":{plain},"event_id":"1","request":null}}"#);
+        let recorded = format!(r#"{{"seq":0,"path":"/hook","status":503,"body":{plain}}}"#);
+        let of_function = format!(r#"{{"seq":1,"path":"/function","status":200,"body":{function}}}"#);
+        for line in [function, recorded, of_function] {
+            assert_eq!(event(&line), event(plain), "{line}");
+        }
+    }
+
+    #[test]
+    fn something_else_is_refused_with_what_is_missing() {
+        let refusal = read(br#"{"verb":"POST"}"#).expect_err("no event");
+        assert_eq!(refusal.code, "not_a_webhook_event");
+        assert!(refusal.message.contains("`event`"), "{refusal}");
+        assert_eq!(read(b"{\"id\":").expect_err("no JSON").code, "malformed_json");
+    }
+}

@@ -8,7 +8,8 @@
 
 mod find;
 mod names;
-mod trigger;
+#[doc(hidden)]
+pub mod trigger;
 
 use std::borrow::Cow;
 

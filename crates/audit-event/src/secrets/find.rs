@@ -74,13 +74,13 @@ pub(super) const TOKEN_PREFIXES: &[TokenPrefix] = &[
     prefix("xoxb-", 16), prefix("xoxp-", 16), prefix("xoxa-", 16), prefix("xoxr-", 16), prefix("xoxs-", 16), prefix("xoxe", 16), prefix("xapp-", 16),
     prefix("AKIA", 16), prefix("ASIA", 16), // AWS
     prefix("AIza", 30), prefix("ya29.", 20), prefix("GOCSPX-", 20), // Google
-    prefix("hf_a", 20), prefix("gsk_", 30), prefix("r8_", 30), prefix("pplx-", 30), prefix("xai-", 30), prefix("nvapi-", 30), prefix("tvly-", 16),
+    prefix("hf_", 20), prefix("gsk_", 30), prefix("r8_", 30), prefix("pplx-", 30), prefix("xai-", 30), prefix("nvapi-", 30), prefix("tvly-", 16),
     prefix("SG.", 30),            // SendGrid
     prefix("npm_", 30), prefix("pypi-", 30), prefix("dckr_pat_", 20),
     prefix("dop_v1_", 40), prefix("shpat_", 30), prefix("shpss_", 30), prefix("sq0atp-", 20), prefix("sq0csp-", 30),
     prefix("glsa_", 30), prefix("hvs.", 20), prefix("lin_api_", 30), prefix("ntn_", 30), prefix("figd_", 20), prefix("PMAK-", 30),
     prefix("sbp_", 30), prefix("tskey-", 16), prefix("dp.pt.", 30), prefix("ATATT3", 30), prefix("sntrys_", 30), prefix("AGE-SECRET-KEY-1", 30),
-    prefix("hooks.slack.com/services/", 16), prefix("/api/webhooks/", 30), // Slack, Discord
+    prefix("hooks.slack.com/services/", 16), prefix("webhooks/", 30), // Slack, Discord
 ];
 
 static TOKEN_STARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {

@@ -1,187 +1,303 @@
 //! The quick look that says "nothing secret here" for nearly every event.
 //!
 //! One pass over an event's canonical bytes for the few letters that every removable secret has in or
-//! beside it, and one for runs of digits. A hit says nothing yet: the event is then looked at properly. What
-//! this pass does not hit, [`find`](super::find::secrets) does not remove; a test holds the two together.
+//! beside it, and for runs of digits. A hit says nothing yet: the event is then looked at properly. What
+//! this pass does not hit, [`find`](super::find) does not remove; a test holds the two together.
+//!
+//! Text is taken in pairs of bytes, four to a word, whatever the letters' case. A table of 4,096 folded pairs
+//! tells for each in which of 32 sets of literals it may be the first pair and in which the second. Since
+//! a literal may begin on either byte of a pair, each is entered twice. A set that has a pair as first and
+//! the next as second makes a candidate, which is then compared. (Measured over workload events of 930 bytes:
+//! 0.3 µs; `aho-corasick`'s vector searcher needs 1.3 µs for as many literals.)
 
 use std::sync::LazyLock;
-
-use aho_corasick::packed;
-use memchr::memmem;
 
 use super::find::{MIN_CARD_DIGITS, TOKEN_PREFIXES};
 
 /// Whether the text may hold a secret.
-pub(super) fn fires(text: &[u8]) -> bool {
-    let literals = &*LITERALS;
-    literals.short.iter().any(|literal| literal.find(text).is_some())
-        || literals.long.fire(text)
-        || has_digit_run(text)
-}
-
-static LITERALS: LazyLock<Literals> = LazyLock::new(Literals::new);
-
-struct Literals {
-    /// Shorter than four bytes: each searched by itself, so that the others are told apart by four.
-    short: Vec<memmem::Finder<'static>>,
-    long: Long,
-}
-
-impl Literals {
-    fn new() -> Literals {
-        let (short, long): (Vec<&'static str>, Vec<&'static str>) =
-            literals().partition(|literal| literal.len() < 4);
-        Literals { short: short.into_iter().map(memmem::Finder::new).collect(), long: Long::new(&long) }
+/// x
+pub fn fires(text: &[u8]) -> bool {
+    let table = &*TABLE;
+    let mut first_sets = 0;
+    let (words, tail) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        if table.look(text, index * 8, u64::from_le_bytes(*word), &mut first_sets) {
+            return true;
+        }
     }
+    let mut padded = [0; 8];
+    padded[..tail.len()].copy_from_slice(tail);
+    table.look(text, words.len() * 8, u64::from_le_bytes(padded), &mut first_sets)
 }
 
-/// Names and signs beside which secrets stand, in the letter cases in which they come. First letters are
-/// left out where they come in both cases.
+/// Names and signs beside which secrets stand, in lower case. First letters are left out where a rarer one
+/// follows.
 const NEIGHBOURS: &[&str] = &[
     "assword",
-    "ASSWORD",
     "asswd",
-    "ASSWD",
     "assphrase",
-    "ASSPHRASE",
-    "ass=",
+    "asscode",
+    "ass phrase",
+    "pass=",
     "pwd",
-    "Pwd",
-    "PWD",
     "ecret",
-    "ECRET",
     "oken",
-    "OKEN",
     "pi_key",
     "pi-key",
+    "pi.key",
     "pikey",
-    "piKey",
-    "piKEY",
     "pi key",
-    "pi-Key",
-    "PI_KEY",
-    "PI-KEY",
-    "PIKEY",
-    "PIKey",
-    "PI key",
-    "ccess_key",
-    "ccess-key",
-    "ccessKey",
-    "CCESS_KEY",
-    "CCESSKEY",
-    "ccountKey",
+    "ess_key",
+    "ess-key",
+    "ess.key",
+    "esskey",
+    "ess key",
+    "ountkey",
+    "ount_key",
+    "ount key",
     "rivate_key",
-    "rivateKey",
-    "RIVATE_KEY",
-    "RIVATE KEY",
+    "rivate-key",
+    "rivatekey",
+    "rivate key",
+    "igning_key",
+    "igning key",
+    "igningkey",
+    "ncryption_key",
+    "ncryption key",
+    "ncryptionkey",
+    "aster_key",
+    "aster key",
+    "asterkey",
+    "uth_key",
+    "uth key",
+    "uthkey",
     "redential",
-    "REDENTIAL",
+    "reds=",
+    "reds:",
+    "reds\"",
     "ookie",
-    "OOKIE",
-    "uthorization",
-    "UTHORIZATION",
+    "uthoriz",
     "earer",
-    "EARER",
     "asic ",
-    "ASIC ",
-    "sid=",
-    "SID=",
-    "session",
-    "Session=",
-    "SESSION",
-    "sig=",
-    "ignature=",
-    "?key=",
-    "&key=",
-    "?code=",
-    "&code=",
+    "asic+",
+    "asic%",
     "jwt",
-    "JWT",
+    "otp",
+    "cvv",
+    "cvc",
+    "xsrf",
+    "ssid",
+    "mfa code",
+    "mfa_code",
+    "ecovery code",
+    "ecovery_code",
+    "kup code",
+    "kup_code",
+    "ard number",
+    "ard_number",
+    "sid=",
+    "ssion=",
+    "ssion_id=",
+    "sig=",
+    "ature=",
+    "key=",
+    "ode=",
     "://",
-    "eyJ",
-    ":AA",
+    "eyj",
+    ":aa",
 ];
 
-fn literals() -> impl Iterator<Item = &'static str> {
-    NEIGHBOURS.iter().copied().chain(TOKEN_PREFIXES.iter().map(|prefix| prefix.text))
+struct Table {
+    /// By folded pair: in the low half the sets whose literals may begin with it, in the high half those
+    /// that may go on with it.
+    sets: Box<[u64; PAIRS]>,
+    /// By folded first pair: one more than the place in `literals` of the first one with that pair.
+    starts: Box<[u8; PAIRS]>,
+    /// Sorted by folded first pair.
+    literals: Vec<&'static [u8]>,
 }
 
-/// The searcher of `aho-corasick` that uses vector instructions, where the machine has them.
-enum Long {
-    Packed(packed::Searcher),
-    Automaton(aho_corasick::AhoCorasick),
-}
+const PAIRS: usize = 1 << 12;
+const SETS: usize = 32;
 
-impl Long {
-    #[expect(clippy::expect_used, reason = "a constant list, built by every test")]
-    fn new(literals: &[&str]) -> Long {
-        let mut builder = packed::Config::new().heuristic_pattern_limits(false).builder();
-        match builder.extend(literals).build() {
-            Some(searcher) => Long::Packed(searcher),
-            None => Long::Automaton(aho_corasick::AhoCorasick::new(literals).expect("few short literals")),
-        }
-    }
+static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
 
-    fn fire(&self, text: &[u8]) -> bool {
-        match self {
-            Long::Packed(searcher) => {
-                searcher.find_iter(text).any(|found| is_neighbour(text, found.start(), found.end()))
+impl Table {
+    fn new() -> Table {
+        let neighbours = NEIGHBOURS.iter().map(|literal| literal.as_bytes());
+        let prefixes = TOKEN_PREFIXES.iter().map(|prefix| prefix.text.as_bytes());
+        let mut literals: Vec<&'static [u8]> = neighbours.chain(prefixes).collect();
+        literals.sort_by_key(|literal| (first_pair(literal), literal.to_ascii_lowercase()));
+        let mut table = Table { sets: Box::new([0; PAIRS]), starts: Box::new([0; PAIRS]), literals };
+        for (place, literal) in table.literals.clone().into_iter().enumerate() {
+            // Neighbours share pairs, so that a set of them has fewer.
+            table.enter(literal, place * SETS / table.literals.len());
+            let start = &mut table.starts[first_pair(literal)];
+            if *start == 0 {
+                *start = u8::try_from(place + 1).unwrap_or(u8::MAX);
             }
-            Long::Automaton(automaton) => {
-                automaton.find_iter(text).any(|found| is_neighbour(text, found.start(), found.end()))
+        }
+        table
+    }
+
+    fn enter(&mut self, literal: &'static [u8], set: usize) {
+        let at = |index: usize| literal.get(index).copied();
+        self.enter_pairs(set, [at(0), at(1)], [at(2), at(3)]);
+        match literal.len() {
+            3 => self.enter_pairs(set, [None, at(0)], [at(1), at(2)]),
+            _ => self.enter_pairs(set, [at(1), at(2)], [at(3), at(4)]),
+        }
+    }
+
+    /// Enters a first and a second pair; `None` is any byte.
+    fn enter_pairs(&mut self, set: usize, first: [Option<u8>; 2], second: [Option<u8>; 2]) {
+        let matches = |byte: Option<u8>, folded: usize| byte.is_none_or(|byte| fold(byte) == folded);
+        for (pair, sets) in self.sets.iter_mut().enumerate() {
+            let (low, high) = (pair % 64, pair / 64);
+            if matches(first[0], low) && matches(first[1], high) {
+                *sets |= 1 << set;
+            }
+            if matches(second[0], low) && matches(second[1], high) {
+                *sets |= 1 << (set + SETS);
             }
         }
     }
-}
 
-/// Leaves out the members that most events have: counts of tokens, the session's hash.
-fn is_neighbour(text: &[u8], start: usize, end: usize) -> bool {
-    match &text[start..end] {
-        b"oken" => !text[end..].starts_with(b"s\":"),
-        b"session" => {
-            let after = text.get(end).copied().unwrap_or_default();
-            let key = text[end..].starts_with(b"_id\":\"");
-            !key && (after == b'=' || after == b'_' || after.eq_ignore_ascii_case(&b'i'))
+    /// Looks at the eight bytes at `at`; `first_sets` goes from one word to the next.
+    #[inline]
+    fn look(&self, text: &[u8], at: usize, word: u64, first_sets: &mut u64) -> bool {
+        let pairs = folded_pairs(word);
+        let sets: [u64; 4] = std::array::from_fn(|lane| self.sets[(pairs >> (16 * lane)) as usize % PAIRS]);
+        let hits = [
+            *first_sets << SETS & sets[0],
+            sets[0] << SETS & sets[1],
+            sets[1] << SETS & sets[2],
+            sets[2] << SETS & sets[3],
+        ];
+        *first_sets = sets[3];
+        let has_candidate = hits[0] | hits[1] | hits[2] | hits[3] != 0;
+        (has_candidate && self.compare(text, at, hits)) || (may_be_digits(word) && has_card_digits(text, at))
+    }
+
+    /// Compares the candidates of one word with the literals.
+    #[cold]
+    fn compare(&self, text: &[u8], at: usize, hits: [u64; 4]) -> bool {
+        let second_pairs = (0..4).filter(|&lane| hits[lane] != 0).map(|lane| at + 2 * lane);
+        second_pairs
+            .flat_map(|pair| pair.saturating_sub(3)..pair)
+            .any(|start| self.is_literal(&text[start..]))
+    }
+
+    fn is_literal(&self, text: &[u8]) -> bool {
+        if text.len() < 2 || self.starts[first_pair(text)] == 0 {
+            return false;
         }
-        _ => true,
+        let pair = first_pair(text);
+        let with_pair = &self.literals[usize::from(self.starts[pair]) - 1..];
+        with_pair
+            .iter()
+            .take_while(|literal| first_pair(literal) == pair)
+            .any(|literal| is_neighbour(text, literal))
     }
 }
 
-/// Whether there is a run of digits, spaces and dashes long enough for a card number. Looks at every so
-/// manieth byte first, which such a run cannot slip between.
-fn has_digit_run(text: &[u8]) -> bool {
+/// The folded first two bytes.
+fn first_pair(text: &[u8]) -> usize {
+    fold(text[0]) | fold(text[1]) << 6
+}
+
+/// Six bits of a byte: a letter's, whatever its case; digits and signs keep apart from letters.
+fn fold(byte: u8) -> usize {
+    usize::from((byte & 0x1F) | (byte & 0x40) >> 1)
+}
+
+/// The folded pairs of a word, twelve bits in each of its four lanes.
+#[inline]
+fn folded_pairs(word: u64) -> u64 {
+    const LANES: u64 = u64::MAX / 0xFFFF;
+    let folded = (word & LANES * 0x1F1F) | (word & LANES * 0x4040) >> 1;
+    (folded & LANES * 0x3F) | (folded >> 2 & LANES * 0xFC0)
+}
+
+/// Whether the text begins with the literal and is not one of the members that most events have: counts of
+/// tokens.
+fn is_neighbour(text: &[u8], literal: &[u8]) -> bool {
+    let Some((start, after)) = text.split_at_checked(literal.len()) else { return false };
+    start.eq_ignore_ascii_case(literal) && !(literal == b"oken" && after.starts_with(b"s\":"))
+}
+
+/// Whether seven bytes in a row are digits or signs, which 14 digits in a row (with a space or dash between)
+/// cannot avoid in one of the words that they lie in.
+#[inline]
+fn may_be_digits(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let other = (word & ONES * 0xE0) ^ (ONES * 0x20);
+    other << 8 == 0 || other >> 8 == 0
+}
+
+/// Whether enough digits for a card number, with at most one space or dash between two, stand around `at`.
+#[cold]
+fn has_card_digits(text: &[u8], at: usize) -> bool {
     let in_run = |byte: &u8| matches!(byte, b'0'..=b'9' | b' ' | b'-');
-    let mut at = MIN_CARD_DIGITS - 1;
-    while let Some(byte) = text.get(at) {
-        if in_run(byte) {
-            let before = text[..at].iter().rev().take_while(|byte| in_run(byte)).count();
-            let after = text[at..].iter().take_while(|byte| in_run(byte)).count();
-            let run = &text[at - before..at + after];
-            if run.len() >= MIN_CARD_DIGITS && has_card_digits(run) {
-                return true;
-            }
-            at += after;
-        }
-        at += MIN_CARD_DIGITS;
-    }
-    false
-}
-
-/// Whether 14 digits stand in the run with at most one space or dash between two.
-fn has_card_digits(run: &[u8]) -> bool {
+    let middle = (at + 4).min(text.len());
+    let before = text[..middle].iter().rev().take_while(|byte| in_run(byte)).count();
+    let after = text[middle..].iter().take_while(|byte| in_run(byte)).count();
     let mut digits = 0;
-    let mut previous_is_digit = false;
-    for byte in run {
+    let mut follows_digit = false;
+    for byte in &text[middle - before..middle + after] {
         let is_digit = byte.is_ascii_digit();
-        match (is_digit, previous_is_digit) {
-            (true, _) => digits += 1,
-            (false, true) => {}
-            (false, false) => digits = 0,
+        if is_digit {
+            digits += 1;
+        } else if !follows_digit {
+            digits = 0;
         }
         if digits == MIN_CARD_DIGITS {
             return true;
         }
-        previous_is_digit = is_digit;
+        follows_digit = is_digit;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_literal_fires_at_every_place_in_every_case() {
+        let table = Table::new();
+        for literal in &table.literals {
+            for place in 0..17 {
+                for cased in [literal.to_ascii_lowercase(), literal.to_ascii_uppercase(), literal.to_vec()] {
+                    let text = [&vec![b'.'; place], &*cased].concat();
+                    assert!(fires(&text), "{}", String::from_utf8_lossy(&text));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn card_digits_fire_at_every_place() {
+        for digits in ["12345678901234", "1234 5678 9012 3456", "1234-567890-12345"] {
+            for place in 0..17 {
+                for filler in [".", "a", " ", "\""] {
+                    let text = filler.repeat(place) + digits + filler;
+                    assert!(fires(text.as_bytes()), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ordinary_members_do_not_fire() {
+        for text in [
+            r#"{"usage":{"input_tokens":512,"output_tokens":90}}"#,
+            r#"{"actor":{"id":"6a0a5f6f-d963-425d-ab79-7eec8bd89b93"},"session_id":"b9b6de262506"}"#,
+            r#"{"target":{"id":"1040b880-6bd5-4297-a0d4-7b43b1111e1a","name":"radiator-1286","type":"session"}}"#,
+            r#"{"client":{"user_agent":"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36"}}"#,
+            "2026-03-01T12:00:00.000000Z",
+        ] {
+            assert!(!fires(text.as_bytes()), "{text}");
+        }
+    }
 }

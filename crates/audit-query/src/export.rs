@@ -8,9 +8,11 @@ mod columns;
 mod csv;
 mod json;
 mod parquet;
+mod rows;
 mod run;
 
 pub use columns::{Column, Columns, ColumnsError};
+pub use rows::RowSource;
 pub use run::{Export, Origin, Position};
 
 /// How the events are written.

@@ -10,8 +10,8 @@
 
 use super::columns::Columns;
 use super::parquet::{BatchBuilder, FileWriter};
-use super::{Format, csv, json};
-use crate::question::{Answers, Budget, Order, RowRef, Scan, TimeRange};
+use super::{Format, RowSource, csv, json};
+use crate::question::{Budget, Order, RowRef, Scan, TimeRange};
 use crate::{Entries, Error, Filter};
 use arrow_array::RecordBatch;
 use audit_event::{DecodeError, Entry, Fields};
@@ -71,7 +71,7 @@ pub struct Position {
 #[derive(Clone, Copy)]
 pub struct Origin<'a> {
     /// Says which events, in which order.
-    pub answers: &'a dyn Answers,
+    pub answers: &'a dyn RowSource,
     /// Holds their bytes.
     pub entries: &'a dyn Entries,
 }
@@ -207,7 +207,7 @@ struct Scanner<'s> {
 
 impl Scanner<'_> {
     /// Scans to the end, or until the writer gives up. Dropping the scanner closes its channels.
-    fn run(mut self, scan: &Scan, answers: &dyn Answers, budget: &Budget) -> Result<(), Error> {
+    fn run(mut self, scan: &Scan, answers: &dyn RowSource, budget: &Budget) -> Result<(), Error> {
         answers.scan(scan, budget, &mut |batch| {
             for row in batch {
                 self.rows.push(*row);

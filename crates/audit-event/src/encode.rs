@@ -80,7 +80,7 @@ impl Encoder {
     /// # Errors
     /// As [`Event::parse`] and [`Encoder::encode`].
     pub fn encode_json(&mut self, line: &[u8]) -> Result<Encoded, EventError> {
-        self.encode(&parse::event(line)?.event)
+        self.encode_values(&parse::event(line)?.event)
     }
 
     /// Encodes one event.
@@ -88,6 +88,12 @@ impl Encoder {
     /// # Errors
     /// When a field is missing, not allowed or too long.
     pub fn encode(&mut self, event: &Event<'_>) -> Result<Encoded, EventError> {
+        validate::values(event)?;
+        self.encode_values(event)
+    }
+
+    /// Encodes an event whose JSON values are known to be sound.
+    fn encode_values(&mut self, event: &Event<'_>) -> Result<Encoded, EventError> {
         validate::event(event)?;
         self.write_others(event);
         let needs_look = secrets::may_hold(event, &self.others);

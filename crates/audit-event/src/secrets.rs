@@ -8,8 +8,7 @@
 
 mod find;
 mod names;
-#[doc(hidden)]
-pub mod trigger;
+mod trigger;
 
 use std::borrow::Cow;
 
@@ -128,7 +127,7 @@ impl Removed {
             Json::String(text) => self.from_text(text),
             Json::Array(items) => items.iter_mut().for_each(|item| self.from_value(item)),
             Json::Object(members) => {
-                for (name, value) in members {
+                for (name, value) in members.iter_mut() {
                     if is_secret_member(name, value) {
                         self.replace(value);
                     } else {
@@ -136,6 +135,7 @@ impl Removed {
                     }
                     self.from_text(name);
                 }
+                keep_names_distinct(members);
             }
         }
     }
@@ -155,6 +155,17 @@ impl Removed {
     fn replace(&mut self, value: &mut Json<'_>) {
         *value = Json::String(Cow::Borrowed(find::REMOVED));
         self.0 = true;
+    }
+}
+
+/// Numbers names that have become the same.
+fn keep_names_distinct(members: &mut [(Cow<'_, str>, Json<'_>)]) {
+    for index in 1..members.len() {
+        let (before, rest) = members.split_at_mut(index);
+        let name = &mut rest[0].0;
+        if name.contains(find::REMOVED) && before.iter().any(|(other, _)| other == name) {
+            *name = Cow::Owned(format!("{name} {index}"));
+        }
     }
 }
 

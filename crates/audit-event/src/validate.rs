@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorKind, EventError};
 use crate::event::{Actor, Client, Event, Http, Model, Org, Target, Usage};
-use crate::json::MAX_SAFE_INTEGER;
+use crate::json::{Json, MAX_SAFE_INTEGER};
 use crate::limits;
 
 type Result = std::result::Result<(), EventError>;
@@ -27,6 +27,55 @@ pub(crate) fn event(event: &Event<'_>) -> Result {
     items("changes", event.changes.iter(), limits::BULK_ITEMS, |change| {
         text("field", Some(&change.field), limits::NAME_BYTES)
     })
+}
+
+/// Checks what only an event that was not parsed can get wrong: the values in `details` and `changes`.
+pub(crate) fn values(event: &Event<'_>) -> Result {
+    if let Some(details) = &event.details {
+        if !matches!(details, Json::Object(_)) {
+            return Err(EventError::new("details", ErrorKind::WrongType, "must be a JSON object"));
+        }
+        value(details, 0).map_err(|error| error.within("details"))?;
+    }
+    for (index, change) in event.changes.iter().enumerate() {
+        let part = |field: &str, part: Option<&Json<'_>>| {
+            part.map_or(Ok(()), |part| value(part, 0)).map_err(|error| error.within(field))
+        };
+        let checked =
+            part("before", change.before.as_ref()).and_then(|()| part("after", change.after.as_ref()));
+        checked.map_err(|error| error.within_item(index).within("changes"))?;
+    }
+    Ok(())
+}
+
+fn value(json: &Json<'_>, depth: usize) -> Result {
+    match json {
+        Json::Number(number) if !number.is_finite() => {
+            Err(EventError::new("", ErrorKind::NumberRange, "must be a finite number"))
+        }
+        Json::Array(_) | Json::Object(_) if depth == limits::DEPTH => {
+            let advice = format!("is nested deeper than {} levels: flatten it", limits::DEPTH);
+            Err(EventError::new("", ErrorKind::TooLong, advice))
+        }
+        Json::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.try_for_each(|(index, item)| {
+                value(item, depth + 1).map_err(|error| error.within_item(index))
+            })
+        }
+        Json::Object(members) => {
+            let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
+            names.sort_unstable();
+            if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+                let advice = "stands there twice: send it once";
+                return Err(EventError::new(pair[0], ErrorKind::DuplicateField, advice));
+            }
+            members
+                .iter()
+                .try_for_each(|(name, item)| value(item, depth + 1).map_err(|error| error.within(name)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn id(id: Option<&str>) -> Result {

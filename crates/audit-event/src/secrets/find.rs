@@ -266,8 +266,9 @@ fn is_query_secret(name: &Name<'_>, text: &str) -> bool {
     let name_text = name.text.rsplit(' ').next().unwrap_or_default();
     let is_in_query = text[..name.start].ends_with(['?', '&']);
     let is = |names: &[&str]| names.iter().any(|other| name_text.eq_ignore_ascii_case(other));
-    let ends_in_session = name_text.len() > 7 && name_text.to_ascii_lowercase().ends_with("session");
-    is(ALWAYS) || ends_in_session || (is_in_query && is(IN_QUERIES))
+    let lower = name_text.to_ascii_lowercase();
+    let ends_in_one = ["session", "signature"].iter().any(|last| lower.ends_with(last));
+    is(ALWAYS) || ends_in_one || (is_in_query && is(IN_QUERIES))
 }
 
 /// Whether what follows a telling name is a value rather than prose about it.
@@ -378,8 +379,11 @@ fn header_value(text: &str, value: Value<'_>) -> Option<Range<usize>> {
         "key",
     ];
     let start = value.range.start;
+    let has_quotes_inside =
+        text[start..].get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("digest "));
     let end = match value.is_quoted {
         true => value.range.end,
+        false if has_quotes_inside => text[start..].find(['\n', '\r']).map_or(text.len(), |at| start + at),
         false => text[start..].find(['\n', '\r', '"', '\'', '\\']).map_or(text.len(), |at| start + at),
     };
     let line = &text[start..end];

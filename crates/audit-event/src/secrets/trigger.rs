@@ -15,8 +15,7 @@ use std::sync::LazyLock;
 use super::find::{MIN_CARD_DIGITS, TOKEN_PREFIXES};
 
 /// Whether the text may hold a secret.
-/// x
-pub fn fires(text: &[u8]) -> bool {
+pub(super) fn fires(text: &[u8]) -> bool {
     let table = &*TABLE;
     let mut first_sets = 0;
     let (words, tail) = text.as_chunks::<8>();

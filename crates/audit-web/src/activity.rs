@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use audit_event::{Clock, Event, Json, Outcome, Source, Timestamp};
 use audit_pipeline::Intake;
+use audit_pipeline::intake::OnError;
 use parking_lot::Mutex;
 
 /// How long repetitions of a deed are only counted.
@@ -187,14 +188,13 @@ impl Recorder {
         while !self.pending.is_empty() {
             let count = self.pending.len().min(BATCH);
             let batch = self.pending.iter().take(count).cloned();
-            match self.intake.append_events(batch) {
-                Ok(_) => {
+            match self.intake.append_events(batch, OnError::Skip) {
+                Ok(taken) => {
+                    // A fault of ours: what cannot be encoded must not hold up the rest.
+                    if !taken.skipped.is_empty() {
+                        tracing::error!(error.message = %taken.skipped, "what readers did could not be encoded");
+                    }
                     self.told_of_failure = false;
-                    self.pending.drain(..count);
-                }
-                Err(audit_pipeline::intake::Error::Invalid(bad)) => {
-                    // A fault of ours: the event that cannot be encoded must not hold up the others.
-                    tracing::error!(error.message = %bad, "what readers did could not be encoded");
                     self.pending.drain(..count);
                 }
                 Err(error) => {

@@ -1,5 +1,6 @@
 //! Taking a request's body: with a size limit, and a time limit on every piece.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,6 +10,7 @@ use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Code, Problem, Result};
 
@@ -19,27 +21,79 @@ use crate::problem::{Code, Problem, Result};
 /// # Errors
 /// [`Code::BodyTooLarge`], at once when the length is announced; [`Code::RequestTimeout`]; [`Code::MalformedBody`] when
 /// the upload breaks off.
-pub(crate) async fn collect(mut body: Body, limit: usize, timeout: Duration) -> Result<Bytes> {
-    let announced = body.size_hint().lower();
-    if announced > u64::try_from(limit).unwrap_or(u64::MAX) {
+pub(crate) async fn collect(body: Body, limit: usize, timeout: Duration) -> Result<Bytes> {
+    let unlimited = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+    collect_reserved(body, limit, timeout, &mut Reservation::new(&unlimited)).await
+}
+
+/// [`collect`], with every byte counted in `reservation`.
+///
+/// # Errors
+/// As [`collect`], and [`Code::Busy`] when there is no room for the body.
+pub(crate) async fn collect_reserved(
+    mut body: Body,
+    limit: usize,
+    timeout: Duration,
+    reservation: &mut Reservation,
+) -> Result<Bytes> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
         return Err(too_large(limit));
     }
+    reservation.grow_to(announced)?;
     let Some(first) = next_piece(&mut body, timeout).await? else { return Ok(Bytes::new()) };
     if first.len() > limit {
         return Err(too_large(limit));
     }
+    reservation.grow_to(first.len())?;
     if body.is_end_stream() {
         return Ok(first);
     }
-    let mut whole = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0).max(first.len()));
+    let mut whole = BytesMut::with_capacity(announced.max(first.len()));
     whole.extend_from_slice(&first);
     while let Some(piece) = next_piece(&mut body, timeout).await? {
         if whole.len() + piece.len() > limit {
             return Err(too_large(limit));
         }
+        reservation.grow_to(whole.len() + piece.len())?;
         whole.extend_from_slice(&piece);
     }
     Ok(whole.freeze())
+}
+
+/// A body's share of the memory that all uploads together may take; given back when dropped.
+pub(crate) struct Reservation {
+    memory: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Reservation {
+    /// Nothing reserved yet; a permit of `memory` stands for one byte.
+    pub fn new(memory: &Arc<Semaphore>) -> Self {
+        Self { memory: Arc::clone(memory), held: None }
+    }
+
+    /// Reserves what is missing to `bytes`.
+    ///
+    /// # Errors
+    /// [`Code::Busy`] when there is no room. Waiting instead would let many half-read uploads wait for each other.
+    fn grow_to(&mut self, bytes: usize) -> Result<()> {
+        let missing = bytes.saturating_sub(self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        if missing == 0 {
+            return Ok(());
+        }
+        let permits = u32::try_from(missing).map_err(|_| no_room())?;
+        let more = Arc::clone(&self.memory).try_acquire_many_owned(permits).map_err(|_| no_room())?;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        Ok(())
+    }
+}
+
+fn no_room() -> Problem {
+    Problem::new(Code::Busy, "too many uploads at once; send this one again shortly").retry_after_ms(1_000)
 }
 
 async fn next_piece(body: &mut Body, timeout: Duration) -> Result<Option<Bytes>> {
@@ -128,5 +182,18 @@ mod tests {
         let broken = [Ok(Bytes::from("one")), Err(std::io::Error::other("gone"))];
         let broken = Body::from_stream(futures_util::stream::iter(broken));
         assert_eq!(collect(broken, LIMIT, TIMEOUT).await.unwrap_err().code(), Code::MalformedBody);
+    }
+
+    #[tokio::test]
+    async fn memory_is_reserved_and_given_back() {
+        let memory = Arc::new(Semaphore::new(10));
+        let mut first = Reservation::new(&memory);
+        collect_reserved(pieces(&["1234", "5678"]), LIMIT, TIMEOUT, &mut first).await.unwrap();
+        assert_eq!(memory.available_permits(), 2);
+        let mut second = Reservation::new(&memory);
+        let problem = collect_reserved(pieces(&["12", "3"]), LIMIT, TIMEOUT, &mut second).await.unwrap_err();
+        assert_eq!(problem.code(), Code::Busy);
+        drop((first, second));
+        assert_eq!(memory.available_permits(), 10);
     }
 }

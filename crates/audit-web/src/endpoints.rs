@@ -1,8 +1,12 @@
 //! One file per endpoint: what it takes, how it answers.
 
+pub(crate) mod events;
 pub(crate) mod fallback;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod ready;
+pub(crate) mod stats;
+pub(crate) mod stream;
+pub(crate) mod tlog;
 pub(crate) mod tokens;

@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use crate::in_process::AtKeyboard;
 use crate::problem::{Code, Problem, Result};
 use crate::router::Admission;
 use crate::state::AppState;
@@ -41,6 +42,10 @@ impl Gate {
     /// Decides whether the request may pass; its caller then travels with it.
     fn admit(&self, request: &mut Request) -> Result<()> {
         let Some(required) = self.admission.required(self.state.config()) else { return Ok(()) };
+        if let Some(AtKeyboard(caller)) = request.extensions_mut().remove() {
+            request.extensions_mut().insert(caller);
+            return Ok(());
+        }
         let caller = match self.state.access().authenticate(request.headers(), self.state.now()) {
             Ok(caller) => caller,
             Err(problem) => return Err(self.turned_away(request, None, problem)),

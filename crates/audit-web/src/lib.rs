@@ -15,9 +15,11 @@ mod config;
 mod encoding;
 mod endpoints;
 mod gate;
+mod in_process;
 mod metrics;
 mod params;
 pub mod problem;
+mod question;
 mod router;
 mod server;
 mod stall;
@@ -26,5 +28,9 @@ mod visitor;
 mod workers;
 
 pub use config::Config;
+pub use in_process::InProcess;
 pub use server::{PeerAddr, serve};
 pub use state::{AppState, BuildError, Parts};
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,11 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// Decodes a query string of which somebody else checks the names.
+    pub fn any(query: Option<&'a str>) -> Self {
+        Self { pairs: form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect() }
+    }
+
     /// All values of a repeatable parameter; empty ones do not count.
     pub fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
         let named = self.pairs.iter().filter(move |(key, _)| key == name);
@@ -57,20 +62,6 @@ impl<'a> Params<'a> {
     {
         let Some(text) = self.one(name)? else { return Ok(None) };
         text.parse().map(Some).map_err(|error| Problem::invalid_parameter(name, format!("{text:?}: {error}")))
-    }
-
-    /// Whether a switch is on: `true`, `1` or nothing after its name; off when it is missing, `false` or `0`.
-    ///
-    /// # Errors
-    /// [`Code::InvalidParameter`] for anything else.
-    pub fn switch(&self, name: &str) -> Result<bool> {
-        let mut values = self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_ref());
-        match (values.next(), values.next()) {
-            (None, _) => Ok(false),
-            (Some("" | "true" | "1"), None) => Ok(true),
-            (Some("false" | "0"), None) => Ok(false),
-            _ => Err(Problem::invalid_parameter(name, "is either true or false")),
-        }
     }
 
     /// One of a few words.
@@ -136,11 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn switches_and_words() {
-        assert!(parse("count").unwrap().switch("count").unwrap());
-        assert!(parse("count=true").unwrap().switch("count").unwrap());
-        assert!(!parse("").unwrap().switch("count").unwrap());
-        assert_eq!(code(parse("count=maybe").unwrap().switch("count")), Code::InvalidParameter);
+    fn a_word_is_one_of_those_known() {
         let words = [("ada", 1), ("bob", 2)];
         assert_eq!(parse("user=bob").unwrap().word("user", &words).unwrap(), Some(2));
         assert_eq!(code(parse("user=eve").unwrap().word("user", &words)), Code::InvalidParameter);

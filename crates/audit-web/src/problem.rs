@@ -80,8 +80,6 @@ codes! {
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive";
     /// A live token has the name already.
     NameTaken = "name_taken", CONFLICT, "The name is taken";
-    /// The event has an erased part that was asked for.
-    Erased = "erased", GONE, "Erased";
     /// The body is larger than allowed, before or after decompression.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// A body of a type that the route does not take.

@@ -7,7 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::Config;
-use crate::endpoints::{fallback, health, metrics, openapi, ready, tokens};
+use crate::endpoints::{events, fallback, health, metrics, openapi, ready, stats, stream, tlog, tokens};
 use crate::gate::{self, Gate};
 use crate::state::AppState;
 
@@ -21,7 +21,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     const AUDITOR: Admission = Only(Role::Auditor);
     const ADMIN: Admission = Only(Role::Admin);
     const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Role::Auditor);
+    const TLOG: Admission = Admission::AnyoneIf(|config| config.public_tlog, Role::Auditor);
     vec![
+        get   ("/",              AUDITOR, events::list::handle),
+        get   ("/{event}",       AUDITOR, events::one::handle),
+        get   ("/{event}/proof", AUDITOR, events::proof::handle),
+        get   ("/stats",         AUDITOR, stats::handle),
+        get   ("/stream",        AUDITOR, stream::handle),
+        post  ("/events",        Only(Role::Ingest), events::append::handle),
+        get   ("/tlog/checkpoint",   TLOG, tlog::checkpoint::handle),
+        get   ("/tlog/tile/{*tile}", TLOG, tlog::tile::handle),
         get   ("/tokens",        ADMIN,   tokens::list::handle),
         post  ("/tokens",        ADMIN,   tokens::create::handle),
         delete("/tokens/{token}", ADMIN,  tokens::revoke::handle),

@@ -11,6 +11,7 @@ use axum::extract::FromRequestParts;
 use http::header::USER_AGENT;
 use http::request::Parts;
 
+use crate::in_process::InProcess;
 use crate::server::PeerAddr;
 
 /// The caller (none on a public route), from where, and with what request.
@@ -34,12 +35,6 @@ impl Visitor {
             method: parts.method.to_string(),
             path: parts.uri.path().chars().take(512).collect(),
         }
-    }
-
-    /// The same visitor once it is known who it is.
-    pub fn known_as(mut self, caller: Arc<Caller>) -> Self {
-        self.caller = Some(caller);
-        self
     }
 
     /// What tells this visitor from others: the token, or without one the address.
@@ -76,7 +71,11 @@ impl Visitor {
     fn actor(&self) -> Actor<'static> {
         match &self.caller {
             Some(caller) => Actor {
-                kind: Some(ActorType::ApiKey),
+                kind: Some(if caller.id == InProcess::CALLER_ID {
+                    ActorType::User
+                } else {
+                    ActorType::ApiKey
+                }),
                 id: Some(Cow::Owned(caller.id.clone())),
                 name: Some(Cow::Owned(caller.name.clone())),
                 email: None,

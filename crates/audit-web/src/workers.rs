@@ -102,6 +102,14 @@ impl Workers {
         answer
     }
 
+    /// Runs `job` on one of the threads; nobody waits for it.
+    ///
+    /// # Errors
+    /// [`Code::Busy`] when too many jobs wait already.
+    pub fn start_job(&self, job: impl FnOnce() + Send + 'static) -> Result<()> {
+        self.submit(Box::new(job))
+    }
+
     fn submit(&self, job: Job) -> Result<()> {
         let mut waiting = self.queue.waiting.lock();
         if waiting.jobs.len() >= self.queue.capacity {

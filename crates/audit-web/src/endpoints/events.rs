@@ -1,0 +1,7 @@
+//! Events: list and export them, look at one, prove it, append more.
+
+pub(crate) mod append;
+pub(crate) mod export;
+pub(crate) mod list;
+pub(crate) mod one;
+pub(crate) mod proof;

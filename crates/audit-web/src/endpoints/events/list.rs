@@ -1,0 +1,233 @@
+//! `GET /`: events in a range. With `limit` a page of them, without it all of them as a stream ([`super::export`]).
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+
+use audit_event::{Entry, Event, Json};
+use audit_ledger::Ledger;
+use audit_query::export::{Export, Format, Origin, Position};
+use audit_query::page_token::PageToken;
+use audit_query::params::Request as Question;
+use audit_query::question::{self as ask, Answers, Budget, Page, RowRef};
+use audit_tlog::LeafIndex;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Uri};
+
+use super::export::{self, TREE_SIZE_HEADER};
+use crate::activity::success;
+use crate::encoding::Encoding;
+use crate::problem::{Code, Problem, Result};
+use crate::question;
+use crate::state::AppState;
+use crate::visitor::Visitor;
+
+/// The token of the next page, for formats that have no place for it.
+const NEXT_PAGE_HEADER: HeaderName = HeaderName::from_static("audit-next-page-token");
+/// What a page has when a token continues a list without saying how many.
+const DEFAULT_LIMIT: usize = 50;
+
+/// Answers with a page or starts an export.
+pub(crate) async fn handle(
+    State(state): State<AppState>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<Response> {
+    let question = question::parse(&uri, &[])?;
+    let asks_for_page = question.limit.is_some() || question.page_token.is_some();
+    if asks_for_page {
+        return page(state, question, &headers, visitor).await;
+    }
+    if question.count.is_some() {
+        let detail =
+            "count: tells the total of a list; give a limit too (an export says at its end how many it has)";
+        return Err(Problem::new(Code::InvalidParameter, detail).with("parameter", "count"));
+    }
+    export::answer(state, question, &headers, visitor, method == Method::HEAD).await
+}
+
+async fn page(
+    state: AppState,
+    question: Question,
+    headers: &HeaderMap,
+    visitor: Visitor,
+) -> Result<Response> {
+    let limit = question.limit.unwrap_or(DEFAULT_LIMIT);
+    let position = open_page_token(&state, &question)?;
+    let subject = question::describe(&question);
+    let format = question.format.unwrap_or_default();
+    let encoding = export::encoding_for(format, headers);
+    let disposition = export::disposition(&question, format)?;
+    let worker = state.clone();
+    let budget = Budget::of(state.config().query_timeout);
+    let answer = state
+        .queries()
+        .query(budget, move |budget| {
+            let (after, snapshot) = position.map_or((None, None), |at| (Some(at.after), Some(at.snapshot)));
+            let page = worker.index().list(&question.list(limit, after, snapshot), budget)?;
+            let written = write(&worker, &question, &page, budget)?;
+            let encoding = encoding.for_length(written.len());
+            Ok(PageAnswer {
+                body: encoding.pack(written).map_err(Problem::internal)?,
+                encoding,
+                next: next_page_token(&worker, &question, &page),
+                results: page.rows.len(),
+                snapshot: page.snapshot,
+            })
+        })
+        .await?;
+
+    let results = u32::try_from(answer.results).unwrap_or(u32::MAX);
+    let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
+    let event = Event { details: Some(Json::object(details)), ..success(visitor.did("audit.searched")) };
+    state.activity().note(event, &visitor.key(), &subject);
+
+    let mut response = answer.body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(TREE_SIZE_HEADER, HeaderValue::from(answer.snapshot));
+    if format != Format::Json {
+        headers.insert(CONTENT_DISPOSITION, disposition);
+        if let Some(next) = answer.next {
+            headers.insert(NEXT_PAGE_HEADER, HeaderValue::try_from(next).map_err(Problem::internal)?);
+        }
+    }
+    answer.encoding.mark(headers);
+    Ok(response)
+}
+
+/// A page on its way out.
+struct PageAnswer {
+    body: Vec<u8>,
+    encoding: Encoding,
+    next: Option<String>,
+    results: usize,
+    snapshot: u64,
+}
+
+fn open_page_token(state: &AppState, question: &Question) -> Result<Option<PageToken>> {
+    let Some(text) = &question.page_token else { return Ok(None) };
+    PageToken::open(text, question.digest(), state.page_key(), state.now())
+        .map(Some)
+        .map_err(|error| Problem::new(Code::InvalidPageToken, error.to_string()))
+}
+
+fn next_page_token(state: &AppState, question: &Question, page: &Page) -> Option<String> {
+    let token = PageToken { after: page.next?, snapshot: page.snapshot, issued: state.now() };
+    Some(token.seal(question.digest(), state.page_key()))
+}
+
+/// The page in the format asked for.
+fn write(state: &AppState, question: &Question, page: &Page, budget: &Budget) -> Result<Vec<u8>> {
+    match (question.format.unwrap_or_default(), &question.fields) {
+        (Format::Json, None) => {
+            let mut json = Vec::with_capacity(256 + page.rows.len() * 1_100);
+            json.extend_from_slice(b"{\"events\":[");
+            write_events(state.ledger(), &page.rows, &mut json)?;
+            finish_envelope(state, question, page, &mut json);
+            Ok(json)
+        }
+        (Format::Json, Some(_)) => {
+            let lines = render(state, question, Format::Ndjson, page, budget)?;
+            let mut json = Vec::with_capacity(256 + lines.len());
+            json.extend_from_slice(b"{\"events\":[");
+            // A line break inside a JSON string is escaped, so each of these ends an event.
+            json.extend(lines.trim_ascii_end().iter().map(|byte| if *byte == b'\n' { b',' } else { *byte }));
+            finish_envelope(state, question, page, &mut json);
+            Ok(json)
+        }
+        (format, _) => render(state, question, format, page, budget),
+    }
+}
+
+/// The events' recorded bytes side by side; nothing is parsed.
+fn write_events(ledger: &Ledger, rows: &[RowRef], json: &mut Vec<u8>) -> Result<()> {
+    let reader = ledger.reader();
+    for (at, row) in rows.iter().enumerate() {
+        if at > 0 {
+            json.push(b',');
+        }
+        let entry = reader.get(LeafIndex::new(row.index)).map_err(Problem::internal)?;
+        Entry::decode(&entry).map_err(Problem::internal)?.write_json(json);
+    }
+    Ok(())
+}
+
+/// What follows the events.
+fn finish_envelope(state: &AppState, question: &Question, page: &Page, json: &mut Vec<u8>) {
+    let mut rest = String::with_capacity(256 + page.rows.len() * 10);
+    rest.push_str("],\"indices\":[");
+    for (at, row) in page.rows.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let _ = write!(rest, "{comma}{}", row.index);
+    }
+    let _ = match next_page_token(state, question, page) {
+        None => write!(rest, "],\"next_page_token\":null"),
+        Some(token) => write!(rest, "],\"next_page_token\":\"{token}\""),
+    };
+    if let Some(total) = page.total {
+        let _ = write!(rest, ",\"total\":{total}");
+    }
+    let _ = writeln!(rest, ",\"tree_size\":{}}}", page.snapshot);
+    json.extend_from_slice(rest.as_bytes());
+}
+
+/// The page written by the export writers.
+fn render(
+    state: &AppState,
+    question: &Question,
+    format: Format,
+    page: &Page,
+    budget: &Budget,
+) -> Result<Vec<u8>> {
+    let export = Export {
+        columns: question.fields.clone(),
+        order: question.order,
+        bom: question.bom,
+        threads: 1,
+        ..Export::all(format)
+    };
+    let origin = Origin { answers: &OnePage(page), entries: state.ledger() };
+    let start = Position { snapshot: Some(page.snapshot), ..Position::default() };
+    let mut out = Vec::new();
+    export.run(origin, budget, start, &mut out, &mut |_| {})?;
+    Ok(out)
+}
+
+/// A page as an origin of its own: scanning it gives its rows.
+struct OnePage<'a>(&'a Page);
+
+impl Answers for OnePage<'_> {
+    fn snapshot(&self) -> u64 {
+        self.0.snapshot
+    }
+
+    fn list(&self, _: &ask::List, _: &Budget) -> std::result::Result<Page, audit_query::Error> {
+        Ok(self.0.clone())
+    }
+
+    fn count(&self, _: &ask::Count, _: &Budget) -> std::result::Result<u64, audit_query::Error> {
+        Ok(self.0.rows.len() as u64)
+    }
+
+    fn group(&self, _: &ask::Group, _: &Budget) -> std::result::Result<ask::Table, audit_query::Error> {
+        Ok(ask::Table { rows: Vec::new(), left_out: 0, snapshot: self.0.snapshot })
+    }
+
+    fn scan(
+        &self,
+        _: &ask::Scan,
+        _: &Budget,
+        visit: &mut dyn FnMut(&[RowRef]) -> ControlFlow<()>,
+    ) -> std::result::Result<u64, audit_query::Error> {
+        if !self.0.rows.is_empty() {
+            // Whether the visitor wants more is all the same: there is no more.
+            let _ = visit(&self.0.rows);
+        }
+        Ok(self.0.snapshot)
+    }
+}

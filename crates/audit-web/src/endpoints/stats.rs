@@ -1,0 +1,200 @@
+//! `GET /stats`: counts and sums, over time and by field.
+
+use audit_event::{Event, Json};
+use audit_query::filter::{Field, FieldKind};
+use audit_query::question::{
+    Answers as _, Bucket, Budget, Group, GroupKey, Key, Measure, NumberField, Table, Value as Measured,
+};
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Uri};
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
+
+use crate::activity::success;
+use crate::encoding::Encoding;
+use crate::params::Params;
+use crate::problem::{Problem, Result};
+use crate::question;
+use crate::state::AppState;
+use crate::visitor::Visitor;
+
+/// Parameters besides those that choose events.
+const OWN: &[&str] = &["by", "interval", "sum", "limit"];
+const MAX_KEYS: usize = 3;
+const DEFAULT_ROWS: usize = 1_000;
+const MAX_ROWS: usize = 100_000;
+
+const INTERVALS: [(&str, Bucket); 4] =
+    [("hour", Bucket::Hour), ("day", Bucket::Day), ("week", Bucket::Week), ("month", Bucket::Month)];
+const SUMS: [(&str, NumberField); 5] = [
+    ("input_tokens", NumberField::InputTokens),
+    ("output_tokens", NumberField::OutputTokens),
+    ("total_tokens", NumberField::TotalTokens),
+    ("cost_usd", NumberField::CostUsd),
+    ("latency_ms", NumberField::LatencyMs),
+];
+
+/// Answers with a table.
+pub(crate) async fn handle(
+    State(state): State<AppState>,
+    uri: Uri,
+    headers: HeaderMap,
+    visitor: Visitor,
+) -> Result<Response> {
+    let which =
+        question::parse_without(&uri, OWN, &["page_token", "format", "fields", "order", "count", "bom"])?;
+    let shape = Shape::of(&uri, &which.tz)?;
+    let encoding = Encoding::accepted(&headers);
+    let subject = format!("{} by {}", question::describe(&which), shape.names.join(","));
+    let group = Group {
+        filter: which.filter,
+        range: which.range,
+        keys: shape.keys,
+        measures: shape.measures,
+        limit: shape.limit,
+        snapshot: None,
+    };
+    let worker = state.clone();
+    let budget = Budget::of(state.config().query_timeout);
+    let table =
+        state.queries().query(budget, move |budget| Ok(worker.index().group(&group, budget)?)).await?;
+
+    let results = u32::try_from(table.rows.len()).unwrap_or(u32::MAX);
+    let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
+    let event = Event { details: Some(Json::object(details)), ..success(visitor.did("audit.searched")) };
+    state.activity().note(event, &visitor.key(), &subject);
+
+    let json = write(&table, &shape.names, &shape.sums).to_string().into_bytes();
+    let encoding = encoding.for_length(json.len());
+    let mut response = encoding.pack(json).map_err(Problem::internal)?.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    encoding.mark(headers);
+    Ok(response)
+}
+
+/// What the table looks like.
+struct Shape {
+    keys: Vec<GroupKey>,
+    /// One for each key.
+    names: Vec<String>,
+    /// The count, then the sums.
+    measures: Vec<Measure>,
+    /// One for each sum.
+    sums: Vec<&'static str>,
+    limit: usize,
+}
+
+impl Shape {
+    fn of(uri: &Uri, tz: &TimeZone) -> Result<Self> {
+        let params = Params::any(uri.query());
+        let mut shape = Self {
+            keys: Vec::new(),
+            names: Vec::new(),
+            measures: vec![Measure::Count],
+            sums: Vec::new(),
+            limit: row_limit(&params)?,
+        };
+        if let Some(interval) = params.one("interval")? {
+            shape.push_interval(interval, tz)?;
+        }
+        for name in params.all("by").flat_map(|list| list.split(',')).map(str::trim) {
+            shape.push_key(name, tz)?;
+        }
+        for name in params.all("sum").flat_map(|list| list.split(',')).map(str::trim) {
+            shape.push_sum(name)?;
+        }
+        if shape.keys.len() > MAX_KEYS {
+            return Err(Problem::invalid_parameter(
+                "by",
+                format!("at most {MAX_KEYS} keys, interval included"),
+            ));
+        }
+        Ok(shape)
+    }
+
+    fn push_interval(&mut self, name: &str, tz: &TimeZone) -> Result<()> {
+        let Some((name, bucket)) = INTERVALS.iter().find(|(word, _)| *word == name) else {
+            return Err(Problem::invalid_parameter("interval", "is hour, day, week or month"));
+        };
+        self.keys.push(GroupKey::Time { bucket: *bucket, tz: tz.clone() });
+        self.names.push((*name).to_owned());
+        Ok(())
+    }
+
+    fn push_key(&mut self, name: &str, tz: &TimeZone) -> Result<()> {
+        if INTERVALS.iter().any(|(word, _)| *word == name) {
+            return self.push_interval(name, tz);
+        }
+        let field = Field::named(name).filter(|field| can_group_by(*field)).ok_or_else(|| {
+            let advice =
+                format!("{name:?} is neither a field with values to group by nor hour, day, week or month");
+            Problem::invalid_parameter("by", advice)
+        })?;
+        self.keys.push(GroupKey::Field(field));
+        self.names.push(name.to_owned());
+        Ok(())
+    }
+
+    fn push_sum(&mut self, name: &str) -> Result<()> {
+        let Some((name, field)) = SUMS.iter().find(|(word, _)| *word == name) else {
+            let known: Vec<_> = SUMS.iter().map(|(word, _)| *word).collect();
+            return Err(Problem::invalid_parameter("sum", format!("is one or more of {}", known.join(", "))));
+        };
+        self.measures.push(Measure::Sum(*field));
+        self.sums.push(name);
+        Ok(())
+    }
+}
+
+/// What [`GroupKey::Field`] takes.
+fn can_group_by(field: Field) -> bool {
+    field == Field::HttpStatus || !matches!(field.kind(), FieldKind::Number | FieldKind::Several)
+}
+
+fn row_limit(params: &Params<'_>) -> Result<usize> {
+    let limit = params.parsed::<usize>("limit")?.unwrap_or(DEFAULT_ROWS);
+    if (1..=MAX_ROWS).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Problem::invalid_parameter("limit", format!("is a number from 1 to {MAX_ROWS}")))
+}
+
+/// One object a row: its keys and its measures by their names.
+fn write(table: &Table, names: &[String], sums: &[&str]) -> Value {
+    let measures = std::iter::once("count").chain(sums.iter().copied());
+    let rows: Vec<Value> = table
+        .rows
+        .iter()
+        .map(|row| {
+            let keys = names.iter().cloned().zip(row.keys.iter().map(key));
+            let values = measures.clone().map(str::to_owned).zip(row.values.iter().map(value));
+            Value::Object(keys.chain(values).collect::<Map<_, _>>())
+        })
+        .collect();
+    json!({
+        "keys": names,
+        "measures": measures.clone().collect::<Vec<_>>(),
+        "rows": rows,
+        "left_out": table.left_out,
+        "tree_size": table.snapshot,
+    })
+}
+
+fn key(key: &Key) -> Value {
+    match key {
+        Key::Missing => Value::Null,
+        Key::Text(text) => Value::from(text.as_str()),
+        Key::Time(time) => Value::from(time.to_string()),
+    }
+}
+
+fn value(value: &Measured) -> Value {
+    match value {
+        Measured::Whole(number) => Value::from(*number),
+        Measured::Fraction(number) => Value::from(*number),
+    }
+}

@@ -1,0 +1,17 @@
+//! The API as its clients see it: HTTP in, HTTP out, in one process over a real ledger and index.
+
+mod access;
+mod app;
+mod append;
+mod disk_full;
+mod export;
+mod listing;
+mod openapi;
+mod operations;
+mod proof;
+mod reading_is_recorded;
+mod socket;
+mod stats;
+mod stream;
+mod tlog;
+mod tokens;

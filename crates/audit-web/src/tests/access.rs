@@ -1,0 +1,164 @@
+//! Who may do what: every route with every role, and with no or bad tokens.
+
+use audit_control::{Expiry, NewToken, Role};
+use axum::body::Body;
+use http::header::AUTHORIZATION;
+use http::{Method, Request, StatusCode};
+
+use super::app::{Answer, App, NOW};
+use crate::Config;
+use crate::router::{Admission, PREFIXES, endpoints};
+
+/// A request for a route, with its path's parameters filled in so that its handler answers quickly.
+fn request(method: &str, path: &str, prefix: &str, token: Option<&str>) -> Request<Body> {
+    let path = path.replace("{event}", "0").replace("{token}", "nobody").replace("{*tile}", "0/000");
+    // A live tail does not end by itself; its head is enough here.
+    let method = if path == "/stream" { "HEAD" } else { method };
+    let mut request = Request::builder().method(method).uri(format!("{prefix}{path}"));
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+fn is_denied(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+/// Walks every route with every role under `config` and checks the answer against the route's own admission.
+async fn walk(config: Config) {
+    let app = App::start_with(config);
+    for prefix in PREFIXES {
+        for endpoint in endpoints() {
+            let route = format!("{} {prefix}{}", endpoint.method, endpoint.path);
+            let required = endpoint.admission.required(app.state.config());
+            let anonymous = app.send(request(endpoint.method, endpoint.path, prefix, None)).await.status();
+            assert_eq!(anonymous == StatusCode::UNAUTHORIZED, required.is_some(), "{route}: {anonymous}");
+            for role in [Role::Admin, Role::Auditor, Role::Ingest] {
+                let sent = request(endpoint.method, endpoint.path, prefix, Some(app.token(role)));
+                let status = app.send(sent).await.status();
+                let may = required.is_none_or(|required| role == required || role == Role::Admin);
+                assert_eq!(!is_denied(status), may, "{route} as {role}: {status}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_admits_its_role_and_no_other() {
+    walk(Config::default()).await;
+}
+
+#[tokio::test]
+async fn settings_open_the_routes_they_name() {
+    walk(Config { public_tlog: true, public_metrics: true, ..Config::default() }).await;
+}
+
+#[test]
+fn only_a_few_harmless_routes_are_open_to_anyone() {
+    let open: Vec<_> = endpoints()
+        .into_iter()
+        .filter(|route| matches!(route.admission, Admission::Anyone))
+        .map(|r| r.path)
+        .collect();
+    assert_eq!(open, ["/healthz", "/readyz", "/openapi.json"]);
+}
+
+async fn with_authorization(app: &App, value: &str) -> Answer {
+    let request = Request::builder()
+        .uri(format!("{}/?limit=1", PREFIXES[0]))
+        .header(AUTHORIZATION, value)
+        .body(Body::empty())
+        .unwrap();
+    Answer::of(app.send(request).await).await
+}
+
+#[tokio::test]
+async fn without_a_token_the_answer_says_how_to_get_one() {
+    let app = App::start();
+    let answer = Answer::of(app.send(request("GET", "/", PREFIXES[0], None)).await).await;
+    let problem = answer.problem(401, "missing_token");
+    assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"secureai-audit\"");
+    assert!(problem["detail"].as_str().unwrap().contains("token create"));
+}
+
+#[tokio::test]
+async fn bad_tokens_are_told_apart_only_as_far_as_it_helps_their_owner() {
+    let app = App::start();
+    let cases = [
+        ("Bearer nonsense", "invalid_token"),
+        ("Bearer saa_0000000000000000000000000000000000000000000000000", "invalid_token"),
+        ("Basic YWRhOnNlY3JldA==", "invalid_token"),
+        ("Bearer", "invalid_token"),
+    ];
+    for (value, code) in cases {
+        let answer = with_authorization(&app, value).await;
+        answer.problem(401, code);
+        assert!(answer.header("www-authenticate").contains("invalid_token"), "{value}");
+    }
+    let good = format!("bearer {}", app.token(Role::Auditor));
+    assert_eq!(
+        with_authorization(&app, &good).await.status,
+        StatusCode::OK,
+        "the scheme's letter case is free"
+    );
+}
+
+#[tokio::test]
+async fn a_token_is_refused_when_its_time_is_over() {
+    let app = App::start();
+    let new = NewToken { name: "short", role: Role::Auditor, expiry: Expiry::Days(1) };
+    let secret = app.state.access().control().create_token(&new, NOW).unwrap().1;
+    app.state.access().reload().unwrap();
+    let value = format!("Bearer {}", secret.reveal());
+    assert_eq!(with_authorization(&app, &value).await.status, StatusCode::OK);
+
+    app.clock.advance_micros(24 * 3600 * 1_000_000);
+    with_authorization(&app, &value).await.problem(401, "expired_token");
+}
+
+#[tokio::test]
+async fn lacking_the_role_names_the_role() {
+    let app = App::start();
+    let answer =
+        Answer::of(app.send(request("GET", "/", PREFIXES[0], Some(app.token(Role::Ingest)))).await).await;
+    let problem = answer.problem(403, "role_required");
+    assert_eq!(problem["required_role"], "auditor");
+}
+
+#[tokio::test]
+async fn where_there_is_no_route_the_answer_is_a_problem_too() {
+    let app = App::start();
+    for path in ["/", "/api/v1", "/api/v1/auditlog/a/b/c", "/favicon.ico"] {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        Answer::of(app.send(request).await).await.problem(404, "no_such_route");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_a_route_lacks_is_refused_with_those_it_has() {
+    let app = App::start();
+    for (method, path, allowed) in [
+        (Method::DELETE, "/", "GET,HEAD"),
+        (Method::PUT, "/tokens", "GET,HEAD,POST"),
+        (Method::GET, "/events/", "POST"),
+    ] {
+        let request = app.request(method, path, Role::Admin).body(Body::empty()).unwrap();
+        let answer = Answer::of(app.send(request).await).await;
+        answer.problem(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), allowed, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn both_prefixes_answer_with_and_without_a_slash() {
+    let app = App::start();
+    for path in ["/api/v1/auditlog", "/api/v1/auditlog/", "/api/v1/auditlogs", "/api/v1/auditlogs/"] {
+        let request = Request::builder()
+            .uri(format!("{path}?limit=1"))
+            .header(AUTHORIZATION, format!("Bearer {}", app.token(Role::Auditor)))
+            .body(Body::empty())
+            .unwrap();
+        assert_eq!(app.send(request).await.status(), StatusCode::OK, "{path}");
+    }
+}

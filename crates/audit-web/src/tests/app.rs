@@ -1,0 +1,229 @@
+//! A running API in a temporary directory, and the few verbs that tests speak to it with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit_control::{Control, Expiry, NewToken, Role};
+use audit_event::{Clock as _, ManualClock, Timestamp};
+use audit_ledger::disk::{Disk, RealDisk};
+use audit_ledger::{Environment, Ledger};
+use audit_pipeline::{Intake, intake};
+use audit_query::Index;
+use audit_tlog::{Signer, Verifier, note::KeyName};
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::router::{PREFIXES, router};
+use crate::server::PeerAddr;
+use crate::{AppState, Config, Parts};
+
+/// The log's name in its checkpoints.
+pub(super) const ORIGIN: &str = "test.example/audit";
+/// 2026-03-20T12:00:00Z, when these tests play.
+pub(super) const NOW: Timestamp = Timestamp::from_micros(1_774_008_000_000_000);
+
+/// A running API.
+pub(super) struct App {
+    pub state: AppState,
+    pub router: Router,
+    pub clock: Arc<ManualClock>,
+    pub ledger: Ledger,
+    pub verifier: Verifier,
+    tokens: Vec<(Role, String)>,
+    _dir: tempfile::TempDir,
+}
+
+impl App {
+    /// With default settings.
+    pub fn start() -> Self {
+        Self::start_with(Config::default())
+    }
+
+    pub fn start_with(config: Config) -> Self {
+        Self::start_on(Arc::new(RealDisk), config, |_| {})
+    }
+
+    /// On this disk, with the ledger's settings changed by `adjust`.
+    pub fn start_on(
+        disk: Arc<dyn Disk>,
+        config: Config,
+        adjust: impl FnOnce(&mut audit_ledger::Config),
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(NOW));
+        let signer = Arc::new(Signer::from_seed(KeyName::new(ORIGIN).unwrap(), &[7; 32]));
+        let verifier = signer.verifier().clone();
+        let mut ledger_config = audit_ledger::Config::new(dir.path().join("ledger"), ORIGIN);
+        ledger_config.min_free_bytes = 0;
+        adjust(&mut ledger_config);
+        let ledger_clock = Arc::clone(&clock);
+        let environment = Environment {
+            disk,
+            clock: Arc::new(move || ledger_clock.now().as_micros()),
+            signer,
+            former_keys: Vec::new(),
+            leaf_fn: intake::leaf_of_entry,
+            key_fn: intake::key_of_entry,
+        };
+        let ledger = Ledger::open(ledger_config, environment).unwrap();
+        let mut index_config = audit_query::Config::new(dir.path().join("index"));
+        index_config.publish_interval = Duration::from_millis(1);
+        let index = Index::open(index_config, ledger.clone()).unwrap();
+        let control = Arc::new(Control::open(&dir.path().join("control.db")).unwrap());
+        let tokens = [Role::Admin, Role::Auditor, Role::Ingest]
+            .map(|role| {
+                let new = NewToken { name: role.as_str(), role, expiry: Expiry::Never };
+                (role, control.create_token(&new, NOW).unwrap().1.reveal().to_owned())
+            })
+            .to_vec();
+        let parts = Parts {
+            ledger: ledger.clone(),
+            index,
+            intake: Intake::new(ledger.clone(), clock.clone(), intake::Config::default()),
+            control,
+            clock: clock.clone(),
+            page_key: [3; 32],
+        };
+        let state = AppState::build(config, parts).unwrap();
+        let router = router(state.clone());
+        Self { state, router, clock, ledger, verifier, tokens, _dir: dir }
+    }
+
+    /// The token of this role.
+    pub fn token(&self, role: Role) -> &str {
+        &self.tokens.iter().find(|(of, _)| *of == role).unwrap().1
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, mut request: Request<Body>) -> Response {
+        request.extensions_mut().insert(PeerAddr("192.0.2.7:4711".parse().unwrap()));
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// `GET` below the prefix, as an auditor.
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(
+            self.send(self.request(Method::GET, path, Role::Auditor).body(Body::empty()).unwrap()).await,
+        )
+        .await
+    }
+
+    /// `GET`, which must succeed with JSON.
+    pub async fn get_json(&self, path: &str) -> Value {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());
+        answer.json()
+    }
+
+    /// `POST /events` as an ingester.
+    pub async fn post(&self, query: &str, media_type: &str, body: impl Into<Body>) -> Answer {
+        let request = self
+            .request(Method::POST, &format!("/events{query}"), Role::Ingest)
+            .header(CONTENT_TYPE, media_type)
+            .body(body.into())
+            .unwrap();
+        Answer::of(self.send(request).await).await
+    }
+
+    /// Appends events, which must succeed, and waits until they can be searched.
+    pub async fn record(&self, events: &[Value]) {
+        let answer = self.post("", "application/json", json!(events).to_string()).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+        self.catch_up();
+    }
+
+    /// Waits until everything recorded can be searched.
+    pub fn catch_up(&self) {
+        assert!(self.state.index().wait_for(self.ledger.size().get(), Duration::from_secs(10)));
+    }
+
+    /// What readers did, as recorded so far.
+    pub async fn deeds(&self, action: &str) -> Vec<Value> {
+        self.state.activity().flush();
+        self.catch_up();
+        let page = self.get_json(&format!("/?limit=1000&order=oldest_first&action={action}")).await;
+        page["events"].as_array().unwrap().clone()
+    }
+
+    /// Begins a request with the token of `role`.
+    pub fn request(&self, method: Method, path: &str, role: Role) -> http::request::Builder {
+        let authorization = format!("Bearer {}", self.token(role));
+        Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", PREFIXES[0]))
+            .header(AUTHORIZATION, authorization)
+            .header("user-agent", "tests/1")
+    }
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: http::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub async fn of(response: Response) -> Self {
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Self { status: head.status, headers: head.headers, body }
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Asserts that this is a problem with that status and code, and gives it.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status);
+        assert!(problem["type"].as_str().unwrap().ends_with(&format!("#{code}")));
+        assert!(!problem["detail"].as_str().unwrap().is_empty());
+        problem
+    }
+}
+
+/// An event of that id, `minutes` before [`NOW`].
+pub(super) fn event(id: &str, minutes: i64, more: &Value) -> Value {
+    let time = Timestamp::from_micros(NOW.as_micros() - minutes * 60_000_000).to_string();
+    let mut event = json!({
+        "id": id,
+        "time": time,
+        "action": "auth.login",
+        "outcome": "success",
+        "source": "api",
+        "actor": { "type": "user", "id": "u-1", "name": "Ada", "email": "ada@example.com" },
+    });
+    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    event
+}
+
+/// `count` plain events, one a minute, the newest last; ids `e-0`, `e-1`, …
+pub(super) fn events(count: i64) -> Vec<Value> {
+    (0..count).map(|number| event(&format!("e-{number}"), count - number, &json!({}))).collect()
+}
+
+/// The events' ids.
+pub(super) fn ids(page: &Value) -> Vec<&str> {
+    page["events"].as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap()).collect()
+}

@@ -1,0 +1,53 @@
+//! Health, readiness, metrics.
+
+use audit_control::Role;
+use axum::body::Body;
+use http::{Method, Request, StatusCode};
+
+use super::app::{Answer, App, events};
+
+async fn open(app: &App, path: &str) -> Answer {
+    let request = Request::builder().uri(format!("/api/v1/auditlog{path}")).body(Body::empty()).unwrap();
+    Answer::of(app.send(request).await).await
+}
+
+#[tokio::test]
+async fn health_and_readiness_need_no_token() {
+    let app = App::start();
+    assert_eq!(open(&app, "/healthz").await.text(), "ok\n");
+    let ready = open(&app, "/readyz").await;
+    assert_eq!(ready.status, StatusCode::OK);
+    assert_eq!(ready.json()["ledger"], "accepting");
+}
+
+#[tokio::test]
+async fn a_draining_server_is_alive_but_not_ready() {
+    let app = App::start();
+    app.state.draining().cancel();
+    assert_eq!(open(&app, "/healthz").await.status, StatusCode::OK);
+    let ready = open(&app, "/readyz").await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ready.json()["draining"], true);
+}
+
+#[tokio::test]
+async fn metrics_tell_what_happens() {
+    let app = App::start();
+    app.record(&events(3)).await;
+    app.get("/?limit=1").await;
+    app.get("/?limit=none").await;
+    let request = app.request(Method::GET, "/metrics", Role::Auditor).body(Body::empty()).unwrap();
+    let page = Answer::of(app.send(request).await).await;
+    assert_eq!(page.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    for line in [
+        "secureai_audit_ledger_accepting 1",
+        "secureai_audit_http_requests_total{method=\"GET\",route=\"/\",status=\"2xx\"} 1",
+        "secureai_audit_http_requests_total{method=\"GET\",route=\"/\",status=\"4xx\"} 1",
+        "secureai_audit_http_requests_total{method=\"POST\",route=\"/events\",status=\"2xx\"} 1",
+    ] {
+        assert!(page.text().lines().any(|found| found == line), "{line}\n{}", page.text());
+    }
+    for name in ["secureai_audit_follower_lag{follower=\"index\"} ", "secureai_audit_ledger_disk_bytes "] {
+        assert!(page.text().lines().any(|found| found.starts_with(name)), "{name}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Live tails.
+
+use std::time::Duration;
+
+use audit_control::Role;
+use axum::body::Body;
+use http::{Method, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+
+use super::app::{Answer, App, event, events};
+use crate::Config;
+
+/// A live tail as its client reads it.
+struct Tail {
+    body: Body,
+    text: String,
+}
+
+/// A message: its id and its event.
+type Message = (u64, Value);
+
+impl Tail {
+    async fn open(app: &App, query: &str, last_event_id: Option<u64>) -> Self {
+        let mut request = app.request(Method::GET, &format!("/stream{query}"), Role::Auditor);
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id);
+        }
+        let response = app.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut tail = Self { body: response.into_body(), text: String::new() };
+        tail.read().await;
+        tail
+    }
+
+    /// Reads a piece; false at the end.
+    async fn read(&mut self) -> bool {
+        let frame = tokio::time::timeout(Duration::from_secs(20), self.body.frame()).await.unwrap();
+        let Some(frame) = frame else { return false };
+        self.text.push_str(std::str::from_utf8(&frame.unwrap().into_data().unwrap()).unwrap());
+        true
+    }
+
+    /// The first `count` messages with an event.
+    async fn messages(&mut self, count: usize) -> Vec<Message> {
+        loop {
+            let messages: Vec<_> = self.text.split("\n\n").filter_map(parse).collect();
+            if messages.len() >= count {
+                return messages;
+            }
+            assert!(self.read().await, "the stream ended: {}", self.text);
+        }
+    }
+}
+
+fn parse(block: &str) -> Option<Message> {
+    let line = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
+    Some((line("id: ")?.parse().unwrap(), serde_json::from_str(line("data: ")?).unwrap()))
+}
+
+#[tokio::test]
+async fn events_arrive_as_they_are_recorded() {
+    let app = App::start();
+    app.record(&events(3)).await;
+    let mut tail = Tail::open(&app, "?action=auth.login", None).await;
+    app.record(&[event("new", 0, &json!({}))]).await;
+    let messages = tail.messages(1).await;
+    assert_eq!(messages.len(), 1, "what was there before is not shown");
+    assert_eq!(messages[0].1["id"], "new");
+}
+
+#[tokio::test]
+async fn a_reconnecting_client_misses_nothing() {
+    let app = App::start();
+    app.record(&events(10)).await;
+    let mut tail = Tail::open(&app, "?action=auth.login", Some(6)).await;
+    let seen: Vec<_> = tail.messages(3).await.iter().map(|(index, _)| *index).collect();
+    assert_eq!(seen, [7, 8, 9]);
+    let mut tail = Tail::open(&app, "?after=8&action=auth.login", None).await;
+    assert_eq!(tail.messages(1).await[0].0, 9);
+}
+
+#[tokio::test]
+async fn only_what_the_filter_accepts_is_sent() {
+    let app = App::start();
+    let mut tail = Tail::open(&app, "?outcome=failure", None).await;
+    app.record(&[event("a", 0, &json!({})), event("b", 0, &json!({ "outcome": "failure" }))]).await;
+    let messages = tail.messages(1).await;
+    assert_eq!(messages.iter().map(|(_, event)| event["id"].as_str().unwrap()).collect::<Vec<_>>(), ["b"]);
+}
+
+#[tokio::test]
+async fn silence_is_filled_with_heartbeats_that_move_the_position() {
+    let app = App::start_with(Config { heartbeat: Duration::from_millis(20), ..Config::default() });
+    let mut tail = Tail::open(&app, "?user=nobody", None).await;
+    app.record(&events(5)).await;
+    app.state.activity().flush();
+    let last = format!("id: {}\n", app.ledger.size().get() - 1);
+    while !tail.text.contains(&last) {
+        assert!(tail.read().await);
+    }
+    assert!(!tail.text.contains("data:"));
+}
+
+#[tokio::test]
+async fn a_draining_server_ends_its_tails() {
+    let app = App::start();
+    let mut tail = Tail::open(&app, "", None).await;
+    app.state.draining().cancel();
+    while tail.read().await {}
+}
+
+#[tokio::test]
+async fn too_many_tails_are_refused_until_one_ends() {
+    let app = App::start_with(Config { max_streams: 1, ..Config::default() });
+    let first = Tail::open(&app, "", None).await;
+    let answer = app.get("/stream").await;
+    answer.problem(429, "too_many_streams");
+    assert_eq!(answer.header("retry-after"), "10");
+    drop(first);
+    Tail::open(&app, "", None).await;
+}
+
+#[tokio::test]
+async fn parameters_that_make_no_sense_are_refused() {
+    let app = App::start();
+    app.get("/stream?from=2026-03-01").await.problem(400, "unknown_parameter");
+    app.get("/stream?after=yesterday").await.problem(400, "invalid_parameter");
+    let request = app
+        .request(Method::GET, "/stream", Role::Auditor)
+        .header("last-event-id", "abc")
+        .body(Body::empty())
+        .unwrap();
+    Answer::of(app.send(request).await).await.problem(400, "invalid_parameter");
+}

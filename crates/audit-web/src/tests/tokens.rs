@@ -1,0 +1,108 @@
+//! Tokens over the API.
+
+use audit_control::Role;
+use axum::body::Body;
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+
+use super::app::{Answer, App};
+use crate::router::PREFIXES;
+
+async fn create(app: &App, wish: Value) -> Answer {
+    let request = app
+        .request(Method::POST, "/tokens", Role::Admin)
+        .header(CONTENT_TYPE, "application/json")
+        .body(Body::from(wish.to_string()))
+        .unwrap();
+    Answer::of(app.send(request).await).await
+}
+
+async fn revoke(app: &App, name: &str) -> Answer {
+    let request =
+        app.request(Method::DELETE, &format!("/tokens/{name}"), Role::Admin).body(Body::empty()).unwrap();
+    Answer::of(app.send(request).await).await
+}
+
+async fn status_with(app: &App, token: &str) -> StatusCode {
+    let request = Request::builder()
+        .uri(format!("{}/?limit=1", PREFIXES[0]))
+        .header("authorization", format!("Bearer {token}"))
+        .body(Body::empty())
+        .unwrap();
+    app.send(request).await.status()
+}
+
+#[tokio::test]
+async fn a_token_works_from_its_making_to_its_revocation() {
+    let app = App::start();
+    let created = create(&app, json!({ "name": "siem", "role": "auditor" })).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{}", created.text());
+    let secret = created.json()["secret"].as_str().unwrap().to_owned();
+    assert_eq!(status_with(&app, &secret).await, StatusCode::OK);
+
+    let revoked = revoke(&app, "siem").await;
+    assert_eq!(revoked.json()["token"]["status"], "revoked");
+    assert_eq!(status_with(&app, &secret).await, StatusCode::UNAUTHORIZED);
+    revoke(&app, "siem").await.problem(404, "no_such_token");
+}
+
+#[tokio::test]
+async fn the_list_shows_no_text() {
+    let app = App::start();
+    let secret = create(&app, json!({ "name": "siem", "role": "ingest", "expires_in_days": 7 })).await.json();
+    let request = app.request(Method::GET, "/tokens", Role::Admin).body(Body::empty()).unwrap();
+    let list = Answer::of(app.send(request).await).await;
+    assert!(!list.text().contains(secret["secret"].as_str().unwrap()));
+    let tokens = list.json();
+    let siem = tokens["tokens"].as_array().unwrap().iter().find(|token| token["name"] == "siem").unwrap();
+    assert_eq!(siem["status"], "live");
+    assert_eq!(siem["expires"], "2026-03-27T12:00:00.000000Z");
+}
+
+#[tokio::test]
+async fn bad_wishes_are_refused() {
+    let app = App::start();
+    create(&app, json!({ "name": "admin", "role": "auditor" })).await.problem(409, "name_taken");
+    for wish in [
+        json!({ "name": "a b", "role": "auditor" }),
+        json!({ "name": "a", "role": "root" }),
+        json!({ "name": "a", "role": "viewer" }),
+        json!({ "name": "a" }),
+        json!({ "name": "a", "role": "auditor", "colour": "red" }),
+        json!({ "name": "a", "role": "auditor", "expires": "2020-01-01T00:00:00Z" }),
+        json!({ "name": "a", "role": "auditor", "expires": "soon" }),
+        json!({ "name": "a", "role": "auditor", "expires": "never", "expires_in_days": 3 }),
+    ] {
+        create(&app, wish).await.problem(422, "invalid_document");
+    }
+}
+
+#[tokio::test]
+async fn changes_are_recorded_without_the_secret() {
+    let app = App::start();
+    let created = create(&app, json!({ "name": "siem", "role": "auditor", "expires": "never" })).await.json();
+    let secret = created["secret"].as_str().unwrap();
+    revoke(&app, "siem").await;
+    for action in ["audit.token_created", "audit.token_revoked"] {
+        let deeds = app.deeds(action).await;
+        assert_eq!(deeds.len(), 1);
+        assert_eq!(deeds[0]["target"]["name"], "siem");
+        assert_eq!(deeds[0]["target"]["id"], created["token"]["id"]);
+        assert_eq!(deeds[0]["actor"]["name"], "admin");
+        assert!(!deeds[0].to_string().contains(&secret[4..]));
+    }
+}
+
+#[tokio::test]
+async fn last_use_is_saved_coarsely() {
+    let app = App::start();
+    assert_eq!(status_with(&app, app.token(Role::Auditor)).await, StatusCode::OK);
+    let last_used = || {
+        let tokens = app.state.access().control().tokens().unwrap();
+        tokens.iter().find(|token| token.name == "auditor").unwrap().last_used
+    };
+    assert_eq!(last_used(), None, "no request writes to the database");
+    app.state.access().save_uses();
+    assert_eq!(last_used(), Some(super::app::NOW));
+}

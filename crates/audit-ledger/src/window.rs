@@ -133,3 +133,6 @@ impl IdWindow {
 const fn is_kept(slot: u64, shift: u64) -> bool {
     slot & POSITION_MASK > shift
 }
+
+#[cfg(test)]
+mod tests;

@@ -327,3 +327,6 @@ fn decode_length(bytes: &mut std::slice::Iter<'_, u8>) -> Option<u64> {
 fn len_u32(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! can be replaced.
 
 #![allow(dead_code, reason = "each test file uses its share")]
+#![expect(clippy::cast_possible_truncation, reason = "simulated logs are small")]
 
 pub mod run;
 

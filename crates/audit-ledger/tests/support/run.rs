@@ -1,5 +1,7 @@
 //! One seeded run: a life of a ledger on a simulated disk, and the model it is compared with.
 
+#![expect(clippy::cast_possible_truncation, reason = "simulated logs are small")]
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;

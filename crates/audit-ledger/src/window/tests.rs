@@ -1,0 +1,56 @@
+use super::*;
+
+const HOUR_US: i64 = 3_600_000_000;
+
+fn window(min_ids: u64, min_age_s: u64, max_ids: u64) -> IdWindow {
+    IdWindow::new(Window { min_ids, min_age_s, max_ids }, std::iter::empty(), 0, 0)
+}
+
+/// Spreads numbers over 64 bits, as a hash does.
+fn hash(key: u64) -> KeyHash {
+    KeyHash((key + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ key.rotate_left(40))
+}
+
+fn remembers(window: &IdWindow, key: u64) -> bool {
+    window.candidates(hash(key)).any(|index| index == key)
+}
+
+#[test]
+fn the_newest_ids_are_remembered_and_old_ones_make_room() {
+    let mut window = window(10_000, 0, 10_000);
+    for key in 0..100_000 {
+        window.insert(hash(key), key, 0);
+    }
+    assert!((90_000..100_000).all(|key| remembers(&window, key)));
+    assert!(!(0..50_000).any(|key| remembers(&window, key)));
+    assert!(window.len() <= 20_000, "{} slots used", window.len());
+}
+
+#[test]
+fn ids_younger_than_the_age_are_remembered_beyond_the_count() {
+    let mut window = window(10, 24 * 3600, 1 << 20);
+    for key in 0..60_000 {
+        // A thousand an hour.
+        window.insert(hash(key), key, i64::try_from(key).expect("small") * HOUR_US / 1_000);
+    }
+    assert!((36_000..60_000).all(|key| remembers(&window, key)));
+    assert!(window.len() < 45_000, "{} slots used", window.len());
+}
+
+#[test]
+fn memory_is_bounded_whatever_the_age() {
+    let mut window = window(10, 24 * 3600, 5_000);
+    (0..50_000).for_each(|key| window.insert(hash(key), key, 0));
+    assert!((45_000..50_000).all(|key| remembers(&window, key)));
+    assert!(window.len() <= 10_000, "{} slots used", window.len());
+}
+
+#[test]
+fn a_window_resumes_where_its_limits_say() {
+    let limits = Window { min_ids: 100, min_age_s: 3600, max_ids: 1 << 20 };
+    let marks = [(0, 0), (1_000, HOUR_US), (2_000, 2 * HOUR_US), (3_000, 3 * HOUR_US)];
+    let base = |now_us| IdWindow::new(limits, marks.into_iter(), 4_000, now_us).base();
+    assert_eq!(base(3 * HOUR_US), 2_000, "entries from 2000 on may be younger than an hour");
+    assert_eq!(base(9 * HOUR_US), 3_000, "all but the last run are older");
+    assert_eq!(base(0), 0);
+}

@@ -57,9 +57,9 @@ pub struct Incident {
     pub title: &'static str,
     /// What happened, in a sentence or two.
     pub story: String,
-    /// When it began.
+    /// The minute in which it began.
     pub from: Timestamp,
-    /// When it was over.
+    /// The first minute after it.
     pub to: Timestamp,
     /// A query that finds it within that time.
     pub query: String,

@@ -46,9 +46,12 @@ impl Incidents {
     }
 }
 
+/// From the minute in which it begins to the end of the one in which it ends.
 fn incident(title: &'static str, story: String, from: i64, to: i64, query: String) -> Incident {
-    let (from, to) = (Timestamp::from_micros(from), Timestamp::from_micros(to));
+    let from = Timestamp::from_micros(from.div_euclid(MINUTE) * MINUTE);
+    let to = Timestamp::from_micros((to.div_euclid(MINUTE) + 1) * MINUTE);
     Incident { title, story, from, to, query }
+}
 }
 
 /// One address tries a few common passwords on many accounts on a Sunday night; one of them gives in.

@@ -13,7 +13,7 @@ fn small() -> Demo {
 }
 
 fn within(incident: &Incident, demo: Demo) -> Vec<Event<'static>> {
-    demo.events().filter(|event| event.time.is_some_and(|t| incident.from <= t && t <= incident.to)).collect()
+    demo.events().filter(|event| event.time.is_some_and(|t| incident.from <= t && t < incident.to)).collect()
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn incidents_are_in_order_and_within_the_year() {
     assert_eq!(incidents.len(), 6);
     assert!(incidents.is_sorted_by_key(|incident| incident.from));
     for incident in incidents {
-        assert!(incident.from <= incident.to && incident.to <= demo.end, "{}", incident.title);
+        assert!(incident.from < incident.to && incident.to <= demo.end, "{}", incident.title);
         assert!(!within(&incident, demo).is_empty(), "{}", incident.title);
     }
 }

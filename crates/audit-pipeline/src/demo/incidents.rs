@@ -52,7 +52,6 @@ fn incident(title: &'static str, story: String, from: i64, to: i64, query: Strin
     let to = Timestamp::from_micros((to.div_euclid(MINUTE) + 1) * MINUTE);
     Incident { title, story, from, to, query }
 }
-}
 
 /// One address tries a few common passwords on many accounts on a Sunday night; one of them gives in.
 fn password_spraying(company: &Company, last: Day, rng: &mut Rng, out: &mut Vec<Event<'static>>) -> Incident {

@@ -238,8 +238,8 @@ fn is_beyond_the_audit_file(step: &Step) -> bool {
 
 #[test]
 fn audit_file_at_level_metadata() {
-    let steps = steps(include_str!("data/expected-metadata.json"));
-    let lines = events(Format::OpenWebUiAudit, include_str!("data/audit-metadata.log"));
+    let steps = steps(include_str!("../data/expected-metadata.json"));
+    let lines = events(Format::OpenWebUiAudit, include_str!("../data/audit-metadata.log"));
     assert_eq!(lines.len(), 181);
     let matched = match_requests(&steps, &lines);
     let counts = table("audit.log, METADATA", &matched);
@@ -280,8 +280,8 @@ fn audit_file_at_level_metadata() {
 
 #[test]
 fn audit_file_at_level_request_response() {
-    let steps = steps(include_str!("data/expected-request-response.json"));
-    let lines = events(Format::OpenWebUiAudit, include_str!("data/audit-request-response.log"));
+    let steps = steps(include_str!("../data/expected-request-response.json"));
+    let lines = events(Format::OpenWebUiAudit, include_str!("../data/audit-request-response.log"));
     assert_eq!(lines.len(), 172);
     let matched = match_requests(&steps, &lines);
     let counts = table("audit.log, REQUEST_RESPONSE", &matched);
@@ -308,8 +308,8 @@ fn audit_file_at_level_request_response() {
 
 #[test]
 fn webhooks() {
-    let steps = steps(include_str!("data/expected-metadata.json"));
-    let mut lines = events(Format::OpenWebUiWebhook, include_str!("data/webhooks.ndjson"));
+    let steps = steps(include_str!("../data/expected-metadata.json"));
+    let mut lines = events(Format::OpenWebUiWebhook, include_str!("../data/webhooks.ndjson"));
     assert_eq!(lines.len(), 249, "some events came by several hooks");
     let mut seen = HashSet::new();
     lines.retain(|event| seen.insert(event.id.clone()));
@@ -346,7 +346,7 @@ fn webhooks() {
 
 #[test]
 fn a_former_session_is_not_taken_for_the_one_who_signs_in() {
-    let lines = events(Format::OpenWebUiAudit, include_str!("data/audit-metadata.log"));
+    let lines = events(Format::OpenWebUiAudit, include_str!("../data/audit-metadata.log"));
     let mut with_session = 0;
     for event in lines.iter().filter(|event| event.action.starts_with("auth.login")) {
         assert_eq!((&event.actor, &event.org), (&None, &None));
@@ -358,7 +358,7 @@ fn a_former_session_is_not_taken_for_the_one_who_signs_in() {
 
 #[test]
 fn token_usage_is_an_event_of_its_own() {
-    let lines = events(Format::OpenWebUiAudit, include_str!("data/audit-metadata.log"));
+    let lines = events(Format::OpenWebUiAudit, include_str!("../data/audit-metadata.log"));
     let ids: HashSet<_> = lines.iter().map(|event| event.id.clone()).collect();
     assert_eq!(ids.len(), lines.len(), "every line keeps its own id");
     let calls: Vec<_> = lines.iter().filter(|event| event.action == "model.called").collect();
@@ -387,9 +387,9 @@ fn no_secret_and_no_content_gets_into_an_event() {
         "eyJhbGciOi", // the beginning of a JWT
     ];
     let recordings = [
-        (Format::OpenWebUiAudit, include_str!("data/audit-metadata.log")),
-        (Format::OpenWebUiAudit, include_str!("data/audit-request-response.log")),
-        (Format::OpenWebUiWebhook, include_str!("data/webhooks.ndjson")),
+        (Format::OpenWebUiAudit, include_str!("../data/audit-metadata.log")),
+        (Format::OpenWebUiAudit, include_str!("../data/audit-request-response.log")),
+        (Format::OpenWebUiWebhook, include_str!("../data/webhooks.ndjson")),
     ];
     for (format, lines) in recordings {
         for event in events(format, lines) {
@@ -410,9 +410,9 @@ fn every_event_can_be_recorded() {
     };
     let mut encoder = Encoder::new(params);
     let recordings = [
-        (Format::OpenWebUiAudit, include_str!("data/audit-metadata.log")),
-        (Format::OpenWebUiAudit, include_str!("data/audit-request-response.log")),
-        (Format::OpenWebUiWebhook, include_str!("data/webhooks.ndjson")),
+        (Format::OpenWebUiAudit, include_str!("../data/audit-metadata.log")),
+        (Format::OpenWebUiAudit, include_str!("../data/audit-request-response.log")),
+        (Format::OpenWebUiWebhook, include_str!("../data/webhooks.ndjson")),
     ];
     for (format, lines) in recordings {
         for event in events(format, lines) {
@@ -424,7 +424,7 @@ fn every_event_can_be_recorded() {
 
 #[test]
 fn an_event_function_adds_where_an_event_came_from() {
-    let lines = events(Format::OpenWebUiWebhook, include_str!("data/webhooks.ndjson"));
+    let lines = events(Format::OpenWebUiWebhook, include_str!("../data/webhooks.ndjson"));
     let from_function = lines.iter().filter(|event| event.client.is_some()).count();
     assert!(from_function > 30, "{from_function}");
     let created =

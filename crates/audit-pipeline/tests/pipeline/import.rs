@@ -1,19 +1,17 @@
 //! Importing files: what is taken, what is skipped and why, and that repeating changes nothing.
 
-mod store;
-
 use std::io::Cursor;
 use std::ops::ControlFlow;
 
+use crate::store::Store;
 use audit_event::Event;
 use audit_pipeline::import::{Appended, Destination, Error, Options, Progress, Report, import};
 use audit_pipeline::intake::Error as IntakeError;
 use audit_pipeline::sources::Format;
-use store::Store;
 
-const METADATA: &str = include_str!("data/audit-metadata.log");
-const REQUEST_RESPONSE: &str = include_str!("data/audit-request-response.log");
-const WEBHOOKS: &str = include_str!("data/webhooks.ndjson");
+const METADATA: &str = include_str!("../data/audit-metadata.log");
+const REQUEST_RESPONSE: &str = include_str!("../data/audit-request-response.log");
+const WEBHOOKS: &str = include_str!("../data/webhooks.ndjson");
 
 fn nothing_known(ids: &[&str]) -> Vec<bool> {
     vec![false; ids.len()]

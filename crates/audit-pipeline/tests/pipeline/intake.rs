@@ -1,12 +1,10 @@
 //! What the intake takes, refuses and says about it.
 
-mod store;
-
 use std::sync::{Arc, mpsc};
 
+use crate::store::Store;
 use audit_event::{Event, Outcome, Source};
 use audit_pipeline::intake::{BadLine, Config, Error, Framing, Intake, OnError, Taken};
-use store::Store;
 
 fn lines(store: &Store, body: &str, on_error: OnError) -> Result<Taken, Error> {
     store.intake.append(body.as_bytes(), Framing::Lines, on_error)
@@ -324,7 +322,7 @@ mod demo {
 
     use super::*;
 
-    const YEAR: Demo = Demo { end: store::NOW, seed: 1, events: 10_000 };
+    const YEAR: Demo = Demo { end: crate::store::NOW, seed: 1, events: 10_000 };
 
     #[test]
     fn a_year_is_recorded_once_and_in_order() {

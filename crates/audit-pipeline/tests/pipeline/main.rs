@@ -1,0 +1,7 @@
+//! From a request, a file or a year made up into the ledger, through the crate's public API.
+
+mod damaged_input;
+mod import;
+mod intake;
+mod recordings;
+mod store;

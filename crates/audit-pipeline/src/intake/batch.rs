@@ -7,6 +7,7 @@ use audit_ledger::{BatchBuilder, Ledger, NewEntry};
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::report::readable_id;
 use super::{BadLine, BadLines, Error, OnError, Taken, taken};
 
 /// Encodes events as they come and collects what is bad. After the first bad line of a rejecting request the
@@ -81,20 +82,20 @@ impl Batch {
             return Ok(());
         }
         let encoded = self.encoder.encode_json(json);
-        self.push(encoded, || json)
+        self.push(encoded, || readable_id(json))
     }
 
     /// Takes an event from a source.
     pub(super) fn event(&mut self, event: &Event<'_>) -> Result<(), Error> {
         self.line += 1;
         let encoded = self.encoder.encode(event);
-        self.push(encoded, || b"")
+        self.push(encoded, || event.id.as_deref().map(str::to_owned))
     }
 
-    fn push<'j>(
+    fn push(
         &mut self,
         encoded: Result<Encoded, EventError>,
-        json: impl FnOnce() -> &'j [u8],
+        id: impl FnOnce() -> Option<String>,
     ) -> Result<(), Error> {
         match encoded {
             Ok(_) if self.is_rejected() => Ok(()),
@@ -106,7 +107,7 @@ impl Batch {
             }
             Err(error) => {
                 let line = self.line;
-                self.bad.note(self.max_listed, || BadLine::new(line, json(), &error));
+                self.bad.note(self.max_listed, || BadLine::new(line, id(), &error));
                 Ok(())
             }
         }

@@ -64,19 +64,13 @@ impl fmt::Display for BadLines {
 }
 
 impl BadLine {
-    pub(super) fn new(line: u64, json: &[u8], error: &EventError) -> Self {
-        Self {
-            line,
-            id: readable_id(json),
-            field: error.field.clone(),
-            code: error.code(),
-            message: error.to_string(),
-        }
+    pub(super) fn new(line: u64, id: Option<String>, error: &EventError) -> Self {
+        Self { line, id, field: error.field.clone(), code: error.code(), message: error.to_string() }
     }
 }
 
 /// The `id` of a line that is no event but may be JSON.
-fn readable_id(json: &[u8]) -> Option<String> {
+pub(super) fn readable_id(json: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
         id: String,

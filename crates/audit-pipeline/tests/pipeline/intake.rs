@@ -198,6 +198,16 @@ fn our_own_events_go_the_same_way() {
 }
 
 #[test]
+fn a_bad_event_of_a_source_is_named_by_position_and_id() {
+    let store = Store::new();
+    let good = Event::new("chat.deleted", Source::Webhook);
+    let bad = Event { id: Some("hook-7".into()), ..Event::new("no.such_action", Source::Webhook) };
+    let result = store.intake.append_events([good, bad], OnError::Reject);
+    assert_eq!(blame(result), [(2, Some("hook-7".to_owned()), "action".to_owned(), "unknown_action")]);
+    assert_eq!(store.size(), 0);
+}
+
+#[test]
 fn events_without_an_instance_get_the_configured_one() {
     let config = Config { instance: Some(Arc::from("chat.example")), ..Config::default() };
     let store = Store::with(config, |_| {});

@@ -167,12 +167,6 @@ impl From<i32> for Json<'_> {
 
 /// A number where a double holds it exactly, else its decimal digits as a string: nothing is rounded.
 impl From<u64> for Json<'_> {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked by converting back"
-    )]
     fn from(value: u64) -> Self {
         let number = value as f64;
         if value <= MAX_SAFE_INTEGER { Json::Number(number) } else { Json::from(value.to_string()) }
@@ -181,7 +175,6 @@ impl From<u64> for Json<'_> {
 
 /// A number where a double holds it exactly, else its decimal digits as a string: nothing is rounded.
 impl From<i64> for Json<'_> {
-    #[expect(clippy::cast_precision_loss, reason = "at most 2^53 - 1 in magnitude")]
     fn from(value: i64) -> Self {
         if value.unsigned_abs() <= MAX_SAFE_INTEGER {
             Json::Number(value as f64)

@@ -6,8 +6,11 @@
 //! This is a net, not a proof: a password that a person typed into a free text without saying so looks like
 //! any other word.
 
+mod cards;
 mod find;
+mod named;
 mod names;
+mod tokens;
 mod trigger;
 
 use std::borrow::Cow;
@@ -43,13 +46,13 @@ pub(crate) fn clean<'a>(event: &Event<'a>) -> Option<Event<'a>> {
     let mut clean = event.clone();
     let mut removed = Removed(false);
     for text in strings_of(&mut clean) {
-        removed.from_text(text);
+        removed.text(text);
     }
     for change in &mut clean.changes {
-        removed.from_change(change);
+        removed.change(change);
     }
     if let Some(details) = &mut clean.details {
-        removed.from_value(details);
+        removed.value(details);
     }
     removed.0.then_some(clean)
 }
@@ -105,18 +108,18 @@ fn is_secret_member(name: &str, value: &Json<'_>) -> bool {
     may_be_secret && is_secret_name(name)
 }
 
-/// Whether anything was removed.
+/// Removes secrets from values in place; remembers whether there were any.
 struct Removed(bool);
 
 impl Removed {
-    fn from_text(&mut self, text: &mut Cow<'_, str>) {
+    fn text(&mut self, text: &mut Cow<'_, str>) {
         if let Some(clean) = remove(text) {
             *text = Cow::Owned(clean);
             self.0 = true;
         }
     }
 
-    fn from_value(&mut self, value: &mut Json<'_>) {
+    fn value(&mut self, value: &mut Json<'_>) {
         match value {
             Json::Null | Json::Bool(_) => {}
             Json::Number(number) => {
@@ -124,32 +127,32 @@ impl Removed {
                     self.replace(value);
                 }
             }
-            Json::String(text) => self.from_text(text),
-            Json::Array(items) => items.iter_mut().for_each(|item| self.from_value(item)),
+            Json::String(text) => self.text(text),
+            Json::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
             Json::Object(members) => {
                 for (name, value) in members.iter_mut() {
                     if is_secret_member(name, value) {
                         self.replace(value);
                     } else {
-                        self.from_value(value);
+                        self.value(value);
                     }
-                    self.from_text(name);
+                    self.text(name);
                 }
                 keep_names_distinct(members);
             }
         }
     }
 
-    fn from_change(&mut self, change: &mut Change<'_>) {
+    fn change(&mut self, change: &mut Change<'_>) {
         let is_secret = |value: &Json<'_>| is_secret_member(&change.field, value);
         for value in change.before.iter_mut().chain(&mut change.after) {
             if is_secret(value) {
                 self.replace(value);
             } else {
-                self.from_value(value);
+                self.value(value);
             }
         }
-        self.from_text(&mut change.field);
+        self.text(&mut change.field);
     }
 
     fn replace(&mut self, value: &mut Json<'_>) {

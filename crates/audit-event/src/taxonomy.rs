@@ -29,18 +29,18 @@ impl ActionInfo {
     /// goes together with the preposition before it: "Ada changed the password".
     #[must_use]
     pub fn sentence(&self, actor: &str, target: Option<&str>) -> String {
-        let with_target = match target {
-            Some(target) => self.template.replace("{target}", target),
-            None => without_target(self.template),
-        };
-        with_target.replacen("{actor}", actor, 1)
+        let (before, after) = self.template.split_once(" {target}").unwrap_or((self.template, ""));
+        let with_actor = |part: &str| part.replacen("{actor}", actor, 1);
+        match target {
+            Some(target) if before.len() < self.template.len() => {
+                format!("{} {target}{}", with_actor(before), with_actor(after))
+            }
+            _ => {
+                let before = PREPOSITIONS.iter().find_map(|word| before.strip_suffix(word)).unwrap_or(before);
+                format!("{}{}", with_actor(before), with_actor(after))
+            }
+        }
     }
-}
-
-fn without_target(template: &str) -> String {
-    let Some((before, after)) = template.split_once(" {target}") else { return template.to_owned() };
-    let before = PREPOSITIONS.iter().find_map(|word| before.strip_suffix(word)).unwrap_or(before);
-    format!("{before}{after}")
 }
 
 const PREPOSITIONS: &[&str] = &[" of", " to", " with", " on", " by", " at", " from"];
@@ -341,6 +341,8 @@ mod tests {
         assert_eq!(sentence("auth.login", None), "Ada signed in");
         assert_eq!(sentence("chat.deleted", Some("Brakes")), "Ada deleted the chat Brakes");
         assert_eq!(sentence("chat.deleted", None), "Ada deleted the chat");
+        assert_eq!(sentence("chat.deleted", Some("{actor}")), "Ada deleted the chat {actor}");
+        assert_eq!(sentence("auth.login", Some("session 7")), "Ada signed in");
         assert_eq!(sentence("auth.password_changed", None), "Ada changed the password");
         assert_eq!(sentence("retrieval.content.processed", None), "The content was processed for retrieval");
         assert_eq!(

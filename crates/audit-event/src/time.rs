@@ -148,7 +148,6 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "each half is one decimal digit")]
 #[inline]
 fn put2(text: &mut [u8; Timestamp::TEXT_LEN], at: usize, value: u64) {
     text[at] = b'0' + (value / 10 % 10) as u8;
@@ -186,10 +185,8 @@ fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     if count == 0 {
         return None;
     }
-    let mut micros = 0;
-    for place in 0..6 {
-        micros = micros * 10 + if place < count { i64::from(digits[place] - b'0') } else { 0 };
-    }
+    let places = digits[..count].iter().copied().chain(std::iter::repeat(b'0')).take(6);
+    let micros = places.fold(0, |micros, digit| micros * 10 + i64::from(digit - b'0'));
     Some((micros, &digits[count..]))
 }
 
@@ -242,4 +239,73 @@ fn civil_from_days(days: i64) -> (u64, u64, u64) {
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let time = Timestamp::parse_rfc3339(text).unwrap_or_else(|_| panic!("{text}"));
+        assert_eq!(time.to_string(), expected);
+        assert_eq!(Timestamp::parse_canonical(expected.as_bytes()), Some(time));
+    }
+
+    #[test]
+    fn any_offset_becomes_utc_with_microseconds() {
+        check("1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000000Z");
+        check("2026-03-01T12:00:00.5+02:00", "2026-03-01T10:00:00.500000Z");
+        check("2026-03-01t12:00:00.123456789z", "2026-03-01T12:00:00.123456Z");
+        check("2024-02-29 23:30:00-01:30", "2024-03-01T01:00:00.000000Z");
+        check("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.000000Z");
+        check("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn other_texts_and_years_are_refused() {
+        for text in [
+            "",
+            "2026-03-01",
+            "2026-03-01T12:00:00",
+            "2026-13-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-00-10T00:00:00Z",
+            "2026-03-01T24:00:00Z",
+            "2026-03-01T12:60:00Z",
+            "2026-03-01T12:00:61Z",
+            "2026-03-01T12:00:00.Z",
+            "2026-03-01T12:00:00+24:00",
+            "2026-03-01T12:00:00+0100",
+            "2026-03-01T12:00:00Zulu",
+            "1969-12-31T23:59:59Z",
+            "10000-01-01T00:00:00Z",
+            "1970-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "２026-03-01T12:00:00Z",
+        ] {
+            assert_eq!(Timestamp::parse_rfc3339(text), Err(TimestampError), "{text}");
+        }
+        for text in
+            ["2026-03-01T12:00:00Z", "2026-03-01 12:00:00.000000Z", "2026-03-01T12:00:00.000000+00:00"]
+        {
+            assert_eq!(Timestamp::parse_canonical(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_day_has_its_date() {
+        let mut expected = (1970, 1, 1);
+        for day in 0..2_932_896 {
+            assert_eq!(civil_from_days(day), expected);
+            let (year, month, of_month) =
+                (expected.0.cast_signed(), expected.1.cast_signed(), expected.2.cast_signed());
+            assert_eq!(days_from_civil(year, month, of_month), day);
+            expected = match of_month < days_in_month(year, month) {
+                true => (expected.0, expected.1, expected.2 + 1),
+                false if month < 12 => (expected.0, expected.1 + 1, 1),
+                false => (expected.0 + 1, 1, 1),
+            };
+        }
+        assert_eq!(expected, (9999, 12, 31));
+    }
 }

@@ -41,7 +41,7 @@ fn erasing_keeps_the_leaf() {
     assert_eq!(leaf_data(&salted), Ok(encoded.leaf.clone()));
     let groups: GroupSet = [Group::Actor, Group::Org, Group::Client].into_iter().collect();
     let erased = erase::erase(&salted, groups).expect("an entry");
-    assert_eq!(leaf_data(&erased), Ok(encoded.leaf.clone()));
+    assert_eq!(leaf_data(&erased), Ok(encoded.leaf));
     let fields = Fields::decode(&Entry::decode(&erased).expect("an entry"))
         .map(|f| (f.erased, f.actor_id))
         .expect("f");

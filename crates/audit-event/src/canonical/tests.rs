@@ -105,3 +105,23 @@ fn the_eight_byte_scan_agrees_with_the_plain_one() {
     let multibyte = "äöü€😀".repeat(5);
     assert_eq!(plain_len(multibyte.as_bytes(), 0), multibyte.len());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config {
+        cases: 2000,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(8785),
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn every_double_is_read_back_exactly(bits in proptest::prelude::any::<u64>()) {
+        let number = f64::from_bits(bits);
+        if number.is_finite() {
+            let mut text = Vec::new();
+            write_number(&mut text, number);
+            let read = crate::parse::value(&text).expect("a number");
+            proptest::prop_assert_eq!(read, Json::Number(number));
+        }
+    }
+}

@@ -203,7 +203,7 @@ impl<'a> Cursor<'a> {
     #[cold]
     fn quoted_with_escapes(&mut self) -> Result<Cow<'a, str>> {
         let end = self.string_end(self.at + 1)?;
-        let text = crate::parse::string(self.text[self.at..end].as_bytes());
+        let text = crate::parse::string(&self.text.as_bytes()[self.at..end]);
         let text = text.map_err(|_| self.not_canonical("it has a malformed string"))?;
         self.at = end;
         self.comma();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::canonical::{compare_keys, exact_integer, plain_len};
 use crate::error::{ErrorKind, EventError};
-use crate::json::{Json, MAX_SAFE_INTEGER};
+use crate::json::Json;
 use crate::limits;
 
 /// A place in a line.
@@ -329,7 +329,8 @@ fn number_len(bytes: &[u8]) -> Option<usize> {
     Some(len)
 }
 
-/// The double that a literal means. An integer that no double holds exactly is refused rather than altered.
+/// The double that a literal means. An integer whose digits would not come out again is refused rather than
+/// altered.
 fn parse_number(literal: &str) -> Result<f64> {
     const ALWAYS_EXACT_DIGITS: usize = 15;
     let magnitude = literal.strip_prefix('-').unwrap_or(literal);
@@ -338,8 +339,7 @@ fn parse_number(literal: &str) -> Result<f64> {
         return Ok(small_integer(literal, magnitude));
     }
     let number: f64 = literal.parse().unwrap_or(f64::INFINITY);
-    let is_exact = !is_integer || magnitude.parse::<u64>().is_ok_and(|value| value <= MAX_SAFE_INTEGER);
-    if number.is_finite() && is_exact {
+    if number.is_finite() && (!is_integer || ryu_js::Buffer::new().format_finite(number) == literal) {
         return Ok(number);
     }
     let shown: String = literal.chars().take(40).collect();

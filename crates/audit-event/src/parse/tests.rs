@@ -159,6 +159,7 @@ fn numbers_are_doubles_and_integers_stay_exact() {
         ("-12.5e-1", -1.25),
         ("1E3", 1000.0),
         ("9007199254740991", 9_007_199_254_740_991.0),
+        ("100000000000000000000", 1e20),
     ] {
         assert_eq!(details(literal), Json::Number(number), "{literal}");
     }

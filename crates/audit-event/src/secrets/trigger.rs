@@ -2,7 +2,7 @@
 //!
 //! One pass over an event's canonical bytes for the few letters that every removable secret has in or
 //! beside it, and for runs of digits. A hit says nothing yet: the event is then looked at properly. What
-//! this pass does not hit, [`find`](super::find) does not remove; a test holds the two together.
+//! this pass does not hit, `find` does not remove; a test holds the two together.
 //!
 //! Text is taken in pairs of bytes, four to a word, whatever the letters' case. A table of 4,096 folded pairs
 //! tells for each in which of 32 sets of literals it may be the first pair and in which the second. Since
@@ -12,7 +12,8 @@
 
 use std::sync::LazyLock;
 
-use super::find::{MIN_CARD_DIGITS, TOKEN_PREFIXES};
+use super::cards::MIN_DIGITS;
+use super::tokens::TOKEN_PREFIXES;
 
 /// Whether the text may hold a secret.
 pub(super) fn fires(text: &[u8]) -> bool {
@@ -31,79 +32,16 @@ pub(super) fn fires(text: &[u8]) -> bool {
 
 /// Names and signs beside which secrets stand, in lower case. First letters are left out where a rarer one
 /// follows.
+#[rustfmt::skip]
 const NEIGHBOURS: &[&str] = &[
-    "assword",
-    "asswd",
-    "assphrase",
-    "asscode",
-    "ass phrase",
-    "pass=",
-    "pwd",
-    "ecret",
-    "oken",
-    "pi_key",
-    "pi-key",
-    "pi.key",
-    "pikey",
-    "pi key",
-    "ess_key",
-    "ess-key",
-    "ess.key",
-    "esskey",
-    "ess key",
-    "ountkey",
-    "ount_key",
-    "ount key",
-    "rivate_key",
-    "rivate-key",
-    "rivatekey",
-    "rivate key",
-    "igning_key",
-    "igning key",
-    "igningkey",
-    "ncryption_key",
-    "ncryption key",
-    "ncryptionkey",
-    "aster_key",
-    "aster key",
-    "asterkey",
-    "uth_key",
-    "uth key",
-    "uthkey",
-    "redential",
-    "reds=",
-    "reds:",
-    "reds\"",
-    "ookie",
-    "uthoriz",
-    "earer",
-    "asic ",
-    "asic+",
-    "asic%",
-    "jwt",
-    "otp",
-    "cvv",
-    "cvc",
-    "xsrf",
-    "ssid",
-    "mfa code",
-    "mfa_code",
-    "ecovery code",
-    "ecovery_code",
-    "kup code",
-    "kup_code",
-    "ard number",
-    "ard_number",
-    "sid=",
-    "ssion=",
-    "ssion_id=",
-    "sig=",
-    "ature=",
-    "key=",
-    "ode=",
-    "://",
-    "eyj",
-    ":aa",
+    "assword", "asswd", "assphrase", "asscode", "ass phrase", "pass=", "pwd", "ecret", "oken", "pi_key",
+    "pi-key", "pi.key", "pikey", "pi key", "ess_key", "ess-key", "ess.key", "esskey", "ess key", "ountkey",
+    "ount_key", "ount key", "rivate_key", "rivate-key", "rivatekey", "rivate key", "igning_key",
+    "igning key", "igningkey", "ncryption_key", "ncryption key", "ncryptionkey", "aster_key", "aster key",
+    "asterkey", "uth_key", "uth key", "uthkey", "redential", "reds=", "reds:", "reds\"", "ookie", "uthoriz",
+    "earer", "asic ", "asic+", "asic%", "jwt", "otp", "cvv", "cvc", "xsrf", "ssid", "mfa code", "mfa_code",
+    "ecovery code", "ecovery_code", "kup code", "kup_code", "ard number", "ard_number", "sid=", "ssion=",
+    "ssion_id=", "sig=", "ature=", "key=", "ode=", "://", "eyj", ":aa",
 ];
 
 struct Table {
@@ -165,13 +103,12 @@ impl Table {
     /// Looks at the eight bytes at `at`; `first_sets` goes from one word to the next.
     #[inline]
     fn look(&self, text: &[u8], at: usize, word: u64, first_sets: &mut u64) -> bool {
-        let pairs = folded_pairs(word);
-        let sets: [u64; 4] = std::array::from_fn(|lane| self.sets[(pairs >> (16 * lane)) as usize % PAIRS]);
+        let sets: [u64; 4] = pairs_of(folded_pairs(word)).map(|pair| self.sets[pair % PAIRS]);
         let hits = [
-            *first_sets << SETS & sets[0],
-            sets[0] << SETS & sets[1],
-            sets[1] << SETS & sets[2],
-            sets[2] << SETS & sets[3],
+            (*first_sets << SETS) & sets[0],
+            (sets[0] << SETS) & sets[1],
+            (sets[1] << SETS) & sets[2],
+            (sets[2] << SETS) & sets[3],
         ];
         *first_sets = sets[3];
         let has_candidate = hits[0] | hits[1] | hits[2] | hits[3] != 0;
@@ -202,20 +139,31 @@ impl Table {
 
 /// The folded first two bytes.
 fn first_pair(text: &[u8]) -> usize {
-    fold(text[0]) | fold(text[1]) << 6
+    fold(text[0]) | (fold(text[1]) << 6)
 }
 
 /// Six bits of a byte: a letter's, whatever its case; digits and signs keep apart from letters.
 fn fold(byte: u8) -> usize {
-    usize::from((byte & 0x1F) | (byte & 0x40) >> 1)
+    usize::from((byte & 0x1F) | ((byte & 0x40) >> 1))
 }
 
 /// The folded pairs of a word, twelve bits in each of its four lanes.
 #[inline]
 fn folded_pairs(word: u64) -> u64 {
     const LANES: u64 = u64::MAX / 0xFFFF;
-    let folded = (word & LANES * 0x1F1F) | (word & LANES * 0x4040) >> 1;
-    (folded & LANES * 0x3F) | (folded >> 2 & LANES * 0xFC0)
+    const LETTER: u64 = LANES * 0x1F1F;
+    const ALPHABET: u64 = LANES * 0x4040;
+    const LOW: u64 = LANES * 0x003F;
+    const HIGH: u64 = LANES * 0x0FC0;
+    let folded = (word & LETTER) | ((word & ALPHABET) >> 1);
+    (folded & LOW) | ((folded >> 2) & HIGH)
+}
+
+/// The four lanes.
+#[inline]
+fn pairs_of(folded: u64) -> [usize; 4] {
+    let bytes = folded.to_le_bytes();
+    std::array::from_fn(|lane| usize::from(u16::from_le_bytes([bytes[2 * lane], bytes[2 * lane + 1]])))
 }
 
 /// Whether the text begins with the literal and is not one of the members that most events have: counts of
@@ -230,7 +178,9 @@ fn is_neighbour(text: &[u8], literal: &[u8]) -> bool {
 #[inline]
 fn may_be_digits(word: u64) -> bool {
     const ONES: u64 = u64::MAX / 255;
-    let other = (word & ONES * 0xE0) ^ (ONES * 0x20);
+    const UPPER_BITS: u64 = ONES * 0xE0;
+    const OF_DIGITS: u64 = ONES * 0x20;
+    let other = (word & UPPER_BITS) ^ OF_DIGITS;
     other << 8 == 0 || other >> 8 == 0
 }
 
@@ -250,7 +200,7 @@ fn has_card_digits(text: &[u8], at: usize) -> bool {
         } else if !follows_digit {
             digits = 0;
         }
-        if digits == MIN_CARD_DIGITS {
+        if digits == MIN_DIGITS {
             return true;
         }
         follows_digit = is_digit;

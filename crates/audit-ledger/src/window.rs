@@ -40,10 +40,10 @@ impl IdWindow {
         end: u64,
         now_us: i64,
     ) -> Self {
-        let slots = vec![0; MIN_SLOTS].into_boxed_slice();
-        let mut window = Self { limits, slots, base: 0, used: 0, marks: VecDeque::new() };
+        let mut window = Self { limits, slots: Box::default(), base: 0, used: 0, marks: VecDeque::new() };
         marks.for_each(|(first, last_us)| window.mark(first, last_us));
         window.base = window.start(end, now_us);
+        window.slots = slots_for(usize::try_from(end - window.base).unwrap_or(0));
         window
     }
 
@@ -87,7 +87,7 @@ impl IdWindow {
     /// Remembers the key of entry `index`, recorded at `now_us`.
     pub(crate) fn insert(&mut self, hash: KeyHash, index: u64, now_us: i64) {
         self.mark(index, now_us);
-        let too_full = (self.used + 1) * 8 > self.slots.len() * 5;
+        let too_full = (self.used + 1) * 4 > self.slots.len() * 3;
         if too_full || index - self.base >= POSITION_MASK {
             self.rebuild(index, now_us);
         }
@@ -109,7 +109,7 @@ impl IdWindow {
         self.used += 1;
     }
 
-    /// Drops what is too old, with room for a quarter more before the next time.
+    /// Drops what is too old.
     fn rebuild(&mut self, end: u64, now_us: i64) {
         let start = self.start(end, now_us).max(self.base);
         while self.marks.get(1).is_some_and(|(first, _)| *first <= start) {
@@ -117,8 +117,7 @@ impl IdWindow {
         }
         let shift = start - self.base;
         let kept: usize = self.slots.iter().filter(|slot| is_kept(**slot, shift)).count();
-        let slots = ((kept + kept / 4) * 8 / 5 + 1).next_power_of_two().max(MIN_SLOTS);
-        let old = std::mem::replace(&mut self.slots, vec![0; slots].into_boxed_slice());
+        let old = std::mem::replace(&mut self.slots, slots_for(kept));
         self.base = start;
         self.used = 0;
         old.iter().filter(|slot| is_kept(**slot, shift)).for_each(|slot| self.put(slot - shift));
@@ -127,6 +126,12 @@ impl IdWindow {
     fn home(&self, tag: u64) -> usize {
         usize::try_from(tag).unwrap_or(0) & (self.slots.len() - 1)
     }
+}
+
+/// Empty slots for so many keys and a quarter more, three quarters full then.
+fn slots_for(keys: usize) -> Box<[u64]> {
+    let slots = ((keys + keys / 4) * 4 / 3 + 1).next_power_of_two().max(MIN_SLOTS);
+    vec![0; slots].into_boxed_slice()
 }
 
 /// Whether a slot holds an entry at least `shift` after the base.

@@ -250,9 +250,6 @@ pub(crate) struct ExportArgs {
     /// Order by time
     #[arg(long, value_enum, default_value = "desc")]
     pub order: Order,
-    /// At most so many events
-    #[arg(short = 'n', long, value_name = "N")]
-    pub limit: Option<u64>,
     /// Overwrite FILE if it exists
     #[arg(long)]
     pub force: bool,
@@ -355,7 +352,7 @@ pub(crate) struct TokenCreateArgs {
     /// What it may do
     #[arg(long, value_enum)]
     pub role: Role,
-    /// How long it is good: 12h, 90d, or a date [default: until revoked]
+    /// How long it is good: 12h, 90d, a date, or never [default: 90d]
     #[arg(long, value_name = "AGE|DATE")]
     pub expires: Option<String>,
 }

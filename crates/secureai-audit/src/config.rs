@@ -79,8 +79,6 @@ pub(crate) struct Keys {
     pub origin: Option<String>,
     /// The signing key in C2SP form, instead of `keys/signing.key`.
     pub signing_key: Option<Secret>,
-    /// The first admin token, used when the directory is made; otherwise one is drawn.
-    pub first_admin_token: Option<Secret>,
 }
 
 /// `[log]`
@@ -212,7 +210,7 @@ impl Config {
         let mut origins: Vec<Origin> =
             SETTINGS.iter().map(|setting| setting.origin_in(text, &table)).collect();
         for (setting, origin) in SETTINGS.iter().zip(&mut origins) {
-            if let Some((variable, value)) = setting.from_environment(environment)? {
+            if let Some((variable, value)) = setting.variable_in(environment)? {
                 setting.put(&mut table, value);
                 if let Err(error) = Self::deserialize(table.clone()) {
                     return Err(ConfigError(format!("{variable}: {}", error.message())));

@@ -7,6 +7,7 @@
 //! - `index/` — rebuilt from the ledger at any time
 //! - `control.db` — tokens and roles
 //! - `keys/` — secrets, each file 0600 ([`crate::keys`])
+//! - `demo` — only in a directory that `serve --demo` filled: the moment at which the made-up year ends
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -142,6 +143,11 @@ impl DataDir {
     /// Tokens and roles.
     pub(crate) fn control(&self) -> PathBuf {
         self.root.join("control.db")
+    }
+
+    /// The last moment of the made-up year that `serve --demo` filled the directory with; only there if it did.
+    pub(crate) fn demo(&self) -> PathBuf {
+        self.root.join("demo")
     }
 
     /// Secrets.

@@ -1,20 +1,80 @@
 //! The `secureai-audit` command: configuration, wiring, lifecycle and the command line of SecureAI Audit.
 //!
-//! The record itself is kept by the libraries; this crate composes them ([`app`]), gives them a clock, a disk and an
-//! environment, and translates between them and people.
+//! The record itself is kept by the libraries; this crate composes them ([`store`], [`app`]), gives them a clock, a
+//! disk and an environment, and translates between them and people ([`commands`]).
 
+mod api;
+mod app;
 mod bench;
 mod cli;
 mod clock;
+mod commands;
 mod config;
 mod data_dir;
 mod environment;
+mod filters;
+mod interrupt;
 mod keys;
 mod output;
+mod store;
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
+
+use clap::{Parser, error::ErrorKind};
+
+use crate::{api::Problem, cli::Cli, commands::UsageError, config::ConfigError};
+
+/// Exit status when the command line asks for what cannot be.
+const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let _ = <cli::Cli as clap::Parser>::parse();
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("no threads can be started")),
+    };
+    match runtime.block_on(commands::run(cli)) {
+        Ok(status) => status,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Help and version as they are; a bad command line in one line.
+fn explain(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        let shown = error.print();
+        return if shown.is_ok() && !error.use_stderr() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+    }
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let message: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
+    output::note(format!("{} (see --help)", message.join(" ")));
+    ExitCode::from(USAGE)
+}
+
+/// One line, and the status that tells usage from failure.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        // Whoever read our output has read enough.
+        return ExitCode::SUCCESS;
+    }
+    let is_usage = error.is::<UsageError>()
+        || error.is::<ConfigError>()
+        || error.downcast_ref::<Problem>().is_some_and(Problem::is_usage);
+    output::note(format!("error: {}", format!("{error:#}").replace('\n', " ")));
+    if is_usage { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
 }

@@ -23,9 +23,7 @@ impl Random {
     /// A number below `end` (Lemire's multiplication; the bias is below 2⁻³² for the small ends used here).
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         let product = u128::from(self.next()) * u128::from(end);
-        #[expect(clippy::cast_possible_truncation, reason = "the high half of a 128-bit product")]
-        let high = (product >> 64) as u64;
-        high
+        (product >> 64) as u64
     }
 
     /// An index below `len`.

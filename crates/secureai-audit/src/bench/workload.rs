@@ -10,8 +10,8 @@ use std::io::Write;
 
 use audit_event::Timestamp;
 
-use self::cast::{ACTIONS, Action, CATEGORIES, MODELS, PARTS, User};
-pub(crate) use self::cast::{DEPARTMENTS, FREQUENT_RANK, RARE_RANK};
+use self::cast::{ACTIONS, Action, MODELS, PARTS, User};
+pub(crate) use self::cast::{FREQUENT_RANK, RARE_RANK};
 use super::random::{Random, Weighted};
 
 /// The rare word, in exactly [`WORD_HITS`] events.
@@ -34,6 +34,7 @@ const SPAN_US: i64 = 365 * DAY_US;
 /// A workload of a given length.
 #[derive(Debug)]
 pub(crate) struct Workload {
+    seed: u64,
     events: u64,
     users: Vec<User>,
     agents: Vec<String>,
@@ -55,6 +56,7 @@ impl Workload {
     pub(crate) fn new(events: u64) -> Self {
         let weights: Vec<f64> = ACTIONS.iter().map(|action| action.weight).collect();
         Self {
+            seed: SEED,
             events,
             users: (0..USERS).map(|at| User::new(SEED, at)).collect(),
             agents: cast::agents(),
@@ -66,14 +68,15 @@ impl Workload {
         }
     }
 
+    /// Events beside the workload, as many as wanted: other ids, no needles.
+    pub(crate) fn more() -> Self {
+        let seed = SEED + 1;
+        Self { seed, word_at: Vec::new(), ip_at: Vec::new(), ..Self::new(1 << 40) }
+    }
+
     /// How many events there are.
     pub(crate) fn len(&self) -> u64 {
         self.events
-    }
-
-    /// The first moment and the end (exclusive) of the year.
-    pub(crate) fn range() -> (Timestamp, Timestamp) {
-        (Timestamp::from_micros(END_US - SPAN_US), Timestamp::from_micros(END_US))
     }
 
     /// The e-mail of the user with this rank; 0 acts most often.
@@ -83,13 +86,13 @@ impl Workload {
 
     /// The id of event `number`.
     pub(crate) fn id(&self, number: u64) -> String {
-        let ids = Ids::draw(&mut Random::new(SEED, number));
+        let ids = Ids::draw(&mut Random::new(self.seed, number));
         format!("{:016x}{:016x}", ids.id[0], ids.id[1])
     }
 
     /// Appends event `number` (below [`Self::len`]) to `out` as one JSON object and a newline.
     pub(crate) fn write_line(&self, number: u64, out: &mut Vec<u8>) {
-        let mut random = Random::new(SEED, number);
+        let mut random = Random::new(self.seed, number);
         let ids = Ids::draw(&mut random);
         let action = &ACTIONS[self.actions.draw(&mut random)];
         let user = &self.users[self.user_ranks.draw(&mut random)];
@@ -262,7 +265,6 @@ fn push_number(out: &mut Vec<u8>, number: u64) {
 /// The lowest `digits` hexadecimal digits of `number`.
 fn push_hex(out: &mut Vec<u8>, number: u64, digits: u32) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    #[expect(clippy::cast_possible_truncation, reason = "four bits")]
     let digit = |at: u32| DIGITS[((number >> (at * 4)) & 15) as usize];
     out.extend((0..digits).rev().map(digit));
 }
@@ -277,11 +279,6 @@ fn push_uuid(out: &mut Vec<u8>, [high, low]: [u64; 2]) {
     push_hex(out, low >> 12, 3);
     out.push(b'-');
     push_hex(out, low >> 15, 12);
-}
-
-/// The categories in the order of the workload's table.
-pub(crate) fn categories() -> &'static [&'static str] {
-    &CATEGORIES
 }
 
 #[cfg(test)]

@@ -61,11 +61,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Secret,
         about: "signing key instead of keys/signing.key",
     },
-    Setting {
-        path: "keys.first_admin_token",
-        kind: Kind::Secret,
-        about: "first admin token of a new directory",
-    },
     Setting { path: "log.level", kind: Kind::Text, about: "error, warn, info, debug, or filter directives" },
     Setting { path: "log.format", kind: Kind::Text, about: "text or json" },
 ];
@@ -79,6 +74,11 @@ impl Setting {
     /// Section (empty at the top) and key.
     pub(crate) fn section_and_key(&self) -> (&'static str, &'static str) {
         self.path.split_once('.').unwrap_or(("", self.path))
+    }
+
+    /// Whether its value is never shown.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.kind == Kind::Secret
     }
 
     /// Its value in `table`, if it is there.
@@ -111,7 +111,7 @@ impl Setting {
     }
 
     /// The variable that sets it and the value, if one does.
-    pub(super) fn from_environment(
+    pub(super) fn variable_in(
         &self,
         environment: &Environment,
     ) -> Result<Option<(String, Value)>, ConfigError> {

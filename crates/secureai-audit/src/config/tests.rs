@@ -63,13 +63,12 @@ fn a_bad_variable_is_named() {
 fn secrets_come_from_files_and_are_never_printed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("token");
-    std::fs::write(&path, "saa_secret\n").unwrap();
-    let environment =
-        Environment::of(&[("SECUREAI_AUDIT_KEYS_FIRST_ADMIN_TOKEN_FILE", path.to_str().unwrap())]);
+    std::fs::write(&path, "PRIVATE+KEY+x\n").unwrap();
+    let environment = Environment::of(&[("SECUREAI_AUDIT_KEYS_SIGNING_KEY_FILE", path.to_str().unwrap())]);
     let loaded = Config::read("", "c", &environment).unwrap();
-    assert_eq!(loaded.config.keys.first_admin_token.as_ref().unwrap().reveal(), "saa_secret");
-    assert!(!format!("{:?}", loaded.config).contains("saa_secret"));
-    assert!(!toml::to_string(&loaded.config).unwrap().contains("saa_secret"));
+    assert_eq!(loaded.config.keys.signing_key.as_ref().unwrap().reveal(), "PRIVATE+KEY+x");
+    assert!(!format!("{:?}", loaded.config).contains("PRIVATE+KEY+x"));
+    assert!(!toml::to_string(&loaded.config).unwrap().contains("PRIVATE+KEY+x"));
 }
 
 #[test]
@@ -77,7 +76,7 @@ fn the_table_of_settings_is_complete() {
     let mut config = Config::default();
     config.keys.origin = Some("example.com/audit".to_owned());
     let all = toml::Table::try_from(&config).unwrap();
-    let optional = ["keys.signing_key", "keys.first_admin_token"];
+    let optional = ["keys.signing_key"];
     let mut leaves = 0;
     for (name, value) in &all {
         leaves += value.as_table().map_or(1, toml::Table::len);

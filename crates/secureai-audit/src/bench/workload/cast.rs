@@ -9,12 +9,8 @@ pub(crate) const FREQUENT_RANK: usize = 0;
 /// A user who acts seldom: a few dozen times in a million events.
 pub(crate) const RARE_RANK: usize = 4_321;
 
-/// The categories.
-pub(super) const CATEGORIES: [&str; 6] =
-    ["authentication", "conversation", "file", "model_usage", "administration", "system"];
-
 /// Departments; user `n` belongs to the one at `n % 12`.
-pub(crate) const DEPARTMENTS: [&str; 12] = [
+const DEPARTMENTS: [&str; 12] = [
     "Parts Catalog",
     "Inside Sales",
     "Warranty",

@@ -1,0 +1,44 @@
+//! A data directory, opened in this process and asked through the same routes as a server.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use audit_web::{AppState, InProcess};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+
+use super::{Body, BoxError};
+use crate::{app, output::note, store::Store};
+
+/// How long a command waits for the index before it answers from what there is.
+const INDEX_PATIENCE: Duration = Duration::from_secs(120);
+
+/// The routes, and the store behind them.
+pub(crate) struct Local {
+    routes: InProcess,
+    store: Store,
+}
+
+impl Local {
+    /// The API of `store` for whoever sits at the keyboard. Waits until all that is recorded can be found.
+    pub(crate) fn new(store: Store, login_name: Option<&str>) -> anyhow::Result<Self> {
+        if !store.wait_until_searchable(INDEX_PATIENCE) {
+            note("warning: the index is still catching up: the newest events may be missing from the answer");
+        }
+        let state = AppState::build(app::web_config(store.config()), app::web_parts(&store))
+            .context("cannot open the API")?;
+        Ok(Self { routes: InProcess::new(state, login_name.unwrap_or("unknown")), store })
+    }
+
+    pub(super) async fn send(&self, request: Request<Bytes>) -> anyhow::Result<Response<Body>> {
+        let response = self.routes.send(request.map(|body| axum::body::Body::new(Full::new(body)))).await;
+        Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
+    }
+
+    /// Records what was asked, and closes the store.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        self.routes.close().await;
+        tokio::task::spawn_blocking(|| self.store.close()).await?
+    }
+}

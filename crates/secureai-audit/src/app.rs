@@ -1,0 +1,135 @@
+//! The server: Config → App → Running, each consuming the one before.
+//!
+//! [`App::bind`] takes the socket before anything else, so that a port in use costs nothing. [`App::start`] opens the
+//! store and begins to answer; [`Running::stop`] drains: no new connections, running requests end, everything queued
+//! is durable, a last checkpoint is signed, the index is on disk.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use audit_event::Json;
+use audit_web::{AppState, Parts};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::{
+    config::Config,
+    store::{Store, system_event},
+};
+
+/// A configuration and the socket it asks for.
+pub(crate) struct App {
+    config: Config,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// A server that answers.
+pub(crate) struct Running {
+    store: Store,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl App {
+    /// Binds the socket.
+    pub(crate) async fn bind(config: Config) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let address = listener.local_addr()?;
+        Ok(Self { config, listener, address })
+    }
+
+    /// Opens the store; connections wait meanwhile.
+    pub(crate) fn open(&self, data_dir: &Path) -> anyhow::Result<Store> {
+        let mut store = Store::open(&self.config, data_dir)?;
+        store
+            .lock_mut()
+            .describe(&format!("http://{}", self.address))
+            .context("cannot write the lock file")?;
+        Ok(store)
+    }
+
+    /// Serves `store`.
+    pub(crate) fn start(self, store: Store) -> anyhow::Result<Running> {
+        let state =
+            AppState::build(web_config(&self.config), web_parts(&store)).context("cannot build the API")?;
+        let mut event = system_event("ledger.started");
+        event.message = Some(
+            format!("Recording started: secureai-audit {} on {}", env!("CARGO_PKG_VERSION"), self.address)
+                .into(),
+        );
+        event.details = Some(Json::object([("version", env!("CARGO_PKG_VERSION"))]));
+        store.record_or_warn(event);
+        let (stop, stopped) = oneshot::channel();
+        // A sender that is gone asks to stop as well.
+        let stopped = async move { drop(stopped.await) };
+        let server = tokio::spawn(audit_web::serve(self.listener, state, stopped));
+        Ok(Running { store, address: self.address, stop, server })
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it serves.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Drains and closes. Nothing that was acknowledged is lost even if this fails or is cut short.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        // The server may have ended by itself; then nobody listens.
+        let _ = self.stop.send(());
+        let served = self.server.await.context("the server's task panicked")?;
+        let store = self.store;
+        let closed = tokio::task::spawn_blocking(move || {
+            let mut event = system_event("ledger.stopped");
+            event.message = Some("Recording stopped in order".into());
+            store.record_or_warn(event);
+            store.close()
+        });
+        closed.await.context("closing panicked")??;
+        Ok(served?)
+    }
+}
+
+/// What the API serves.
+pub(crate) fn web_parts(store: &Store) -> Parts {
+    Parts {
+        ledger: store.ledger().clone(),
+        index: store.index().clone(),
+        intake: store.intake().clone(),
+        control: Arc::clone(store.control()),
+        clock: Arc::clone(store.clock()),
+        page_key: store.page_key(),
+    }
+}
+
+/// The API's settings.
+pub(crate) fn web_config(config: &Config) -> audit_web::Config {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let threads = match usize::from(config.index.threads) {
+        0 => cores.max(2),
+        threads => threads,
+    };
+    let max_body_bytes =
+        usize::try_from(config.http.max_body_mib).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+    let timeout = Duration::from_millis(config.http.timeout_ms);
+    audit_web::Config {
+        public_tlog: config.http.public_tlog,
+        public_metrics: config.http.public_metrics,
+        max_body_bytes,
+        max_unpacked_bytes: max_body_bytes.saturating_mul(2),
+        head_timeout: timeout,
+        body_timeout: timeout,
+        query_timeout: Duration::from_millis(config.index.timeout_ms),
+        query_threads: threads,
+        ingest_threads: cores,
+        ..audit_web::Config::default()
+    }
+}

@@ -1,0 +1,118 @@
+//! One file a command.
+
+mod bench;
+mod completions;
+mod config;
+mod doctor;
+mod export;
+mod import;
+mod key;
+mod proof;
+mod reindex;
+mod search;
+mod serve;
+mod stats;
+mod tail;
+mod token;
+mod verify;
+
+use std::{fmt, process::ExitCode};
+
+use crate::{
+    api::{Api, Local, Remote},
+    cli::{Cli, Command, Global, KeyCommand, ProofCommand},
+    config::{Config, Loaded},
+    data_dir::DataDir,
+    environment::Environment,
+    output::Output,
+    store::Store,
+};
+
+/// What a command was given besides its own options.
+pub(crate) struct Context {
+    pub global: Global,
+    pub environment: Environment,
+    pub output: Output,
+}
+
+/// The command line asks for what cannot be: exit status 2.
+#[derive(Debug)]
+pub(crate) struct UsageError(String);
+
+impl UsageError {
+    /// With one line that says what to write instead.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+impl Context {
+    /// The configuration.
+    pub(crate) fn config(&self) -> anyhow::Result<Loaded> {
+        Ok(Config::load(self.global.config.as_deref(), &self.global.data_dir, &self.environment)?)
+    }
+
+    /// The data directory, which must exist.
+    pub(crate) fn data_dir(&self) -> anyhow::Result<DataDir> {
+        DataDir::open(&self.global.data_dir)
+    }
+
+    /// Opens the data directory for this process alone.
+    pub(crate) fn open_store(&self) -> anyhow::Result<Store> {
+        let config = self.config()?.config;
+        self.data_dir()?;
+        Store::open(&config, &self.global.data_dir)
+    }
+
+    /// The server of `--url`, or the data directory.
+    pub(crate) fn api(&self) -> anyhow::Result<Api> {
+        match &self.global.url {
+            Some(url) => Ok(Api::Remote(Remote::new(url, &self.environment)?)),
+            None => {
+                let store = self.open_store()?;
+                Ok(Api::Local(Box::new(Local::new(store, self.environment.login_name())?)))
+            }
+        }
+    }
+
+    /// Refuses `--url` for what only works on files.
+    pub(crate) fn refuse_url(&self, why: &str) -> anyhow::Result<()> {
+        match self.global.url {
+            Some(_) => Err(UsageError::new(why).into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let output = Output::new(cli.global.json);
+    let context = Context { global: cli.global, environment: Environment::capture(), output };
+    match cli.command {
+        Command::Serve(args) => serve::run(&context, &args).await,
+        Command::Import(args) => import::run(&context, &args).await,
+        Command::Search(args) => search::run(&context, &args).await,
+        Command::Tail(args) => tail::run(&context, &args).await,
+        Command::Export(args) => export::run(&context, &args).await,
+        Command::Stats(args) => stats::run(&context, &args).await,
+        Command::Verify(args) => verify::run(&context, &args).await,
+        Command::Proof(ProofCommand::Get(args)) => proof::get(&context, &args).await,
+        Command::Proof(ProofCommand::Verify(args)) => proof::verify(&context, &args),
+        Command::Reindex(_) => reindex::run(&context),
+        Command::Token(command) => token::run(&context, &command).await,
+        Command::Key(KeyCommand::Show) => key::show(&context),
+        Command::Key(KeyCommand::Rotate) => key::rotate(&context),
+        Command::Config(command) => config::run(&context, &command),
+        Command::Doctor => doctor::run(&context).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Bench(args) => bench::run(&context, &args),
+    }
+}

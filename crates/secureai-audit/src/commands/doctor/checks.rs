@@ -1,0 +1,231 @@
+//! The single looks.
+
+use std::path::Path;
+
+use audit_event::Clock as _;
+use serde_json::Value;
+
+use super::{Finding, Level};
+use crate::{
+    api::{Problem, Query},
+    clock::SystemClock,
+    commands::Context,
+    config::Loaded,
+    data_dir::{DataDir, size_below},
+    keys::KeyStore,
+    output::{bytes, count},
+    store::Store,
+};
+
+/// Free space below which a warning is due: this many times the reserve.
+const ROOMY: u64 = 4;
+
+fn good(subject: &'static str, finding: impl Into<String>) -> Finding {
+    Finding { subject, level: Level::Good, finding: finding.into(), advice: String::new() }
+}
+
+fn warning(subject: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
+    Finding { subject, level: Level::Warning, finding: finding.into(), advice: advice.into() }
+}
+
+fn bad(subject: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
+    Finding { subject, level: Level::Bad, finding: finding.into(), advice: advice.into() }
+}
+
+/// Looks at a running server from outside.
+pub(super) async fn server(context: &Context, url: &str) -> Vec<Finding> {
+    let api = match context.api() {
+        Ok(api) => api,
+        Err(error) => return vec![bad("server", format!("{error:#}"), "")],
+    };
+    let mut findings = vec![match api.get("/healthz", &Query::default()).await {
+        Ok(_) => good("server", format!("{url} answers")),
+        Err(error) => {
+            return vec![bad("server", format!("{error:#}"), "is it running, and is the address right?")];
+        }
+    }];
+    findings.push(match api.get_json::<Value>("/readyz", &Query::default()).await {
+        Ok(state) => {
+            let lag = state.get("index_lag").and_then(Value::as_u64).unwrap_or(0);
+            good("recording", format!("accepts events, the index is {} behind", count(lag)))
+        }
+        Err(error) => not_ready(&error),
+    });
+    let mut one = Query::default();
+    one.add("limit", "1");
+    findings.push(match api.get("", &one).await {
+        Ok(_) => good("token", "may read"),
+        Err(error) => warning(
+            "token",
+            format!("{error:#}"),
+            "set SECUREAI_AUDIT_TOKEN to a token of role auditor or admin",
+        ),
+    });
+    findings
+}
+
+fn not_ready(error: &anyhow::Error) -> Finding {
+    let state = error.downcast_ref::<Problem>().map(|problem| problem.body.clone()).unwrap_or_default();
+    match state.get("ledger").and_then(Value::as_str) {
+        Some("disk_full") => bad(
+            "recording",
+            "the disk is full: events are refused, reads go on",
+            "make room; recording resumes by itself",
+        ),
+        Some("stopped_after_failed_write") => bad(
+            "recording",
+            "a write failed: events are refused, reads go on",
+            "see the server's log, check the disk, then restart the server",
+        ),
+        _ => bad("recording", format!("not ready: {error:#}"), "see the server's log"),
+    }
+}
+
+/// Looks at the configuration and the data directory.
+pub(super) fn data_dir(context: &Context) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let loaded = match context.config() {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            return vec![bad(
+                "configuration",
+                format!("{error:#}"),
+                "correct it; `config check` looks again",
+            )];
+        }
+    };
+    findings.push(configuration(&loaded));
+    let directory = match context.data_dir() {
+        Ok(directory) => directory,
+        Err(error) => {
+            findings.push(bad("data directory", format!("{error:#}"), ""));
+            return findings;
+        }
+    };
+    let size = bytes(size_below(directory.root()));
+    findings.push(good("data directory", format!("{} holds {size}", directory.root().display())));
+    findings.push(free_space(directory.root(), loaded.config.ledger.min_free_mib << 20));
+    findings.extend(keys(&directory, &loaded));
+    findings.push(clock());
+    if directory.is_locked() {
+        findings.push(good(
+            "ledger",
+            "a server has it open: ask that server with doctor --url; verify reads the files meanwhile",
+        ));
+        return findings;
+    }
+    findings.extend(open(&loaded, &directory));
+    findings
+}
+
+fn configuration(loaded: &Loaded) -> Finding {
+    let file = loaded.file.as_ref().map_or_else(|| "defaults".to_owned(), |file| file.display().to_string());
+    match loaded.unknown_variables.as_slice() {
+        [] => good("configuration", format!("good ({file})")),
+        unknown => warning(
+            "configuration",
+            format!("{} is no setting", unknown.join(", ")),
+            "see `config show` for the names",
+        ),
+    }
+}
+
+fn free_space(root: &Path, reserve: u64) -> Finding {
+    let Ok(stat) = rustix::fs::statvfs(root) else {
+        return warning("disk", "its free space cannot be told", "");
+    };
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let found = format!("{} free, {} kept in reserve", bytes(free), bytes(reserve));
+    if free < reserve {
+        bad(
+            "disk",
+            found,
+            "full: events are refused until there is room; reads go on (ledger.min_free_mib is the reserve)",
+        )
+    } else if free < reserve.saturating_mul(ROOMY) {
+        warning("disk", found, "nearly full: make room before recording stops")
+    } else {
+        good("disk", found)
+    }
+}
+
+fn keys(directory: &DataDir, loaded: &Loaded) -> Vec<Finding> {
+    let keys = KeyStore::of(directory);
+    let mut findings = vec![match keys.verifiers(&loaded.config.keys) {
+        Ok(Some(verifiers)) => good("signing key", verifiers[0].to_string()),
+        Ok(None) => warning("signing key", "none yet", "the first start of `serve` makes it"),
+        Err(error) => {
+            bad("signing key", format!("{error:#}"), "restore it from your backup, or `key rotate`")
+        }
+    }];
+    for (path, mode) in keys.loose_files() {
+        let found = format!("{} may be read by others (mode {mode:03o})", path.display());
+        findings.push(bad("secrets", found, format!("chmod 600 {}", path.display())));
+    }
+    let token_file = keys.first_admin_token_path();
+    if token_file.exists() {
+        let advice = "once you have put it somewhere safe, delete the file";
+        findings.push(warning("first admin token", format!("still in {}", token_file.display()), advice));
+    }
+    findings
+}
+
+fn clock() -> Finding {
+    let now = SystemClock.now();
+    let plausible =
+        audit_event::Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").is_ok_and(|start| now > start);
+    if plausible {
+        good("clock", now.to_string())
+    } else {
+        bad("clock", now.to_string(), "the system's clock is wrong: events are stamped with it")
+    }
+}
+
+/// Opens the store as the server would.
+fn open(loaded: &Loaded, directory: &DataDir) -> Vec<Finding> {
+    let store = match Store::open(&loaded.config, directory.root()) {
+        Ok(store) => store,
+        Err(error) => {
+            return vec![bad(
+                "ledger",
+                format!("{error:#}"),
+                "`verify` says where; restore from your backup",
+            )];
+        }
+    };
+    let recovery = store.ledger().recovery();
+    let entries = count(recovery.entries);
+    let mut findings = vec![match &recovery.torn_tail {
+        None => good("ledger", format!("opens, {entries} events")),
+        Some(torn) => {
+            let found =
+                format!("opens, {entries} events; {} bytes of an interrupted write were cut off", torn.bytes);
+            warning("ledger", found, "nothing acknowledged was lost; it is recorded as ledger.recovered")
+        }
+    }];
+    let status = store.index().status();
+    findings.push(match status.damaged.as_slice() {
+        [] => good(
+            "index",
+            format!(
+                "{} partitions, {}, {} events behind",
+                status.partitions,
+                bytes(status.disk_bytes),
+                count(status.lag)
+            ),
+        ),
+        files => warning(
+            "index",
+            format!("damaged: {}", files.join(", ")),
+            "being rebuilt from the ledger; `reindex` does all at once",
+        ),
+    });
+    match store.control().tokens() {
+        Ok(tokens) => findings.push(good("tokens", format!("{} made so far", tokens.len()))),
+        Err(error) => findings.push(bad("tokens", error.to_string(), "restore control.db from your backup")),
+    }
+    if let Err(error) = store.close() {
+        findings.push(bad("closing", format!("{error:#}"), ""));
+    }
+    findings
+}

@@ -1,0 +1,102 @@
+//! `export`: events to a file or a pipe.
+//!
+//! To a file, an export that was interrupted goes on when the same command is given again ([`state`]): the bytes are
+//! in `FILE.part`, how far it was in `FILE.part.state`, and both are gone when FILE is there.
+
+mod local;
+mod remote;
+mod state;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+use anyhow::bail;
+use serde_json::json;
+
+use super::Context;
+use crate::{
+    cli::{ExportArgs, ExportFormat},
+    interrupt::Interrupt,
+    output::{bytes, count, note},
+};
+
+/// What an export came to.
+struct Done {
+    bytes: u64,
+    /// Unknown when a server wrote it.
+    rows: Option<u64>,
+    /// Stopped before the end.
+    interrupted: bool,
+    resumed_at: u64,
+}
+
+/// Where an export goes.
+enum Target {
+    Pipe,
+    File(PathBuf),
+}
+
+/// Exports.
+pub(crate) async fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<ExitCode> {
+    let target = match args.output.as_path() {
+        path if path == Path::new("-") => Target::Pipe,
+        path if path.exists() && !args.force => {
+            bail!("{} exists: give another name, or --force to replace it", path.display())
+        }
+        path => Target::File(path.to_owned()),
+    };
+    let interrupt = Interrupt::listen()?;
+    let start = Instant::now();
+    let done = match &context.global.url {
+        Some(_) => remote::export(context, args, &target, interrupt).await?,
+        None => tokio::task::block_in_place(|| local::export(context, args, &target, &interrupt))?,
+    };
+    if done.interrupted {
+        match target {
+            Target::Pipe => bail!("stopped after {}", bytes(done.bytes)),
+            Target::File(_) => {
+                bail!("stopped after {}: the same command goes on from here", bytes(done.bytes))
+            }
+        }
+    }
+    let Target::File(path) = target else { return Ok(ExitCode::SUCCESS) };
+    report(context, &path, &done, start.elapsed().as_secs_f64())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(context: &Context, path: &Path, done: &Done, seconds: f64) -> anyhow::Result<()> {
+    if context.output.is_json() {
+        return context.output.json(&json!({
+            "file": path, "bytes": done.bytes, "events": done.rows, "seconds": seconds, "resumed_at_bytes": done.resumed_at,
+        }));
+    }
+    let events = done.rows.map_or_else(String::new, |rows| format!("{} events, ", count(rows)));
+    let speed = bytes_per_second(done.bytes - done.resumed_at, seconds);
+    note(format!("{}: {events}{} in {seconds:.1} s ({speed})", path.display(), bytes(done.bytes)));
+    Ok(())
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a speed, shown to three digits"
+)]
+fn bytes_per_second(written: u64, seconds: f64) -> String {
+    format!("{}/s", bytes((written as f64 / seconds.max(1e-6)) as u64))
+}
+
+impl ExportFormat {
+    /// The parameter's value.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `proof get` and `proof verify`.
+
+use std::{
+    io::{Read, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use audit_event::disclosure::Disclosure;
+use audit_tlog::TlogProof;
+use serde_json::{Value, json};
+
+use super::{Context, verify::read_key};
+use crate::{
+    api::Query,
+    cli::{ProofGetArgs, ProofVerifyArgs},
+    output::{note, printable},
+};
+
+/// Writes the proof of one event.
+pub(crate) async fn get(context: &Context, args: &ProofGetArgs) -> anyhow::Result<ExitCode> {
+    let api = context.api()?;
+    let mut query = Query::default();
+    if !args.groups.is_empty() {
+        query.add("groups", args.groups.join(","));
+    }
+    let path = format!("/{}/proof", encode_segment(&args.event));
+    let proof = match api.get(&path, &query).await {
+        Ok(answer) => answer.whole().await,
+        Err(error) => Err(error),
+    };
+    api.close().await?;
+    let proof = proof?;
+    if args.output == Path::new("-") {
+        std::io::stdout().lock().write_all(&proof)?;
+    } else {
+        std::fs::write(&args.output, proof)
+            .with_context(|| format!("cannot write {}", args.output.display()))?;
+        note(format!(
+            "wrote {}; check it with: secureai-audit proof verify {0} --key KEY",
+            args.output.display()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Checks a proof: nothing is read but the file and the key.
+pub(crate) fn verify(context: &Context, args: &ProofVerifyArgs) -> anyhow::Result<ExitCode> {
+    let key = read_key(&args.key)?;
+    let bytes = read(&args.file)?;
+    let proof = TlogProof::parse(&bytes).context("this is no proof file")?;
+    let extra = proof.extra.as_deref().context("the proof does not show the event it is of")?;
+    let shown = std::str::from_utf8(extra).context("what the proof shows is no text")?;
+    let disclosure = Disclosure::from_json(shown).context("what the proof shows is no event")?;
+    let leaf = disclosure.leaf_data();
+    let signed = proof
+        .verify(leaf.as_bytes(), key.name().as_str(), std::slice::from_ref(&key))
+        .context("the proof does NOT hold")?;
+    let event: Value = serde_json::from_str(&disclosure.to_json()).unwrap_or_default();
+    let (index, size) = (proof.index.get(), signed.checkpoint.size().get());
+    if context.output.is_json() {
+        context.output.json(&json!({
+            "valid": true, "index": index, "tree_size": size,
+            "origin": signed.checkpoint.origin(), "root": signed.checkpoint.root().to_string(), "event": event,
+        }))?;
+    } else {
+        context.output.line(format!(
+            "the proof holds: event {index} of the first {size} in {}",
+            signed.checkpoint.origin()
+        ))?;
+        context.output.line(printable(&event.to_string()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// `text` as one segment of a path.
+pub(super) fn encode_segment(text: &str) -> String {
+    let mut segment = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            segment.push(char::from(byte));
+        } else {
+            segment.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    segment
+}

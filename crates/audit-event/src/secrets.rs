@@ -14,6 +14,7 @@ mod tokens;
 mod trigger;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::canonical::exact_integer;
 use crate::event::{Change, Event};
@@ -24,10 +25,12 @@ pub use names::is_secret_name;
 /// The text without its secrets; borrowed when it has none.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
-    if trigger::fires(text.as_bytes()) {
-        remove(text).map_or(Cow::Borrowed(text), Cow::Owned)
-    } else {
-        Cow::Borrowed(text)
+    if !trigger::fires(text.as_bytes()) {
+        return Cow::Borrowed(text);
+    }
+    match find::in_text(text) {
+        secrets if secrets.is_empty() => Cow::Borrowed(text),
+        secrets => Cow::Owned(without(text, &secrets)),
     }
 }
 
@@ -45,7 +48,10 @@ pub(crate) fn may_hold(event: &Event<'_>, groups: &[u8]) -> bool {
 pub(crate) fn clean<'a>(event: &Event<'a>) -> Option<Event<'a>> {
     let mut clean = event.clone();
     let mut removed = Removed(false);
-    for text in strings_of(&mut clean) {
+    for id in ids_of(&mut clean) {
+        removed.id(id);
+    }
+    for text in texts_of(&mut clean) {
         removed.text(text);
     }
     for change in &mut clean.changes {
@@ -57,28 +63,32 @@ pub(crate) fn clean<'a>(event: &Event<'a>) -> Option<Event<'a>> {
     removed.0.then_some(clean)
 }
 
-/// Every free string of an event outside `changes` and `details`.
-fn strings_of<'e, 'a>(event: &'e mut Event<'a>) -> impl Iterator<Item = &'e mut Cow<'a, str>> {
-    let actor = event.actor.iter_mut().flat_map(|actor| [&mut actor.id, &mut actor.name, &mut actor.email]);
-    let org = event
-        .org
-        .iter_mut()
-        .flat_map(|org| [&mut org.role, &mut org.department].into_iter().flatten().chain(&mut org.groups));
-    let client = event
-        .client
-        .iter_mut()
-        .flat_map(|client| client.user_agent.iter_mut().chain(&mut client.forwarded_for));
-    let targets = event
-        .target
-        .iter_mut()
-        .chain(&mut event.targets)
-        .flat_map(|target| [&mut target.kind, &mut target.id, &mut target.name]);
-    let model = event.model.iter_mut().flat_map(|model| [&mut model.id, &mut model.provider]);
-    let http =
-        event.http.iter_mut().flat_map(|http| [&mut http.method, &mut http.path, &mut http.request_id]);
-    let own = [&mut event.reason, &mut event.instance, &mut event.session_id, &mut event.message];
-    let optional = own.into_iter().chain(actor).chain(targets).chain(model).chain(http);
-    optional.flatten().chain(org).chain(client)
+/// The ids that an event refers to.
+fn ids_of<'e, 'a>(event: &'e mut Event<'a>) -> impl Iterator<Item = &'e mut Cow<'a, str>> {
+    let actor = event.actor.iter_mut().flat_map(|actor| &mut actor.id);
+    let targets = event.target.iter_mut().chain(&mut event.targets).flat_map(|target| &mut target.id);
+    let model = event.model.iter_mut().flat_map(|model| &mut model.id);
+    let request = event.http.iter_mut().flat_map(|http| &mut http.request_id);
+    event.session_id.iter_mut().chain(actor).chain(targets).chain(model).chain(request)
+}
+
+/// The other free strings of an event, outside `changes` and `details`.
+fn texts_of<'e, 'a>(event: &'e mut Event<'a>) -> impl Iterator<Item = &'e mut Cow<'a, str>> {
+    let actor = event.actor.iter_mut().flat_map(|actor| [&mut actor.name, &mut actor.email]);
+    let org = event.org.iter_mut().flat_map(|org| {
+        let names = [&mut org.role, &mut org.department];
+        names.into_iter().flatten().chain(&mut org.groups)
+    });
+    let client = event.client.iter_mut().flat_map(|client| {
+        let agent = client.user_agent.iter_mut();
+        agent.chain(&mut client.forwarded_for)
+    });
+    let targets = event.target.iter_mut().chain(&mut event.targets);
+    let targets = targets.flat_map(|target| [&mut target.kind, &mut target.name]);
+    let provider = event.model.iter_mut().map(|model| &mut model.provider);
+    let http = event.http.iter_mut().flat_map(|http| [&mut http.method, &mut http.path]);
+    let own = [&mut event.reason, &mut event.instance, &mut event.message];
+    own.into_iter().chain(actor).chain(targets).chain(provider).chain(http).flatten().chain(org).chain(client)
 }
 
 fn has_secret_name(value: &Json<'_>) -> bool {
@@ -112,9 +122,17 @@ fn is_secret_member(name: &str, value: &Json<'_>) -> bool {
 struct Removed(bool);
 
 impl Removed {
+    fn id(&mut self, id: &mut Cow<'_, str>) {
+        self.ranges(id, &find::in_id(id));
+    }
+
     fn text(&mut self, text: &mut Cow<'_, str>) {
-        if let Some(clean) = remove(text) {
-            *text = Cow::Owned(clean);
+        self.ranges(text, &find::in_text(text));
+    }
+
+    fn ranges(&mut self, text: &mut Cow<'_, str>, secrets: &[Range<usize>]) {
+        if !secrets.is_empty() {
+            *text = Cow::Owned(without(text, secrets));
             self.0 = true;
         }
     }
@@ -123,7 +141,7 @@ impl Removed {
         match value {
             Json::Null | Json::Bool(_) => {}
             Json::Number(number) => {
-                if remove(&number.to_string()).is_some() {
+                if !find::in_text(&number.to_string()).is_empty() {
                     self.replace(value);
                 }
             }
@@ -172,12 +190,7 @@ fn keep_names_distinct(members: &mut [(Cow<'_, str>, Json<'_>)]) {
     }
 }
 
-/// The text without its secrets; `None` when it has none.
-fn remove(text: &str) -> Option<String> {
-    let secrets = find::secrets(text);
-    if secrets.is_empty() {
-        return None;
-    }
+fn without(text: &str, secrets: &[Range<usize>]) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut kept_to = 0;
     for secret in secrets {
@@ -186,5 +199,5 @@ fn remove(text: &str) -> Option<String> {
         kept_to = secret.end;
     }
     clean.push_str(&text[kept_to..]);
-    Some(clean)
+    clean
 }

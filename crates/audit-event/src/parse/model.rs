@@ -26,6 +26,7 @@ pub(super) fn event<'a>(reader: &mut Reader<'a>) -> Result<Parsed<'a>> {
 /// The members of an event, none of them required.
 pub(super) fn members<'a>(reader: &mut Reader<'a>) -> Result<Parsed<'a>> {
     let mut recorded_at = None;
+    let (mut given_outcome, mut given_source) = (None, None);
     let mut marks = Vec::new();
     let mut seen = Seen::default();
     let mut event = Event::new("", Source::Api);
@@ -34,7 +35,7 @@ pub(super) fn members<'a>(reader: &mut Reader<'a>) -> Result<Parsed<'a>> {
         "time" => set(reader, seen.once(1)?, &mut event.time, timestamp),
         "category" => set(reader, seen.once(2)?, &mut event.category, category),
         "action" => require(reader, seen.once(3)?, &mut event.action, Reader::string),
-        "outcome" => require(reader, seen.once(4)?, &mut event.outcome, outcome),
+        "outcome" => set(reader, seen.once(4)?, &mut given_outcome, outcome),
         "actor" => set(reader, seen.once(5)?, &mut event.actor, actor),
         "session_id" => set(reader, seen.once(6)?, &mut event.session_id, Reader::string),
         "target" => set(reader, seen.once(7)?, &mut event.target, target),
@@ -42,7 +43,7 @@ pub(super) fn members<'a>(reader: &mut Reader<'a>) -> Result<Parsed<'a>> {
         "details" => set(reader, seen.once(9)?, &mut event.details, object_value),
         "org" => set(reader, seen.once(10)?, &mut event.org, org),
         "client" => set(reader, seen.once(11)?, &mut event.client, client),
-        "source" => require(reader, seen.once(12)?, &mut event.source, source),
+        "source" => set(reader, seen.once(12)?, &mut given_source, source),
         "instance" => set(reader, seen.once(13)?, &mut event.instance, Reader::string),
         "latency_ms" => set(reader, seen.once(14)?, &mut event.latency_ms, Reader::number),
         "http" => set(reader, seen.once(15)?, &mut event.http, http),
@@ -57,6 +58,8 @@ pub(super) fn members<'a>(reader: &mut Reader<'a>) -> Result<Parsed<'a>> {
         "recorded_at" => set(reader, seen.once(24)?, &mut recorded_at, timestamp),
         _ => Err(EventError::unknown(FIELDS)),
     })?;
+    event.outcome = given_outcome.unwrap_or(Outcome::Unknown);
+    event.source = given_source.unwrap_or(Source::Api);
     event.marks = marks.into_iter().collect();
     Ok(Parsed { event, recorded_at })
 }

@@ -51,7 +51,7 @@ pub(super) const TOKEN_PREFIXES: &[TokenPrefix] = &[
     prefix("dop_v1_", 40), prefix("shpat_", 30), prefix("shpss_", 30), prefix("sq0atp-", 20), prefix("sq0csp-", 30),
     prefix("glsa_", 30), prefix("hvs.", 20), prefix("lin_api_", 30), prefix("ntn_", 30), prefix("figd_", 20), prefix("PMAK-", 30),
     prefix("sbp_", 30), prefix("tskey-", 16), prefix("dp.pt.", 30), prefix("ATATT3", 30), prefix("sntrys_", 30), prefix("AGE-SECRET-KEY-1", 30),
-    prefix("hooks.slack.com/services/", 16), prefix("webhooks/", 30), // Slack, Discord
+    prefix("hooks.slack.com/services/", 16), prefix("discord.com/api/webhooks/", 30), prefix("discordapp.com/api/webhooks/", 30), // Slack, Discord
 ];
 
 static TOKEN_STARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {

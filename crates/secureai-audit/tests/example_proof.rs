@@ -1,0 +1,185 @@
+//! The proof file in the documentation: issued by the library, accepted by the program and by the second
+//! implementation in `docs/verify.py`, and refused by both however it is altered.
+
+mod program;
+
+use std::{path::Path, process::Command};
+
+use audit_event::{EncodeParams, Encoder, Entry, Group, GroupSet, Timestamp, disclosure::Disclosure};
+use audit_tlog::{
+    Checkpoint, Error, Frontier, Hash, HashReader, LeafIndex, NodeId, Signer, TlogProof, inclusion_proof,
+    leaf_hash, note::KeyName, tile::perfect_root,
+};
+use program::Home;
+
+const EXAMPLE: &str = include_str!("../../../docs/example.tlog-proof");
+const KEY: &str = include_str!("../../../docs/example.key");
+const NAME: &str = "secureai.example/audit";
+
+/// The event proved is the third of five. Its actor and client are withheld.
+const PROVED: usize = 2;
+const EVENTS: [&str; 5] = [
+    r#"{"id":"example-0","action":"auth.login","outcome":"success","source":"api","actor":{"type":"user","id":"u1"}}"#,
+    r#"{"id":"example-1","action":"chat.created","outcome":"success","source":"api"}"#,
+    r#"{"id":"example-2","action":"file.uploaded","outcome":"success","source":"api","time":"2026-03-01T11:59:58.25Z","actor":{"type":"user","id":"u1","name":"Ada","email":"ada@example.com"},"client":{"ip":"10.0.0.7"},"target":{"type":"file","id":"f1","name":"Bremsscheibe \"groß\".pdf"},"message":"Ada uploaded Bremsscheibe \"groß\".pdf","details":{"bytes":1e21,"tab":"a\tb"}}"#,
+    r#"{"id":"example-3","action":"auth.logout","outcome":"success","source":"api"}"#,
+    r#"{"id":"example-4","action":"auth.login_failed","outcome":"failure","reason":"invalid_credentials","source":"api"}"#,
+];
+
+#[test]
+fn the_example_is_what_the_library_issues() {
+    let issued = issued();
+    assert_eq!(EXAMPLE, issued, "docs/example.tlog-proof should be:\n{issued}");
+    assert_eq!(KEY.trim_end(), signer().verifier().to_string());
+}
+
+#[test]
+fn program_and_script_accept_the_example() {
+    let home = Home::new();
+    let file = home.write("example.tlog-proof", EXAMPLE);
+    for verdict in verdicts(&home, &file, KEY.trim_end()) {
+        assert!(verdict.accepted, "{}", verdict.said);
+        assert!(verdict.said.contains("event 2 of the first 5"), "{}", verdict.said);
+        assert!(
+            verdict.said.contains("file.uploaded") && !verdict.said.contains("10.0.0.7"),
+            "{}",
+            verdict.said
+        );
+    }
+}
+
+#[test]
+fn program_and_script_refuse_what_is_altered() {
+    let home = Home::new();
+    let file = home.file("altered.tlog-proof");
+    for (how, text) in altered() {
+        assert_ne!(text, EXAMPLE, "{how}");
+        std::fs::write(&file, &text).expect("a temporary file");
+        for verdict in verdicts(&home, &file, KEY.trim_end()) {
+            assert!(!verdict.accepted, "{how}: {}", verdict.said);
+            assert!(!verdict.said.contains("Traceback"), "{how}: {}", verdict.said);
+        }
+    }
+    let example = home.write("example.tlog-proof", EXAMPLE);
+    let other = Signer::from_seed(KeyName::new(NAME).expect("a name"), &[1; 32]).verifier().to_string();
+    for verdict in verdicts(&home, &example, &other) {
+        assert!(!verdict.accepted, "another key: {}", verdict.said);
+    }
+}
+
+/// What a verifier made of a file.
+struct Verdict {
+    accepted: bool,
+    said: String,
+}
+
+/// The program's verdict and, where there is Python, the script's.
+fn verdicts(home: &Home, file: &Path, key: &str) -> Vec<Verdict> {
+    let mut program = home.command(&["proof", "verify"]);
+    program.arg(file).args(["--key", key]);
+    let mut script = Command::new("python3");
+    script
+        .arg("-B")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verify.py"))
+        .arg(file)
+        .arg(key);
+    let run = |mut command: Command| command.output().ok();
+    let outputs = [run(program), run(script)].into_iter().flatten();
+    let verdict = |output: std::process::Output| Verdict {
+        accepted: output.status.success(),
+        said: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+    };
+    outputs.map(verdict).collect()
+}
+
+/// The example, altered in one place each.
+fn altered() -> Vec<(String, String)> {
+    let lines: Vec<&str> = EXAMPLE.lines().collect();
+    let hashes = 3..lines.iter().position(|line| line.is_empty()).expect("an empty line");
+    let without = |at: usize| [&lines[..at], &lines[at + 1..]].concat().join("\n") + "\n";
+    let doubled = |at: usize| [&lines[..=at], &lines[at..]].concat().join("\n") + "\n";
+    let replaced = |from: &str, to: &str| EXAMPLE.replacen(from, to, 1);
+    let mut altered = vec![
+        ("index".to_owned(), replaced("\nindex 2\n", "\nindex 3\n")),
+        ("index with a zero".to_owned(), replaced("\nindex 2\n", "\nindex 02\n")),
+        ("index outside".to_owned(), replaced("\nindex 2\n", "\nindex 5\n")),
+        ("size".to_owned(), replaced("\n5\n", "\n6\n")),
+        ("header".to_owned(), replaced("@v1", "@v2")),
+        ("origin".to_owned(), replaced("\nsecureai.example/audit\n", "\nsecureai.example/other\n")),
+        ("signature".to_owned(), replaced(&EXAMPLE[EXAMPLE.len() - 20..EXAMPLE.len() - 16], "AAAA")),
+        ("no signature".to_owned(), without(lines.len() - 1)),
+        ("no extra data".to_owned(), without(1)),
+        ("no last newline".to_owned(), EXAMPLE.trim_end().to_owned()),
+    ];
+    for at in hashes {
+        altered.push((format!("hash in line {at} gone"), without(at)));
+        altered.push((format!("hash in line {at} twice"), doubled(at)));
+        altered.push((format!("hash in line {at}"), replaced(&lines[at][..4], "AAAA")));
+    }
+    let shown: [(&str, &str); 9] = [
+        ("file.uploaded", "file.deleted"),
+        ("11:59:58.25", "11:59:58.26"),
+        ("groß", "klein"),
+        (r#""org":{"absent":true}"#, r#""org":{"absent":false}"#),
+        (r#""org":{"absent":true}"#, r#""org":{"salt":"00000000000000000000000000000000","text":"{}"}"#),
+        (r#""digest":""#, r#""digest":"0"#),
+        (r#""salt":""#, r#""salt":"0"#),
+        (r#""usage":{"absent":true},"#, ""),
+        ("v1/disclosure", "v2/disclosure"),
+    ];
+    altered.extend(shown.map(|(from, to)| (format!("{from} shown as {to}"), with_disclosure(from, to))));
+    altered
+}
+
+/// The example with a part of its disclosure replaced.
+fn with_disclosure(from: &str, to: &str) -> String {
+    let mut proof = TlogProof::parse(EXAMPLE.as_bytes()).expect("a proof");
+    let disclosure = String::from_utf8(proof.extra.take().expect("a disclosure")).expect("text");
+    assert!(disclosure.contains(from), "{from} is not in {disclosure}");
+    proof.extra = Some(disclosure.replacen(from, to, 1).into_bytes());
+    proof.to_string()
+}
+
+/// The example, made from its events.
+fn issued() -> String {
+    let mut encoder = Encoder::new(EncodeParams {
+        seed: [0x5e; 16],
+        recorded_at: Timestamp::parse_rfc3339("2026-03-01T12:00:00Z").expect("a time"),
+        instance: Some("example".into()),
+    });
+    let entries = EVENTS.map(|event| encoder.encode_json(event.as_bytes()).expect("a valid event"));
+    let leaves = Leaves(entries.iter().map(|entry| leaf_hash(entry.leaf.as_bytes())).collect());
+    let mut frontier = Frontier::new();
+    leaves.0.iter().for_each(|leaf| frontier.push(*leaf));
+
+    let entry = Entry::decode(&entries[PROVED].bytes).expect("an entry");
+    let withheld = [Group::Actor, Group::Client];
+    let shown: GroupSet = Group::ALL.iter().copied().filter(|group| !withheld.contains(group)).collect();
+    let index = LeafIndex::new(PROVED as u64);
+    let checkpoint = Checkpoint::new(NAME, frontier.size(), frontier.root()).expect("a valid origin");
+    let proof = TlogProof {
+        extra: Some(Disclosure::new(&entry, shown).to_json().into_bytes()),
+        index,
+        inclusion: inclusion_proof(index, frontier.size(), &leaves).expect("in the tree"),
+        checkpoint: checkpoint.sign(&signer()),
+    };
+    proof.to_string()
+}
+
+fn signer() -> Signer {
+    Signer::from_seed(KeyName::new(NAME).expect("a name"), &[0x2a; 32])
+}
+
+struct Leaves(Vec<Hash>);
+
+impl HashReader for Leaves {
+    type Error = Error;
+
+    fn read_hashes(&self, nodes: &[NodeId]) -> Result<Vec<Hash>, Error> {
+        let at = |leaf: u64| usize::try_from(leaf).expect("few leaves");
+        let root = |node: &NodeId| {
+            perfect_root(&self.0[at(node.index << node.level)..at((node.index + 1) << node.level)])
+        };
+        nodes.iter().map(root).collect()
+    }
+}

@@ -144,7 +144,8 @@ pub(crate) struct ImportArgs {
 #[derive(Debug, Args, Clone, Default)]
 #[command(next_help_heading = "Filters")]
 pub(crate) struct FilterArgs {
-    /// Free text and terms, such as `action:auth.login_failed user:ada@example.com -outcome:success "brake rotor"`
+    /// Free text and terms, such as `action:auth.login_failed user:ada@example.com "brake rotor"`; a term that begins
+    /// with `-` goes behind `--`, or into -q
     #[arg(value_name = "QUERY")]
     pub terms: Vec<String>,
     /// The same as QUERY, as one option

@@ -57,7 +57,7 @@ pub(crate) fn verify(context: &Context, args: &ProofVerifyArgs) -> anyhow::Resul
     let signed = proof
         .verify(leaf.as_bytes(), key.name().as_str(), std::slice::from_ref(&key))
         .context("the proof does NOT hold")?;
-    let event: Value = serde_json::from_str(&disclosure.to_json()).unwrap_or_default();
+    let event: Value = serde_json::from_str(&disclosure.event_json()).unwrap_or_default();
     let (index, size) = (proof.index.get(), signed.checkpoint.size().get());
     if context.output.is_json() {
         context.output.json(&json!({

@@ -167,7 +167,8 @@ fn announce_incidents(context: &Context, demo: &Demo, address: SocketAddr) -> an
 fn start_logging(config: &config::Log) -> anyhow::Result<()> {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = EnvFilter::try_new(&config.level)?;
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A closed standard error must not end the server: what cannot be logged is dropped.
+    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let started = match config.format {
         config::LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
         config::LogFormat::Json => lines.json().flatten_event(true).try_init(),

@@ -212,9 +212,13 @@ impl<'a> Given<'a> {
 
     fn range(&self, tz: &TimeZone, now: Option<Timestamp>) -> Result<TimeRange, ParamError> {
         let from = self.own("from", |text| moment(text, tz, now))?.map(|span| span.from);
-        let to = self.own("to", |text| moment(text, tz, now))?.map(|span| span.to);
-        let range = TimeRange { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or(Timestamp::MAX) };
-        if range.from > range.to {
+        let to = self.own("to", |text| moment(text, tz, now))?;
+        let range =
+            TimeRange { from: from.unwrap_or(Timestamp::MIN), to: to.map_or(Timestamp::MAX, |span| span.to) };
+        // A day that `to` names ends where the next begins: from there on is after it. An instant is not after itself.
+        let begins_after =
+            |span: TimeRange| range.from > span.to || (range.from == span.to && !span.is_empty());
+        if to.is_some_and(begins_after) {
             return Err(ParamError { parameter: "from".to_owned(), problem: ParamProblem::FromAfterTo });
         }
         Ok(range)

@@ -28,7 +28,8 @@ pub struct Config {
     pub query_timeout: Duration,
     /// Threads that answer queries.
     pub query_threads: usize,
-    /// Threads that produce exports; one that waits for its client longer than a moment gives its thread to others.
+    /// Exports that run at once; more wait their turn. Each has a thread of its own, so that a slow reader holds up
+    /// neither queries nor other exports.
     pub export_threads: usize,
     /// Threads that parse and encode uploads of many events.
     pub ingest_threads: usize,
@@ -54,7 +55,7 @@ impl Default for Config {
             stall_timeout: Duration::from_secs(60),
             query_timeout: Duration::from_secs(30),
             query_threads: 4,
-            export_threads: 4,
+            export_threads: 8,
             ingest_threads: 2,
             max_streams: 64,
             heartbeat: Duration::from_secs(15),

@@ -9,6 +9,8 @@ use audit_event::{Event, Outcome};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use http::HeaderValue;
+use http::header::X_CONTENT_TYPE_OPTIONS;
 
 use crate::in_process::AtKeyboard;
 use crate::problem::{Code, Problem, Result};
@@ -30,10 +32,12 @@ pub(crate) struct Gate {
 /// Lets a request through to its handler, or answers it.
 pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let response = match gate.admit(&mut request) {
+    let mut response = match gate.admit(&mut request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
+    // What was recorded may contain markup: no browser shall guess that an answer is a page.
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     gate.state.requests().note(gate.route, response.status(), started.elapsed());
     response
 }

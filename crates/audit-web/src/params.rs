@@ -1,10 +1,13 @@
-//! Query parameters: each route names those it knows, all others are refused by name.
+//! Parameters in the address. Query parameters: each route names those it knows, all others are refused by name.
 //!
 //! A mistyped filter that is silently ignored would show more than was asked for; in an audit trail that is an error.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
 
 use crate::problem::{Code, Problem, Result};
 
@@ -80,6 +83,21 @@ impl<'a> Params<'a> {
     /// The pairs as they came.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
+    }
+}
+
+/// The variable part of a path, decoded; a path that is not UTF-8 when decoded names nothing.
+#[derive(Debug)]
+pub(crate) struct PathPart(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathPart {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(part)| Self(part)).map_err(|_| {
+            Problem::new(Code::NoSuchRoute, "the address is not UTF-8 once its percent signs are decoded")
+        })
     }
 }
 

@@ -5,10 +5,12 @@
 
 use std::borrow::Cow;
 
+use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// Where each code is explained; the code is the fragment.
 const DOCUMENTATION: &str = "https://github.com/secureai/secureai-audit/blob/main/docs/API.md#";
@@ -183,22 +185,31 @@ impl Problem {
     }
 }
 
+/// What stands in the body, in the order of reading.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'a str,
+    #[serde(flatten)]
+    members: &'a Map<String, Value>,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Inner { code, detail, members, headers } = *self.0;
-        let mut document = json!({
-            "type": format!("{DOCUMENTATION}{}", code.as_str()),
-            "title": code.title(),
-            "status": code.status().as_u16(),
-            "code": code.as_str(),
-            "detail": detail,
-        });
-        if let Value::Object(document) = &mut document {
-            document.extend(members);
-        }
-        let mut body = document.to_string();
-        body.push('\n');
-        let mut response = (code.status(), body).into_response();
+        let document = Document {
+            kind: format!("{DOCUMENTATION}{}", code.as_str()),
+            title: code.title(),
+            status: code.status().as_u16(),
+            code: code.as_str(),
+            detail: &detail,
+            members: &members,
+        };
+        let mut response = (code.status(), Json(document)).into_response();
         let answer = response.headers_mut();
         answer.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -82,7 +82,7 @@ impl AppState {
             activity: Activity::start(parts.intake.clone(), Arc::clone(&parts.clock))?,
             requests,
             queries: Workers::start("query", config.query_threads, 256)?,
-            exports: Workers::start("export", config.export_threads, 256)?,
+            exports: Workers::start("export", config.export_threads, 64)?,
             encoders: Workers::start("encode", config.ingest_threads, 1_024)?,
             upload_bytes: Arc::new(Semaphore::new(config.ingest_memory_bytes)),
             streams: Arc::new(Semaphore::new(config.max_streams)),

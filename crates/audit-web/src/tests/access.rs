@@ -136,6 +136,14 @@ async fn where_there_is_no_route_the_answer_is_a_problem_too() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_no_text_names_nothing() {
+    let app = App::start();
+    app.get("/%ff").await.problem(404, "no_such_route");
+    app.get("/%ff/proof").await.problem(404, "no_such_route");
+    app.get("/tlog/tile/%ff").await.problem(404, "no_such_route");
+}
+
+#[tokio::test]
 async fn a_method_that_a_route_lacks_is_refused_with_those_it_has() {
     let app = App::start();
     for (method, path, allowed) in [

@@ -58,7 +58,8 @@ pub(crate) async fn answer(
     let encoding = encoding_for(format, headers);
     let disposition = disposition(&question, format)?;
     let (body, tree_size) = if head_only {
-        (Body::empty(), state.index().snapshot())
+        // Of a length that is not known, like the stream it stands for.
+        (Body::from_stream(stream::empty::<io::Result<Bytes>>()), state.index().snapshot())
     } else {
         start(state, question, encoding, visitor).await?
     };

@@ -1,14 +1,13 @@
 //! `GET /`: events in a range. With `limit` a page of them, without it all of them as a stream ([`super::export`]).
 
 use std::fmt::Write as _;
-use std::ops::ControlFlow;
 
 use audit_event::{Entry, Event, Json};
 use audit_ledger::Ledger;
 use audit_query::export::{Export, Format, Origin, Position};
 use audit_query::page_token::PageToken;
 use audit_query::params::Request as Question;
-use audit_query::question::{self as ask, Answers, Budget, Page, RowRef};
+use audit_query::question::{Answers as _, Budget, Page, RowRef};
 use audit_tlog::LeafIndex;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -191,43 +190,9 @@ fn render(
         threads: 1,
         ..Export::all(format)
     };
-    let origin = Origin { answers: &OnePage(page), entries: state.ledger() };
+    let origin = Origin { answers: page, entries: state.ledger() };
     let start = Position { snapshot: Some(page.snapshot), ..Position::default() };
     let mut out = Vec::new();
     export.run(origin, budget, start, &mut out, &mut |_| {})?;
     Ok(out)
-}
-
-/// A page as an origin of its own: scanning it gives its rows.
-struct OnePage<'a>(&'a Page);
-
-impl Answers for OnePage<'_> {
-    fn snapshot(&self) -> u64 {
-        self.0.snapshot
-    }
-
-    fn list(&self, _: &ask::List, _: &Budget) -> std::result::Result<Page, audit_query::Error> {
-        Ok(self.0.clone())
-    }
-
-    fn count(&self, _: &ask::Count, _: &Budget) -> std::result::Result<u64, audit_query::Error> {
-        Ok(self.0.rows.len() as u64)
-    }
-
-    fn group(&self, _: &ask::Group, _: &Budget) -> std::result::Result<ask::Table, audit_query::Error> {
-        Ok(ask::Table { rows: Vec::new(), left_out: 0, snapshot: self.0.snapshot })
-    }
-
-    fn scan(
-        &self,
-        _: &ask::Scan,
-        _: &Budget,
-        visit: &mut dyn FnMut(&[RowRef]) -> ControlFlow<()>,
-    ) -> std::result::Result<u64, audit_query::Error> {
-        if !self.0.rows.is_empty() {
-            // Whether the visitor wants more is all the same: there is no more.
-            let _ = visit(&self.0.rows);
-        }
-        Ok(self.0.snapshot)
-    }
 }

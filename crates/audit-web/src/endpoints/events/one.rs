@@ -5,7 +5,7 @@ use std::time::Duration;
 use audit_event::{Entry, Event, Target};
 use audit_ledger::ErrorKind;
 use audit_tlog::LeafIndex;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::activity::success;
 use crate::encoding::Encoding;
-use crate::params::Params;
+use crate::params::{Params, PathPart};
 use crate::problem::{Code, Problem, Result};
 use crate::state::AppState;
 use crate::visitor::Visitor;
@@ -27,7 +27,7 @@ const INDEX_PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) async fn handle(
     State(state): State<AppState>,
     uri: Uri,
-    Path(name): Path<String>,
+    PathPart(name): PathPart,
     headers: HeaderMap,
     visitor: Visitor,
 ) -> Result<Response> {

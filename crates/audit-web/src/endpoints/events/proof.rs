@@ -7,14 +7,14 @@ use audit_event::disclosure::Disclosure;
 use audit_event::{Entry, Event, Group, GroupSet, Json};
 use audit_ledger::Ledger;
 use audit_tlog::{Checkpoint, LeafIndex, Note, TlogProof, TreeSize};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, Uri};
 
 use super::one::{self, Found, INDEX_HEADER};
 use crate::activity::success;
-use crate::params::Params;
+use crate::params::{Params, PathPart};
 use crate::problem::{Problem, Result};
 use crate::state::AppState;
 use crate::visitor::Visitor;
@@ -23,7 +23,7 @@ use crate::visitor::Visitor;
 pub(crate) async fn handle(
     State(state): State<AppState>,
     uri: Uri,
-    Path(name): Path<String>,
+    PathPart(name): PathPart,
     visitor: Visitor,
 ) -> Result<Response> {
     let params = Params::parse(uri.query(), &[&["groups"]])?;

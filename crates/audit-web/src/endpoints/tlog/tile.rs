@@ -3,12 +3,12 @@
 
 use audit_ledger::ErrorKind;
 use audit_tlog::tile::TilePath;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Uri};
 
-use crate::params::Params;
+use crate::params::{Params, PathPart};
 use crate::problem::{Code, Problem, Result};
 use crate::state::AppState;
 
@@ -17,7 +17,7 @@ use crate::state::AppState;
 pub(crate) async fn handle(
     State(state): State<AppState>,
     uri: Uri,
-    Path(path): Path<String>,
+    PathPart(path): PathPart,
 ) -> Result<Response> {
     Params::parse(uri.query(), &[])?;
     let tile: TilePath = format!("tile/{path}").parse().map_err(|_| no_such_tile(&path))?;

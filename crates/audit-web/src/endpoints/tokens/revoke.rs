@@ -1,12 +1,12 @@
 //! `DELETE /tokens/{name or id}`: the token is refused from the next request on.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::Uri;
 use serde_json::{Value, json};
 
 use super::{TokenView, about_token};
-use crate::params::Params;
+use crate::params::{Params, PathPart};
 use crate::problem::Result;
 use crate::state::AppState;
 use crate::visitor::Visitor;
@@ -18,7 +18,7 @@ use crate::visitor::Visitor;
 pub(crate) async fn handle(
     State(state): State<AppState>,
     uri: Uri,
-    Path(name): Path<String>,
+    PathPart(name): PathPart,
     visitor: Visitor,
 ) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;

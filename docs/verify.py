@@ -174,7 +174,7 @@ def parse_json(text, what):
 
     try:
         value = json.loads(text, object_pairs_hook=distinct)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused(what + " is not JSON") from None
     require(isinstance(value, dict), what + " is not a JSON object")
     return value
@@ -189,9 +189,10 @@ def group_digest(group, shown):
     malformed = "the disclosure of the group " + group + " is malformed"
     require(all(isinstance(value, str) for value in shown.values()), malformed)
     if set(shown) == {"digest"}:
-        require(re.fullmatch("[0-9a-f]{64}", shown["digest"]), malformed)
+        require(re.fullmatch("[0-9A-Fa-f]{64}", shown["digest"]), malformed)
         return bytes.fromhex(shown["digest"]), None
-    require(set(shown) == {"salt", "text"} and re.fullmatch("[0-9a-f]{32}", shown["salt"]), malformed)
+    require(set(shown) == {"salt", "text"} and re.fullmatch("[0-9A-Fa-f]{32}", shown["salt"]), malformed)
+    require(not re.search("[\ud800-\udfff]", shown["text"]), malformed)
     return sha256(label, bytes.fromhex(shown["salt"]), shown["text"].encode()), shown["text"]
 
 

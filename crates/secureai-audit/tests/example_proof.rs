@@ -116,7 +116,9 @@ fn altered() -> Vec<(String, String)> {
         altered.push((format!("hash in line {at} twice"), doubled(at)));
         altered.push((format!("hash in line {at}"), replaced(&lines[at][..4], "AAAA")));
     }
-    let shown: [(&str, &str); 9] = [
+    let shown: [(&str, &str); 11] = [
+        ("Ada uploaded", "\\ud800"),
+        (r#""format":"#, r#""format":"","format":"#),
         ("file.uploaded", "file.deleted"),
         ("11:59:58.25", "11:59:58.26"),
         ("groß", "klein"),

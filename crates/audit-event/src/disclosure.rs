@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use crate::canonical::{close, write_string};
 use crate::commitment::{self, Digest, GroupSalt, LeafData};
 use crate::entry::{Entry, GroupState};
-use crate::error::{ErrorKind, EventError};
+use crate::error::{ErrorKind, EventError, Refusal, refusal};
 use crate::json::Json;
 use crate::vocabulary::{Group, GroupSet};
 
@@ -108,20 +108,24 @@ impl Disclosure {
     /// # Errors
     /// When it is not a disclosure; the error names the member.
     pub fn from_json(json: &str) -> Result<Disclosure, EventError> {
-        let value = crate::parse::value(json.as_bytes())?;
-        if value.get("format").and_then(Json::as_str) != Some(FORMAT) {
-            return Err(EventError::new("format", ErrorKind::InvalidValue, format!("must be {FORMAT:?}")));
-        }
-        let mut groups = [const { Shown::Absent }; Group::COUNT];
-        for group in Group::ALL {
-            let shown = value.get("groups").and_then(|groups| groups.get(group.as_str()));
-            groups[group.index()] = shown.and_then(read_group).ok_or_else(|| {
-                let advice = "must be {\"absent\":true}, {\"digest\":…} or {\"salt\":…,\"text\":…}";
-                EventError::new(format!("groups.{group}"), ErrorKind::InvalidValue, advice)
-            })?;
-        }
-        Ok(Disclosure { groups })
+        read(json).map_err(|refusal| *refusal)
     }
+}
+
+fn read(json: &str) -> Result<Disclosure, Refusal> {
+    let value = crate::parse::value(json.as_bytes())?;
+    if value.get("format").and_then(Json::as_str) != Some(FORMAT) {
+        return Err(refusal("format", ErrorKind::InvalidValue, format!("must be {FORMAT:?}")));
+    }
+    let mut groups = [const { Shown::Absent }; Group::COUNT];
+    for group in Group::ALL {
+        let shown = value.get("groups").and_then(|groups| groups.get(group.as_str()));
+        groups[group.index()] = shown.and_then(read_group).ok_or_else(|| {
+            let advice = "must be {\"absent\":true}, {\"digest\":…} or {\"salt\":…,\"text\":…}";
+            refusal(format!("groups.{group}"), ErrorKind::InvalidValue, advice)
+        })?;
+    }
+    Ok(Disclosure { groups })
 }
 
 fn write_members(out: &mut Vec<u8>, members: &[(&str, &str)]) {

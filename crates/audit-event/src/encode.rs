@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::commitment::{self, Digest, GroupSalts, LeafData, Seed};
 use crate::entry::{FORM_SEEDED, GROUP_END, VERSION};
-use crate::error::{ErrorKind, EventError};
+use crate::error::{ErrorKind, EventError, Refusal, refusal};
 use crate::event::Event;
 use crate::groups::{self, Completed};
 use crate::taxonomy;
@@ -80,7 +80,8 @@ impl Encoder {
     /// # Errors
     /// As [`Event::parse`] and [`Encoder::encode`].
     pub fn encode_json(&mut self, line: &[u8]) -> Result<Encoded, EventError> {
-        self.encode_values(&parse::event(line)?.event)
+        let parsed = parse::event(line).map_err(|refusal| *refusal)?;
+        self.encode_values(&parsed.event).map_err(|refusal| *refusal)
     }
 
     /// Encodes one event.
@@ -88,12 +89,12 @@ impl Encoder {
     /// # Errors
     /// When a field is missing, not allowed or too long.
     pub fn encode(&mut self, event: &Event<'_>) -> Result<Encoded, EventError> {
-        validate::values(event)?;
-        self.encode_values(event)
+        let checked = validate::values(event);
+        checked.and_then(|()| self.encode_values(event)).map_err(|refusal| *refusal)
     }
 
     /// Encodes an event whose JSON values are known to be sound.
-    fn encode_values(&mut self, event: &Event<'_>) -> Result<Encoded, EventError> {
+    fn encode_values(&mut self, event: &Event<'_>) -> Result<Encoded, Refusal> {
         validate::event(event)?;
         self.write_others(event);
         let needs_look = secrets::may_hold(event, &self.others);
@@ -135,7 +136,7 @@ impl Encoder {
         }
     }
 
-    fn write_core(&mut self, event: &Event<'_>, id: &str, marks: Marks) -> Result<(), EventError> {
+    fn write_core(&mut self, event: &Event<'_>, id: &str, marks: Marks) -> Result<(), Refusal> {
         let (category, default_severity) = classify(event)?;
         let recorded_at = self.params.recorded_at;
         let time = event.time.unwrap_or(recorded_at);
@@ -159,7 +160,7 @@ impl Encoder {
     }
 
     /// Shortens `details` by what is too much and writes the groups again.
-    fn cut_details(&mut self, event: &mut Event<'_>) -> Result<(), EventError> {
+    fn cut_details(&mut self, event: &mut Event<'_>) -> Result<(), Refusal> {
         let details = event.details.take();
         self.write_others(event);
         const KEY: usize = r#"{"details":,}"#.len();
@@ -167,7 +168,7 @@ impl Encoder {
         let (Some(room), Some(details)) = (room, details) else {
             let advice =
                 format!("is longer than {} bytes without its details: shorten it", limits::EVENT_BYTES);
-            return Err(EventError::new("", ErrorKind::TooLong, advice));
+            return Err(refusal("", ErrorKind::TooLong, advice));
         };
         event.details = details.cut_to(room);
         self.write_others(event);
@@ -202,11 +203,11 @@ fn digests(mut groups: &[u8], salts: &GroupSalts) -> [Digest; Group::COUNT] {
 }
 
 /// The event's category and the severity it has unless it gives one.
-fn classify(event: &Event<'_>) -> Result<(Category, Severity), EventError> {
+fn classify(event: &Event<'_>) -> Result<(Category, Severity), Refusal> {
     match (taxonomy::lookup(&event.action), event.category) {
         (Some(info), given) => Ok((given.unwrap_or(info.category), info.severity)),
         (None, Some(category)) => Ok((category, Severity::Info)),
-        (None, None) => Err(EventError::new(
+        (None, None) => Err(refusal(
             "action",
             ErrorKind::UnknownAction,
             format!("{:?} is not in the taxonomy: send a `category` along", event.action),

@@ -64,17 +64,9 @@ impl ErrorKind {
 }
 
 impl EventError {
-    pub(crate) fn new(field: impl Into<String>, kind: ErrorKind, advice: impl Into<String>) -> Self {
-        EventError { field: field.into(), kind, advice: advice.into() }
-    }
-
-    pub(crate) fn unknown(known: &str) -> Self {
-        EventError::new("", ErrorKind::UnknownField, format!("is unknown: use one of {known}, or `details`"))
-    }
-
     /// The same error, seen from the object that has the field as its member `key`.
     #[cold]
-    pub(crate) fn within(mut self, key: &str) -> Self {
+    pub(crate) fn within(mut self: Box<Self>, key: &str) -> Refusal {
         const SHOWN: usize = 64;
         let key: String = key.chars().take(SHOWN).collect();
         let separator = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
@@ -84,7 +76,7 @@ impl EventError {
 
     /// The same error, seen from the array that has the field as its item `index`.
     #[cold]
-    pub(crate) fn within_item(mut self, index: usize) -> Self {
+    pub(crate) fn within_item(mut self: Box<Self>, index: usize) -> Refusal {
         let separator = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
         self.field = format!("[{index}]{separator}{}", self.field);
         self
@@ -95,6 +87,19 @@ impl EventError {
     pub const fn code(&self) -> &'static str {
         self.kind.code()
     }
+}
+
+/// An error on its way out: boxed, so that the results of small functions are small.
+pub(crate) type Refusal = Box<EventError>;
+
+#[cold]
+pub(crate) fn refusal(field: impl Into<String>, kind: ErrorKind, advice: impl Into<String>) -> Refusal {
+    Box::new(EventError { field: field.into(), kind, advice: advice.into() })
+}
+
+#[cold]
+pub(crate) fn unknown_field(known: &str) -> Refusal {
+    refusal("", ErrorKind::UnknownField, format!("is unknown: use one of {known}, or `details`"))
 }
 
 impl fmt::Display for EventError {

@@ -199,8 +199,8 @@ impl<'a> Event<'a> {
     /// Anything that is not an event: malformed JSON, invalid UTF-8, an unknown, doubled or missing field,
     /// a value of the wrong type or too long. The error names the field and says what to do.
     pub fn parse(json: &'a [u8]) -> Result<Event<'a>, EventError> {
-        let event = crate::parse::event(json)?.event;
-        crate::validate::event(&event)?;
-        Ok(event)
+        let parsed = crate::parse::event(json).map_err(|refusal| *refusal)?;
+        crate::validate::event(&parsed.event).map_err(|refusal| *refusal)?;
+        Ok(parsed.event)
     }
 }

@@ -87,9 +87,8 @@ impl<'a> Fields<'a> {
     /// When a group is not in canonical form, as far as decoding notices: [`Entry::check_canonical`] is the
     /// strict check.
     pub fn decode(entry: &Entry<'a>) -> Result<Fields<'a>> {
-        let core = entry.bytes(Group::Core).ok_or(DecodeError::NoCore)?;
-        let mut fields = decode_core(core)?;
-        for group in &Group::ALL[1..] {
+        let mut fields = Fields::blank();
+        for group in Group::ALL {
             match entry.group(*group) {
                 GroupState::Absent => {}
                 GroupState::Erased(_) => fields.erased.insert(*group),
@@ -99,10 +98,60 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
+    /// Without the core, which every entry has.
+    fn blank() -> Fields<'a> {
+        Fields {
+            id: Cow::Borrowed(""),
+            time: Timestamp::MIN,
+            recorded_at: Timestamp::MIN,
+            category: Category::System,
+            action: Cow::Borrowed(""),
+            outcome: Outcome::Unknown,
+            reason: None,
+            severity: Severity::Info,
+            source: Source::Internal,
+            instance: None,
+            capture: None,
+            marks: Marks::EMPTY,
+            actor_type: None,
+            actor_id: None,
+            actor_name: None,
+            actor_email: None,
+            session_id: None,
+            role: None,
+            department: None,
+            groups: Vec::new(),
+            ip: None,
+            peer_ip: None,
+            forwarded_for: Vec::new(),
+            user_agent: None,
+            target_type: None,
+            target_id: None,
+            target_name: None,
+            targets: Vec::new(),
+            model: None,
+            provider: None,
+            input_tokens: None,
+            output_tokens: None,
+            cached_tokens: None,
+            reasoning_tokens: None,
+            cost_usd: None,
+            latency_ms: None,
+            message: None,
+            changes: None,
+            http_method: None,
+            http_path: None,
+            http_status: None,
+            request_id: None,
+            details: None,
+            erased: GroupSet::EMPTY,
+        }
+    }
+
     fn decode_group(&mut self, group: Group, bytes: &'a [u8]) -> Result<()> {
         let mut cursor = Cursor::new(group, bytes)?;
         match group {
-            Group::Core => {}
+            Group::Core => self.decode_core(&mut cursor)?,
             Group::Actor => self.decode_actor(&mut cursor)?,
             Group::Org => self.decode_org(&mut cursor)?,
             Group::Client => self.decode_client(&mut cursor)?,
@@ -111,6 +160,26 @@ impl<'a> Fields<'a> {
             Group::Content => self.decode_content(&mut cursor)?,
         }
         cursor.end()
+    }
+
+    fn decode_core(&mut self, cursor: &mut Cursor<'a>) -> Result<()> {
+        self.action = cursor.required("\"action\":", Cursor::string)?;
+        self.capture = cursor.named("\"capture\":", Capture::from_name)?;
+        self.category =
+            cursor.required("\"category\":", |cursor, key| cursor.named(key, Category::from_name))?;
+        self.id = cursor.required("\"id\":", Cursor::string)?;
+        self.instance = cursor.string("\"instance\":")?;
+        let marks = cursor.strings("\"marks\":")?;
+        self.marks = marks.iter().filter_map(|mark| Mark::from_name(mark)).collect();
+        self.outcome =
+            cursor.required("\"outcome\":", |cursor, key| cursor.named(key, Outcome::from_name))?;
+        self.reason = cursor.string("\"reason\":")?;
+        self.recorded_at = cursor.required("\"recorded_at\":", Cursor::time)?;
+        self.severity =
+            cursor.required("\"severity\":", |cursor, key| cursor.named(key, Severity::from_name))?;
+        self.source = cursor.required("\"source\":", |cursor, key| cursor.named(key, Source::from_name))?;
+        self.time = cursor.required("\"time\":", Cursor::time)?;
+        Ok(())
     }
 
     fn decode_actor(&mut self, cursor: &mut Cursor<'a>) -> Result<()> {
@@ -192,71 +261,6 @@ impl<'a> Fields<'a> {
         self.message = cursor.string("\"message\":")?;
         Ok(())
     }
-}
-
-fn decode_core(bytes: &[u8]) -> Result<Fields<'_>> {
-    let mut cursor = Cursor::new(Group::Core, bytes)?;
-    let action = cursor.string("\"action\":")?;
-    let capture = cursor.named("\"capture\":", Capture::from_name)?;
-    let category = cursor.named("\"category\":", Category::from_name)?;
-    let id = cursor.string("\"id\":")?;
-    let instance = cursor.string("\"instance\":")?;
-    let marks = cursor.strings("\"marks\":")?;
-    let outcome = cursor.named("\"outcome\":", Outcome::from_name)?;
-    let reason = cursor.string("\"reason\":")?;
-    let recorded_at = cursor.time("\"recorded_at\":")?;
-    let severity = cursor.named("\"severity\":", Severity::from_name)?;
-    let source = cursor.named("\"source\":", Source::from_name)?;
-    let time = cursor.time("\"time\":")?;
-    let missing = || cursor.not_canonical("a required member is missing");
-    let fields = Fields {
-        id: id.ok_or_else(missing)?,
-        time: time.ok_or_else(missing)?,
-        recorded_at: recorded_at.ok_or_else(missing)?,
-        category: category.ok_or_else(missing)?,
-        action: action.ok_or_else(missing)?,
-        outcome: outcome.ok_or_else(missing)?,
-        reason,
-        severity: severity.ok_or_else(missing)?,
-        source: source.ok_or_else(missing)?,
-        instance,
-        capture,
-        marks: marks.iter().filter_map(|mark| Mark::from_name(mark)).collect(),
-        actor_type: None,
-        actor_id: None,
-        actor_name: None,
-        actor_email: None,
-        session_id: None,
-        role: None,
-        department: None,
-        groups: Vec::new(),
-        ip: None,
-        peer_ip: None,
-        forwarded_for: Vec::new(),
-        user_agent: None,
-        target_type: None,
-        target_id: None,
-        target_name: None,
-        targets: Vec::new(),
-        model: None,
-        provider: None,
-        input_tokens: None,
-        output_tokens: None,
-        cached_tokens: None,
-        reasoning_tokens: None,
-        cost_usd: None,
-        latency_ms: None,
-        message: None,
-        changes: None,
-        http_method: None,
-        http_path: None,
-        http_status: None,
-        request_id: None,
-        details: None,
-        erased: GroupSet::EMPTY,
-    };
-    cursor.end()?;
-    Ok(fields)
 }
 
 fn decode_target<'a>(cursor: &mut Cursor<'a>) -> Result<TargetFields<'a>> {

@@ -5,7 +5,7 @@ mod reader;
 
 use std::borrow::Cow;
 
-use crate::error::EventError;
+use crate::error::Refusal;
 use crate::event::Event;
 use crate::json::Json;
 use crate::time::Timestamp;
@@ -21,7 +21,7 @@ pub(crate) struct Parsed<'a> {
 }
 
 /// Parses one event; lengths are not checked yet.
-pub(crate) fn event(json: &[u8]) -> Result<Parsed<'_>, EventError> {
+pub(crate) fn event(json: &[u8]) -> Result<Parsed<'_>, Refusal> {
     let mut reader = Reader::new(json)?;
     let parsed = model::event(&mut reader)?;
     reader.end()?;
@@ -29,7 +29,7 @@ pub(crate) fn event(json: &[u8]) -> Result<Parsed<'_>, EventError> {
 }
 
 /// Parses the bytes of one group of an event, of which only the core has an action.
-pub(crate) fn group(json: &[u8]) -> Result<Parsed<'_>, EventError> {
+pub(crate) fn group(json: &[u8]) -> Result<Parsed<'_>, Refusal> {
     let mut reader = Reader::new(json)?;
     let parsed = model::members(&mut reader)?;
     reader.end()?;
@@ -37,7 +37,7 @@ pub(crate) fn group(json: &[u8]) -> Result<Parsed<'_>, EventError> {
 }
 
 /// Parses a JSON string.
-pub(crate) fn string(json: &[u8]) -> Result<Cow<'_, str>, EventError> {
+pub(crate) fn string(json: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     let mut reader = Reader::new(json)?;
     let text = reader.string()?;
     reader.end()?;
@@ -45,7 +45,7 @@ pub(crate) fn string(json: &[u8]) -> Result<Cow<'_, str>, EventError> {
 }
 
 /// Parses any JSON value.
-pub(crate) fn value(json: &[u8]) -> Result<Json<'_>, EventError> {
+pub(crate) fn value(json: &[u8]) -> Result<Json<'_>, Refusal> {
     let mut reader = Reader::new(json)?;
     let value = reader.value()?;
     reader.end()?;

@@ -1,11 +1,11 @@
 //! Lengths and characters: what an event may hold beyond what its types say.
 
-use crate::error::{ErrorKind, EventError};
+use crate::error::{ErrorKind, Refusal, refusal};
 use crate::event::{Actor, Client, Event, Http, Model, Org, Target, Usage};
 use crate::json::{Json, MAX_SAFE_INTEGER};
 use crate::limits;
 
-type Result = std::result::Result<(), EventError>;
+type Result = std::result::Result<(), Refusal>;
 
 /// Checks a whole event.
 pub(crate) fn event(event: &Event<'_>) -> Result {
@@ -33,7 +33,7 @@ pub(crate) fn event(event: &Event<'_>) -> Result {
 pub(crate) fn values(event: &Event<'_>) -> Result {
     if let Some(details) = &event.details {
         if !matches!(details, Json::Object(_)) {
-            return Err(EventError::new("details", ErrorKind::WrongType, "must be a JSON object"));
+            return Err(refusal("details", ErrorKind::WrongType, "must be a JSON object"));
         }
         value(details, 0).map_err(|error| error.within("details"))?;
     }
@@ -51,11 +51,11 @@ pub(crate) fn values(event: &Event<'_>) -> Result {
 fn value(json: &Json<'_>, depth: usize) -> Result {
     match json {
         Json::Number(number) if !number.is_finite() => {
-            Err(EventError::new("", ErrorKind::NumberRange, "must be a finite number"))
+            Err(refusal("", ErrorKind::NumberRange, "must be a finite number"))
         }
         Json::Array(_) | Json::Object(_) if depth == limits::DEPTH => {
             let advice = format!("is nested deeper than {} levels: flatten it", limits::DEPTH);
-            Err(EventError::new("", ErrorKind::TooLong, advice))
+            Err(refusal("", ErrorKind::TooLong, advice))
         }
         Json::Array(items) => {
             let mut items = items.iter().enumerate();
@@ -68,7 +68,7 @@ fn value(json: &Json<'_>, depth: usize) -> Result {
             names.sort_unstable();
             if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
                 let advice = "stands there twice: send it once";
-                return Err(EventError::new(pair[0], ErrorKind::DuplicateField, advice));
+                return Err(refusal(pair[0], ErrorKind::DuplicateField, advice));
             }
             members
                 .iter()
@@ -83,7 +83,7 @@ fn id(id: Option<&str>) -> Result {
     if id.is_empty() || id.len() > limits::ID_BYTES || !id.bytes().all(|b| b.is_ascii_graphic()) {
         let advice = format!("must be 1 to {} visible ASCII characters, such as a UUID", limits::ID_BYTES);
         let kind = if id.len() > limits::ID_BYTES { ErrorKind::TooLong } else { ErrorKind::InvalidValue };
-        return Err(EventError::new("id", kind, advice));
+        return Err(refusal("id", kind, advice));
     }
     Ok(())
 }
@@ -93,7 +93,7 @@ fn action(action: &str) -> Result {
     let is_code = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b':' | b'/');
     if action.is_empty() || !action.bytes().all(is_code) {
         let advice = "must be a dotted name such as `auth.login`: letters, digits and . _ - : / only";
-        return Err(EventError::new("action", ErrorKind::InvalidValue, advice));
+        return Err(refusal("action", ErrorKind::InvalidValue, advice));
     }
     Ok(())
 }
@@ -154,7 +154,7 @@ fn items<'i, T: 'i>(
 ) -> Result {
     if items.len() > most {
         let advice = format!("has more than {most} items: send several events");
-        return Err(EventError::new(field, ErrorKind::TooLong, advice));
+        return Err(refusal(field, ErrorKind::TooLong, advice));
     }
     for (index, item) in items.enumerate() {
         check(item).map_err(|error| error.within_item(index).within(field))?;
@@ -166,7 +166,7 @@ fn text(field: &str, text: Option<&str>, most: usize) -> Result {
     match text {
         Some(text) if text.len() > most => {
             let advice = format!("has {} bytes, more than {most}: shorten it", text.len());
-            Err(EventError::new(field, ErrorKind::TooLong, advice))
+            Err(refusal(field, ErrorKind::TooLong, advice))
         }
         _ => Ok(()),
     }
@@ -175,7 +175,7 @@ fn text(field: &str, text: Option<&str>, most: usize) -> Result {
 fn count(field: &str, count: Option<u64>) -> Result {
     match count {
         Some(count) if count > MAX_SAFE_INTEGER => {
-            Err(EventError::new(field, ErrorKind::NumberRange, "must be at most 2^53 - 1"))
+            Err(refusal(field, ErrorKind::NumberRange, "must be at most 2^53 - 1"))
         }
         _ => Ok(()),
     }
@@ -184,7 +184,7 @@ fn count(field: &str, count: Option<u64>) -> Result {
 fn number(field: &str, number: Option<f64>) -> Result {
     match number {
         Some(number) if !number.is_finite() || number < 0.0 => {
-            Err(EventError::new(field, ErrorKind::InvalidValue, "must be a finite number, zero or more"))
+            Err(refusal(field, ErrorKind::InvalidValue, "must be a finite number, zero or more"))
         }
         _ => Ok(()),
     }

@@ -32,7 +32,7 @@ impl<'a> Cursor<'a> {
         self.string("\"action\":")?;
         self.string("\"capture\":")?;
         self.string("\"category\":")?;
-        self.string("\"id\":")?.ok_or_else(|| self.not_canonical("a required member is missing"))
+        self.required("\"id\":", Self::string)
     }
 
     /// Whether an object or array opens next.
@@ -82,6 +82,16 @@ impl<'a> Cursor<'a> {
             return Ok(None);
         }
         self.quoted().map(Some)
+    }
+
+    /// A member that has to be there.
+    #[inline]
+    pub fn required<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&mut Self, &str) -> Result<Option<T>>,
+    ) -> Result<T> {
+        read(self, key)?.ok_or_else(|| self.not_canonical("a required member is missing"))
     }
 
     pub fn strings(&mut self, key: &str) -> Result<Vec<Cow<'a, str>>> {

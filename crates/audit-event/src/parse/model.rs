@@ -5,20 +5,20 @@ use std::net::IpAddr;
 
 use super::Parsed;
 use super::reader::Reader;
-use crate::error::{ErrorKind, EventError};
+use crate::error::{ErrorKind, Refusal, refusal, unknown_field};
 use crate::event::{Actor, Change, Client, Event, Http, Model, Org, Target, Usage};
 use crate::json::Json;
 use crate::limits;
 use crate::time::Timestamp;
 use crate::vocabulary::{ActorType, Capture, Category, Mark, Outcome, Severity, Source};
 
-type Result<T> = std::result::Result<T, EventError>;
+type Result<T> = std::result::Result<T, Refusal>;
 
 pub(super) fn event<'a>(reader: &mut Reader<'a>) -> Result<Parsed<'a>> {
     let parsed = members(reader)?;
     if parsed.event.action.is_empty() {
         let advice = "is missing: say what happened, such as `auth.login`";
-        return Err(EventError::new("action", ErrorKind::MissingField, advice));
+        return Err(refusal("action", ErrorKind::MissingField, advice));
     }
     Ok(parsed)
 }
@@ -56,7 +56,7 @@ pub(super) fn members<'a>(reader: &mut Reader<'a>) -> Result<Parsed<'a>> {
         "capture" => set(reader, seen.once(22)?, &mut event.capture, capture),
         "marks" => list(reader, seen.once(23)?, &mut marks, Mark::ALL.len(), mark),
         "recorded_at" => set(reader, seen.once(24)?, &mut recorded_at, timestamp),
-        _ => Err(EventError::unknown(FIELDS)),
+        _ => Err(unknown_field(FIELDS)),
     })?;
     event.outcome = given_outcome.unwrap_or(Outcome::Unknown);
     event.source = given_source.unwrap_or(Source::Api);
@@ -75,7 +75,7 @@ fn actor<'a>(reader: &mut Reader<'a>) -> Result<Actor<'a>> {
         "id" => set(reader, seen.once(1)?, &mut actor.id, Reader::string),
         "name" => set(reader, seen.once(2)?, &mut actor.name, Reader::string),
         "email" => set(reader, seen.once(3)?, &mut actor.email, Reader::string),
-        _ => Err(EventError::unknown("type, id, name, email")),
+        _ => Err(unknown_field("type, id, name, email")),
     })?;
     Ok(actor)
 }
@@ -87,7 +87,7 @@ fn org<'a>(reader: &mut Reader<'a>) -> Result<Org<'a>> {
         "role" => set(reader, seen.once(0)?, &mut org.role, Reader::string),
         "department" => set(reader, seen.once(1)?, &mut org.department, Reader::string),
         "groups" => list(reader, seen.once(2)?, &mut org.groups, limits::LIST_ITEMS, Reader::string),
-        _ => Err(EventError::unknown("role, department, groups")),
+        _ => Err(unknown_field("role, department, groups")),
     })?;
     Ok(org)
 }
@@ -102,7 +102,7 @@ fn client<'a>(reader: &mut Reader<'a>) -> Result<Client<'a>> {
             list(reader, seen.once(2)?, &mut client.forwarded_for, limits::LIST_ITEMS, Reader::string)
         }
         "user_agent" => set(reader, seen.once(3)?, &mut client.user_agent, Reader::string),
-        _ => Err(EventError::unknown("ip, peer_ip, forwarded_for, user_agent")),
+        _ => Err(unknown_field("ip, peer_ip, forwarded_for, user_agent")),
     })?;
     Ok(client)
 }
@@ -114,7 +114,7 @@ fn target<'a>(reader: &mut Reader<'a>) -> Result<Target<'a>> {
         "type" => set(reader, seen.once(0)?, &mut target.kind, Reader::string),
         "id" => set(reader, seen.once(1)?, &mut target.id, Reader::string),
         "name" => set(reader, seen.once(2)?, &mut target.name, Reader::string),
-        _ => Err(EventError::unknown("type, id, name")),
+        _ => Err(unknown_field("type, id, name")),
     })?;
     Ok(target)
 }
@@ -125,7 +125,7 @@ fn model<'a>(reader: &mut Reader<'a>) -> Result<Model<'a>> {
     reader.object(|reader, key| match &**key {
         "id" => set(reader, seen.once(0)?, &mut model.id, Reader::string),
         "provider" => set(reader, seen.once(1)?, &mut model.provider, Reader::string),
-        _ => Err(EventError::unknown("id, provider")),
+        _ => Err(unknown_field("id, provider")),
     })?;
     Ok(model)
 }
@@ -141,7 +141,7 @@ fn usage(reader: &mut Reader<'_>) -> Result<Usage> {
         "cost_usd" => set(reader, seen.once(4)?, &mut usage.cost_usd, Reader::number),
         _ => {
             let fields = "input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost_usd";
-            Err(EventError::unknown(fields))
+            Err(unknown_field(fields))
         }
     })?;
     Ok(usage)
@@ -155,7 +155,7 @@ fn http<'a>(reader: &mut Reader<'a>) -> Result<Http<'a>> {
         "path" => set(reader, seen.once(1)?, &mut http.path, Reader::string),
         "status" => set(reader, seen.once(2)?, &mut http.status, status),
         "request_id" => set(reader, seen.once(3)?, &mut http.request_id, Reader::string),
-        _ => Err(EventError::unknown("method, path, status, request_id")),
+        _ => Err(unknown_field("method, path, status, request_id")),
     })?;
     Ok(http)
 }
@@ -167,10 +167,10 @@ fn change<'a>(reader: &mut Reader<'a>) -> Result<Change<'a>> {
         "field" => require(reader, seen.once(0)?, &mut change.field, Reader::string),
         "before" => set(reader, seen.once(1)?, &mut change.before, Reader::value),
         "after" => set(reader, seen.once(2)?, &mut change.after, Reader::value),
-        _ => Err(EventError::unknown("field, before, after")),
+        _ => Err(unknown_field("field, before, after")),
     })?;
     if !seen.has(0) {
-        return Err(EventError::new("field", ErrorKind::MissingField, "is missing: say what changed"));
+        return Err(refusal("field", ErrorKind::MissingField, "is missing: say what changed"));
     }
     Ok(change)
 }
@@ -210,7 +210,7 @@ fn list<'a, T>(
     reader.array(|reader, index| {
         if index == most {
             let advice = format!("has more than {most} items: send several events");
-            return Err(EventError::new("", ErrorKind::TooLong, advice));
+            return Err(refusal("", ErrorKind::TooLong, advice));
         }
         items.push(read(reader)?);
         Ok(())
@@ -226,14 +226,13 @@ fn object_value<'a>(reader: &mut Reader<'a>) -> Result<Json<'a>> {
 
 fn timestamp(reader: &mut Reader<'_>) -> Result<Timestamp> {
     Timestamp::parse_rfc3339(&reader.string()?)
-        .map_err(|error| EventError::new("", ErrorKind::InvalidValue, format!("is {error}")))
+        .map_err(|error| refusal("", ErrorKind::InvalidValue, format!("is {error}")))
 }
 
 fn ip(reader: &mut Reader<'_>) -> Result<IpAddr> {
     let text = reader.string()?;
-    text.parse::<IpAddr>().map_err(|_| {
-        EventError::new("", ErrorKind::InvalidValue, "must be an IPv4 or IPv6 address without a port")
-    })
+    text.parse::<IpAddr>()
+        .map_err(|_| refusal("", ErrorKind::InvalidValue, "must be an IPv4 or IPv6 address without a port"))
 }
 
 fn status(reader: &mut Reader<'_>) -> Result<u16> {
@@ -241,7 +240,7 @@ fn status(reader: &mut Reader<'_>) -> Result<u16> {
     u16::try_from(status)
         .ok()
         .filter(|status| (100..=599).contains(status))
-        .ok_or_else(|| EventError::new("", ErrorKind::InvalidValue, "must be an HTTP status from 100 to 599"))
+        .ok_or_else(|| refusal("", ErrorKind::InvalidValue, "must be an HTTP status from 100 to 599"))
 }
 
 fn category(reader: &mut Reader<'_>) -> Result<Category> {
@@ -279,7 +278,7 @@ fn named<T>(
     names: &[&str],
 ) -> Result<T> {
     let name: Cow<'_, str> = reader.string()?;
-    from_name(&name).ok_or_else(|| EventError::new("", kind, format!("must be one of {}", names.join(", "))))
+    from_name(&name).ok_or_else(|| refusal("", kind, format!("must be one of {}", names.join(", "))))
 }
 
 /// Which fields of an object have been read.
@@ -293,7 +292,7 @@ impl Seen {
     fn once(&mut self, field: u32) -> Result<Once> {
         if self.has(field) {
             let advice = "stands there twice: send it once";
-            return Err(EventError::new("", ErrorKind::DuplicateField, advice));
+            return Err(refusal("", ErrorKind::DuplicateField, advice));
         }
         self.0 |= 1 << field;
         Ok(Once)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::canonical::{compare_keys, exact_integer, plain_len};
-use crate::error::{ErrorKind, EventError};
+use crate::error::{ErrorKind, Refusal, refusal};
 use crate::json::Json;
 use crate::limits;
 
@@ -14,13 +14,13 @@ pub(crate) struct Reader<'a> {
     depth: usize,
 }
 
-type Result<T> = std::result::Result<T, EventError>;
+type Result<T> = std::result::Result<T, Refusal>;
 
 impl<'a> Reader<'a> {
     pub fn new(json: &'a [u8]) -> Result<Reader<'a>> {
         match std::str::from_utf8(json) {
             Ok(text) => Ok(Reader { text, at: 0, depth: 0 }),
-            Err(error) => Err(EventError::new(
+            Err(error) => Err(refusal(
                 "",
                 ErrorKind::InvalidUtf8,
                 format!("is not UTF-8 at byte {}: send it encoded as UTF-8", error.valid_up_to()),
@@ -104,9 +104,9 @@ impl<'a> Reader<'a> {
     /// A number that is a non-negative integer.
     pub fn unsigned(&mut self) -> Result<u64> {
         let number = self.number()?;
-        exact_integer(number).and_then(|integer| u64::try_from(integer).ok()).ok_or_else(|| {
-            EventError::new("", ErrorKind::InvalidValue, "must be a whole number from 0 to 2^53 - 1")
-        })
+        exact_integer(number)
+            .and_then(|integer| u64::try_from(integer).ok())
+            .ok_or_else(|| refusal("", ErrorKind::InvalidValue, "must be a whole number from 0 to 2^53 - 1"))
     }
 
     pub fn number(&mut self) -> Result<f64> {
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
     fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Json<'a>>) -> Result<Json<'a>> {
         if self.depth == limits::DEPTH {
             let advice = format!("is nested deeper than {} levels: flatten it", limits::DEPTH);
-            return Err(EventError::new("", ErrorKind::TooLong, advice));
+            return Err(refusal("", ErrorKind::TooLong, advice));
         }
         self.depth += 1;
         let value = read(self);
@@ -269,14 +269,14 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn malformed(&self, advice: &str) -> EventError {
-        EventError::new("", ErrorKind::MalformedJson, format!("{advice} (byte {})", self.at))
+    fn malformed(&self, advice: &str) -> Refusal {
+        refusal("", ErrorKind::MalformedJson, format!("{advice} (byte {})", self.at))
     }
 
     /// The error for a value that is not what belongs here. Where nothing that could be a value stands, the
     /// JSON itself is at fault.
     #[cold]
-    fn wrong_type(&mut self, wanted: &str) -> EventError {
+    fn wrong_type(&mut self, wanted: &str) -> Refusal {
         let found = match self.peek() {
             Some(b'"') => "a string",
             Some(b'{') => "an object",
@@ -288,7 +288,7 @@ impl<'a> Reader<'a> {
             Some(_) => return self.malformed("is not valid JSON: a value should follow"),
             None => return self.malformed("is cut short: send it whole"),
         };
-        EventError::new("", ErrorKind::WrongType, format!("must be {wanted}, not {found}"))
+        refusal("", ErrorKind::WrongType, format!("must be {wanted}, not {found}"))
     }
 }
 
@@ -300,7 +300,7 @@ fn sort_members(members: &mut [(Cow<'_, str>, Json<'_>)]) -> Result<()> {
     match members.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         None => Ok(()),
         Some(pair) => {
-            Err(EventError::new(&*pair[0].0, ErrorKind::DuplicateField, "stands there twice: send it once"))
+            Err(refusal(&*pair[0].0, ErrorKind::DuplicateField, "stands there twice: send it once"))
         }
     }
 }
@@ -345,7 +345,7 @@ fn parse_number(literal: &str) -> Result<f64> {
     let shown: String = literal.chars().take(40).collect();
     let advice =
         format!("has the number {shown}, which JSON numbers cannot hold exactly: send it as a string");
-    Err(EventError::new("", ErrorKind::NumberRange, advice))
+    Err(refusal("", ErrorKind::NumberRange, advice))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "at most 15 digits")]

@@ -188,6 +188,10 @@ fn may_be_digits(word: u64) -> bool {
 #[cold]
 fn has_card_digits(text: &[u8], at: usize) -> bool {
     let in_run = |byte: &u8| matches!(byte, b'0'..=b'9' | b' ' | b'-');
+    let word = &text[at..text.len().min(at + 8)];
+    if word.iter().filter(|byte| in_run(byte)).count() < word.len().min(7) {
+        return false;
+    }
     let middle = (at + 4).min(text.len());
     let before = text[..middle].iter().rev().take_while(|byte| in_run(byte)).count();
     let after = text[middle..].iter().take_while(|byte| in_run(byte)).count();

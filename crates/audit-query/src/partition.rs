@@ -12,7 +12,7 @@ mod summary;
 mod write;
 
 pub(crate) use page_table::PageSet;
-pub(crate) use rollup::{COUNT_COLUMNS, Rollup, Sums, USAGE_COLUMNS};
+pub(crate) use rollup::{COUNT_COLUMNS, DAY_US, Rollup, Sums, USAGE_COLUMNS};
 pub(crate) use summary::PageSpan;
 pub(crate) use write::write;
 
@@ -252,6 +252,9 @@ const DICTIONARY_PAGE: usize = 255;
 /// The cache's part number of the summary's sections; leaves are below.
 const SECTIONS_PART: usize = 255;
 
+/// The cache's part number of the counts by day.
+const DAILY_PART: usize = 254;
+
 fn open_file(dir: &Path, name: &str) -> Result<File, Error> {
     match File::open(dir.join(name)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -347,11 +350,14 @@ impl Rows for Partition {
     }
 
     fn rollup(&self, kind: RollupKind) -> Result<Option<Arc<Rollup>>, Error> {
-        let kind = match kind {
-            RollupKind::HourlyCounts => SectionKind::HourlyCounts,
-            RollupKind::DailyUsage => SectionKind::DailyUsage,
-        };
-        self.decoded(kind, Rollup::decode)
+        match kind {
+            RollupKind::HourlyCounts => self.decoded(SectionKind::HourlyCounts, Rollup::decode),
+            RollupKind::DailyUsage => self.decoded(SectionKind::DailyUsage, Rollup::decode),
+            RollupKind::DailyCounts => {
+                let Some(hourly) = self.rollup(RollupKind::HourlyCounts)? else { return Ok(None) };
+                self.cached(DAILY_PART, 0, || Ok(hourly.coarsened(DAY_US))).map(Some)
+            }
+        }
     }
 }
 

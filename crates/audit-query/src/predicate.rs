@@ -160,7 +160,7 @@ impl Predicate {
             }
             Predicate::Words(finder, _) => {
                 let messages = rows.messages(page)?;
-                asked.retain(|row| messages.get(row).is_some_and(|text| finder.occurs_in(text)))
+                finder.rows(&messages, asked)
             }
             Predicate::And(parts) => {
                 let mut left = asked;

@@ -40,6 +40,8 @@ pub(crate) struct ValueCounts(pub(crate) Vec<u32>);
 pub(crate) enum RollupKind {
     /// Events by hour, category, action and outcome.
     HourlyCounts,
+    /// Events by UTC day, category, action and outcome: the same in fewer cells.
+    DailyCounts,
     /// Usage by day, department, model and role.
     DailyUsage,
 }

@@ -62,7 +62,8 @@ fn hash_ascii(run: &[u8]) -> u64 {
 
 const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 
-fn mix(state: u64, word: u64) -> u64 {
+/// Stirs a number into a hash.
+pub(crate) fn mix(state: u64, word: u64) -> u64 {
     let product = u128::from(state ^ word) * 0xA076_1D64_78BD_642F_u128;
     let (low, high) = (product & u128::from(u64::MAX), product >> 64);
     u64::try_from(low ^ high).expect("both halves have 64 bits")

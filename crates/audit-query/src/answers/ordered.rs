@@ -35,9 +35,11 @@ pub(crate) fn list(view: &View, question: &List, budget: &Budget) -> Result<Page
     })?;
     let has_more = rows.len() > question.limit;
     rows.truncate(question.limit);
+    let is_complete = question.after.is_none() && !has_more;
     let total = match question.count {
-        true => Some(super::tally::count_matching(view, &question.filter, question.range, snapshot, budget)?),
         false => None,
+        true if is_complete => Some(rows.len() as u64),
+        true => Some(super::tally::count_matching(view, &question.filter, question.range, snapshot, budget)?),
     };
     let next = rows.last().copied().filter(|_| has_more);
     Ok(Page { rows, next, total, snapshot })

@@ -7,17 +7,19 @@
 mod groups;
 mod local;
 
+use super::buckets::span_around;
 use super::{Scope, View};
 use crate::Error;
 use crate::columns::{Bits, CodeColumn};
 use crate::filter::Filter;
-use crate::partition::{COUNT_COLUMNS, Rollup, Sums, USAGE_COLUMNS};
+use crate::partition::{COUNT_COLUMNS, DAY_US, Rollup, Sums, USAGE_COLUMNS};
 use crate::predicate::{Predicate, compile};
 use crate::question::{Budget, Count, Group, Measure, Table, TimeRange};
-use crate::rows::{RollupKind, Rows};
+use crate::rows::{RollupKind, Rows, ValueCounts};
 use groups::Groups;
 use local::{LocalKeys, RowReader};
 use std::ops::Range;
+use std::sync::Arc;
 
 pub(crate) fn count(view: &View, question: &Count, budget: &Budget) -> Result<u64, Error> {
     let snapshot = question.snapshot.unwrap_or(view.end());
@@ -84,25 +86,40 @@ impl Tally<'_> {
             return Ok(());
         }
         let mut keys = LocalKeys::new(groups, self.rows)?;
-        match self.rollup(groups)? {
-            Some((rollup, columns)) => self.add_cells(&rollup, columns, &mut keys, groups)?,
-            None => self.add_rows(self.scope, &mut keys, groups)?,
+        if let Some(counts) = self.value_counts(&keys, groups)? {
+            for (code, count) in (0..).zip(&counts.0).filter(|(_, count)| **count > 0) {
+                keys.add_codes(&|_| code, &Sums { events: u64::from(*count), ..Sums::default() });
+            }
+        } else if let Some((rollup, columns)) = self.rollup(groups)? {
+            self.add_cells(&rollup, columns, &mut keys, groups)?;
+        } else {
+            self.add_rows(self.scope, &mut keys, groups)?;
         }
-        keys.flush(groups);
-        Ok(())
+        keys.flush(groups)
+    }
+
+    /// The counts of the values of the only key, if every row counts.
+    fn value_counts(&self, keys: &LocalKeys<'_>, groups: &Groups) -> Result<Option<Arc<ValueCounts>>, Error> {
+        let every_row = matches!(self.predicate, Predicate::Everything) && self.scope.covers_all(self.rows);
+        match keys.only_column() {
+            Some(column) if every_row && !groups.needs_sums() => self.rows.value_counts(column),
+            _ => Ok(None),
+        }
     }
 
     /// The rollup that can answer for these rows, with its columns.
-    fn rollup(&self, groups: &Groups) -> Result<Option<(std::sync::Arc<Rollup>, [CodeColumn; 3])>, Error> {
+    fn rollup(&self, groups: &Groups) -> Result<Option<(Arc<Rollup>, [CodeColumn; 3])>, Error> {
         if self.rows.range().end > self.scope.snapshot {
             return Ok(None);
         }
+        let by_day = self.days_are_whole(groups);
         let kinds = [
+            (RollupKind::DailyCounts, COUNT_COLUMNS, by_day && !groups.needs_sums()),
             (RollupKind::HourlyCounts, COUNT_COLUMNS, !groups.needs_sums()),
             (RollupKind::DailyUsage, USAGE_COLUMNS, true),
         ];
-        for (kind, columns, has_measures) in kinds {
-            let fits = has_measures && groups.keys_are_within(&columns) && self.predicate.is_within(&columns);
+        for (kind, columns, is_fine) in kinds {
+            let fits = is_fine && groups.keys_are_within(&columns) && self.predicate.is_within(&columns);
             if fits && let Some(rollup) = self.rows.rollup(kind)? {
                 return Ok(Some((rollup, columns)));
             }
@@ -110,12 +127,25 @@ impl Tally<'_> {
         Ok(None)
     }
 
+    /// Whether neither the range nor the calendar cuts a UTC day of these rows.
+    fn days_are_whole(&self, groups: &Groups) -> bool {
+        let spans = (0..self.rows.page_count()).map(|page| self.rows.span(page));
+        let Some(first) = spans.clone().map(|span| span.min_time).min() else { return false };
+        let in_range =
+            spans.clone().all(|span| span.min_time >= self.scope.from && span.max_time <= self.scope.to);
+        in_range
+            && groups.calendars().all(|(bucket, tz)| {
+                let span = span_around(bucket, tz, first);
+                span.from % DAY_US == 0 && span.to % DAY_US == 0
+            })
+    }
+
     /// Adds the cells that lie in the scope as a whole, and row by row what the scope or the calendar cuts.
     fn add_cells(
         &self,
         rollup: &Rollup,
         columns: [CodeColumn; 3],
-        keys: &mut LocalKeys,
+        keys: &mut LocalKeys<'_>,
         groups: &mut Groups,
     ) -> Result<(), Error> {
         let mut cut: Vec<Range<i64>> = Vec::new();
@@ -125,7 +155,7 @@ impl Tally<'_> {
                 continue;
             }
             let is_inside = self.scope.from <= time && last <= self.scope.to;
-            if !is_inside || !keys.move_to(time, groups).is_none_or(|end| last < end) {
+            if !is_inside || !keys.move_to(time, groups)?.is_none_or(|end| last < end) {
                 match cut.last_mut() {
                     Some(before) if before.end == time => before.end = last + 1,
                     _ => cut.push(time..last + 1),
@@ -143,7 +173,7 @@ impl Tally<'_> {
                     } else {
                         Sums { events: rollup.events(cell), ..Sums::default() }
                     };
-                    keys.add_codes(&code_of, &sums, groups);
+                    keys.add_codes(&code_of, &sums);
                 }
             }
         }
@@ -153,7 +183,7 @@ impl Tally<'_> {
         Ok(())
     }
 
-    fn add_rows(&self, scope: Scope, keys: &mut LocalKeys, groups: &mut Groups) -> Result<(), Error> {
+    fn add_rows(&self, scope: Scope, keys: &mut LocalKeys<'_>, groups: &mut Groups) -> Result<(), Error> {
         let candidates = self.predicate.pages();
         for page in scope.pages(self.rows).filter(|page| candidates >> page & 1 == 1) {
             self.budget.check()?;

@@ -48,12 +48,19 @@ impl Bits {
     pub(crate) fn from_slice<T: Copy>(values: &[T], accepts: impl Fn(T) -> bool) -> Bits {
         debug_assert!(values.len() <= PAGE_ROWS);
         let mut bits = Bits::NONE;
-        for (word, chunk) in bits.0.iter_mut().zip(values.chunks(64)) {
-            let mut mask = 0;
-            for (at, value) in chunk.iter().enumerate() {
-                mask |= u64::from(accepts(*value)) << at;
+        let (whole, rest) = values.as_chunks::<64>();
+        for (word, chunk) in bits.0.iter_mut().zip(whole) {
+            // One byte a value, which the compiler does several at once, then eight bytes to eight bits.
+            let mut flags = [0_u8; 64];
+            for (flag, value) in flags.iter_mut().zip(chunk) {
+                *flag = u8::from(accepts(*value));
             }
-            *word = mask;
+            *word = gather(&flags);
+        }
+        if let Some(word) = bits.0.get_mut(whole.len()) {
+            for (at, value) in rest.iter().enumerate() {
+                *word |= u64::from(accepts(*value)) << at;
+            }
         }
         bits
     }
@@ -76,6 +83,10 @@ impl Bits {
 
     pub(crate) fn insert(&mut self, row: usize) {
         self.0[row / 64] |= 1 << (row % 64);
+    }
+
+    pub(crate) fn contains(&self, row: usize) -> bool {
+        self.0[row / 64] >> (row % 64) & 1 == 1
     }
 
     pub(crate) fn and(self, other: Bits) -> Bits {
@@ -112,6 +123,16 @@ impl Bits {
             })
         })
     }
+}
+
+/// The lowest bits of 64 bytes that are 0 or 1.
+#[inline]
+fn gather(flags: &[u8; 64]) -> u64 {
+    // The product's highest byte collects the lowest bit of each of eight bytes; no two terms meet in one bit.
+    const COLLECT: u64 = 0x0102_0408_1020_4080;
+    let eight = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes).wrapping_mul(COLLECT) >> 56;
+    let (groups, _) = flags.as_chunks::<8>();
+    groups.iter().enumerate().fold(0, |word, (at, bytes)| word | eight(bytes) << (8 * at))
 }
 
 impl std::fmt::Debug for Bits {

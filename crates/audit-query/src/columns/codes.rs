@@ -82,11 +82,22 @@ impl Codes {
         if same {
             return Codes::Same(first, codes.len());
         }
-        // Room for a full page, so that a growing page is not moved at every doubling.
         match most {
             0..=0xFF => Codes::U8(codes.iter().map(|code| narrow(*code)).collect()),
             0x100..=0xFFFF => Codes::U16(codes.iter().map(|code| narrow(*code)).collect()),
             _ => Codes::U32(codes.to_vec()),
+        }
+    }
+
+    /// In the narrowest representation, if that is worth it.
+    pub(crate) fn narrowed(self) -> Codes {
+        let fits_byte = |codes: &[u16]| codes.iter().fold(0, |all, code| all | code) <= 0xFF;
+        match &self {
+            Codes::U16(codes) if fits_byte(codes) => match codes.iter().all(|code| *code == codes[0]) {
+                true => Codes::Same(u32::from(codes[0]), codes.len()),
+                false => Codes::U8(codes.iter().map(|code| narrow(u32::from(*code))).collect()),
+            },
+            _ => self,
         }
     }
 

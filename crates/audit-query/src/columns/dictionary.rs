@@ -27,6 +27,11 @@ impl Strings {
         &self.text[self.offsets[at] as usize..self.offsets[at + 1] as usize]
     }
 
+    /// The string's bytes; cheaper than [`Strings::get`] where they are only compared.
+    fn bytes(&self, at: usize) -> &[u8] {
+        &self.text.as_bytes()[self.offsets[at] as usize..self.offsets[at + 1] as usize]
+    }
+
     pub(crate) fn push(&mut self, text: &str) {
         self.text.push_str(text);
         self.offsets.push(u32::try_from(self.text.len()).expect("a page or dictionary is below 4 GiB"));
@@ -34,6 +39,16 @@ impl Strings {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|at| self.get(at))
+    }
+
+    /// The strings as one text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Which string holds the byte at this position of [`Strings::text`].
+    pub(crate) fn at_byte(&self, position: usize) -> usize {
+        self.offsets.partition_point(|start| *start as usize <= position) - 1
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -60,29 +75,22 @@ pub(crate) struct Dictionary {
     values: Strings,
     /// Positions by hash; none in a sorted dictionary.
     by_hash: Option<HashTable<u32>>,
-    ascii: bool,
 }
 
 impl Dictionary {
     /// An empty one that takes values.
     pub(crate) fn growing() -> Dictionary {
-        Dictionary { values: Strings::default(), by_hash: Some(HashTable::new()), ascii: true }
+        Dictionary { values: Strings::default(), by_hash: Some(HashTable::new()) }
     }
 
     /// A complete one; `values` ascend.
     pub(crate) fn sorted(values: Strings) -> Dictionary {
-        let ascii = values.text.is_ascii();
-        Dictionary { values, by_hash: None, ascii }
+        Dictionary { values, by_hash: None }
     }
 
     /// How many values there are; codes go up to this number.
     pub(crate) fn len(&self) -> usize {
         self.values.len()
-    }
-
-    /// Whether every value is ASCII.
-    pub(crate) fn is_ascii(&self) -> bool {
-        self.ascii
     }
 
     pub(crate) fn values(&self) -> &Strings {
@@ -94,18 +102,23 @@ impl Dictionary {
         (code != ABSENT).then(|| self.values.get(code as usize - 1))
     }
 
+    /// Whether this is the value's code.
+    pub(crate) fn is_code_of(&self, code: u32, value: &str) -> bool {
+        code != ABSENT && self.values.bytes(code as usize - 1) == value.as_bytes()
+    }
+
     /// The code of a value, if there is one.
     pub(crate) fn code(&self, value: &str) -> Option<u32> {
         match &self.by_hash {
             Some(table) => {
-                let found = table.find(hash(value), |at| self.values.get(*at as usize) == value);
+                let found = table.find(hash(value), |at| self.values.bytes(*at as usize) == value.as_bytes());
                 found.map(|at| at + 1)
             }
             None => {
                 let (mut low, mut high) = (0, self.values.len());
                 while low < high {
                     let middle = (low + high) / 2;
-                    match self.values.get(middle).cmp(value) {
+                    match self.values.bytes(middle).cmp(value.as_bytes()) {
                         std::cmp::Ordering::Equal => return Some(code_at(middle)),
                         std::cmp::Ordering::Less => low = middle + 1,
                         std::cmp::Ordering::Greater => high = middle,
@@ -120,11 +133,10 @@ impl Dictionary {
     pub(crate) fn insert(&mut self, value: &str) -> (u32, bool) {
         let table = self.by_hash.as_mut().expect("a growing dictionary has a table");
         let hash = hash(value);
-        if let Some(at) = table.find(hash, |at| self.values.get(*at as usize) == value) {
+        if let Some(at) = table.find(hash, |at| self.values.bytes(*at as usize) == value.as_bytes()) {
             return (at + 1, false);
         }
         let at = u32::try_from(self.values.len()).expect("fewer values than rows");
-        self.ascii &= value.is_ascii();
         self.values.push(value);
         table.insert_unique(hash, at, |at| hash_of(&self.values, *at));
         (at + 1, true)
@@ -137,7 +149,7 @@ impl Dictionary {
     /// The values' sorted order: for each code its code in the sorted dictionary.
     pub(crate) fn ranks(&self) -> (Strings, Vec<u32>) {
         let mut order: Vec<u32> = (0..code_at(self.len()) - 1).collect();
-        order.sort_unstable_by(|a, b| self.values.get(*a as usize).cmp(self.values.get(*b as usize)));
+        order.sort_unstable_by(|a, b| self.values.bytes(*a as usize).cmp(self.values.bytes(*b as usize)));
         let mut ranks = vec![ABSENT; self.len() + 1];
         let mut sorted = Strings::default();
         for (rank, at) in order.into_iter().enumerate() {
@@ -157,7 +169,7 @@ fn hash(value: &str) -> u64 {
 }
 
 fn hash_of(values: &Strings, at: u32) -> u64 {
-    hash(values.get(at as usize))
+    xxh3_64(values.bytes(at as usize))
 }
 
 #[cfg(test)]

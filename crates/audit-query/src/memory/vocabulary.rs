@@ -102,7 +102,7 @@ impl Vocabulary {
     fn insert(&mut self, column: CodeColumn, value: &str) -> u32 {
         let at = column as usize;
         let dictionary = &mut self.dictionaries[at];
-        if dictionary.value(self.last[at]) == Some(value) {
+        if dictionary.is_code_of(self.last[at], value) {
             return self.last[at];
         }
         let (code, is_new) = dictionary.insert(value);

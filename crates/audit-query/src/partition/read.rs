@@ -2,7 +2,7 @@
 //!
 //! The bytes have the right checksum; should they make no sense all the same, the answer is `None`.
 
-use crate::columns::{Codes, IdForm, Ids, Numbers, PAGE_ROWS, Strings, Texts};
+use crate::columns::{Codes, IdForm, Ids, Numbers, Strings, Texts};
 use crate::encoding::{delta, hybrid, split, varint};
 use crate::rows::{Indices, ValueCounts};
 use std::cell::RefCell;
@@ -98,21 +98,36 @@ pub(super) fn codes(page: &[u8], rows: usize) -> Option<Codes> {
     }
     let (width, values) = values.split_first()?;
     let width = u32::from(*width);
-    if width > 32 {
-        return None;
-    }
-    let mut codes: Vec<u32> = Vec::with_capacity(present);
+    // One more than what is stored, for "absent" is 0.
+    Some(
+        match width {
+            0..8 | 33.. => return None,
+            8..16 => {
+                Codes::U16(spread_codes(values, width, &levels, rows, |code| u16::try_from(code + 1).ok())?)
+            }
+            _ => Codes::U32(spread_codes(values, width, &levels, rows, |code| code.checked_add(1))?),
+        }
+        .narrowed(),
+    )
+}
+
+fn spread_codes<T: Copy + Default>(
+    values: &[u8],
+    width: u32,
+    levels: &Levels,
+    rows: usize,
+    convert: impl Fn(u32) -> Option<T>,
+) -> Option<Vec<T>> {
+    let present = levels.present(rows);
+    let mut codes: Vec<T> = Vec::with_capacity(rows);
     hybrid::decode(values, width, present, |code, times| {
-        let code = code.saturating_add(1);
+        let code = convert(code).unwrap_or_default();
         if times == 1 { codes.push(code) } else { codes.extend(std::iter::repeat_n(code, times)) }
     })?;
-    if present < rows {
-        let mut next = codes.into_iter();
-        let mut spread = Vec::with_capacity(rows);
-        levels.for_each(rows, |present| spread.push(if present { next.next().unwrap_or(0) } else { 0 }));
-        codes = spread;
+    if present == rows {
+        return Some(codes);
     }
-    Some(Codes::from_codes(&codes))
+    Some(spread(levels, rows, codes.into_iter()))
 }
 
 /// The values of a dictionary page.
@@ -199,8 +214,8 @@ pub(super) fn fractions(page: &[u8], rows: usize) -> Option<Numbers> {
 }
 
 /// One value a row: the next of `values`, or the default for a row without.
-fn spread<T: Default>(levels: &Levels, rows: usize, mut values: impl Iterator<Item = T>) -> Vec<T> {
-    let mut spread = Vec::with_capacity(rows.max(PAGE_ROWS.min(rows)));
+fn spread<T: Copy + Default>(levels: &Levels, rows: usize, mut values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut spread = Vec::with_capacity(rows);
     levels.for_each(rows, |present| {
         spread.push(if present { values.next().unwrap_or_default() } else { T::default() });
     });

@@ -2,6 +2,7 @@
 
 use crate::columns::CodeColumn;
 use crate::encoding::varint;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Microseconds of an hour.
@@ -73,6 +74,25 @@ impl Rollup {
     /// The sums of a cell; zero where only events are counted.
     pub(crate) fn sums(&self, cell: usize) -> Sums {
         self.sums.get(cell).copied().unwrap_or_default()
+    }
+
+    /// The events in cells of a larger width, a multiple of this one's.
+    pub(crate) fn coarsened(&self, width_us: i64) -> Rollup {
+        let mut coarse = Rollup { width_us, ..Rollup::default() };
+        let mut cells: BTreeMap<[u16; 3], u32> = BTreeMap::new();
+        let mut spans = self.spans().peekable();
+        while let Some((time, these)) = spans.next() {
+            these.for_each(|cell| *cells.entry(self.codes[cell]).or_insert(0) += self.events[cell]);
+            let begin = time.div_euclid(width_us) * width_us;
+            if spans.peek().is_none_or(|(next, _)| *next >= begin + width_us) {
+                coarse.times.push((begin, u32::try_from(coarse.codes.len()).expect("fewer cells than rows")));
+                for (codes, events) in std::mem::take(&mut cells) {
+                    coarse.codes.push(codes);
+                    coarse.events.push(events);
+                }
+            }
+        }
+        coarse
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -226,6 +246,13 @@ mod tests {
             );
             let cells: Vec<usize> = rollup.spans().flat_map(|(_, cells)| cells).collect();
             assert_eq!(cells.iter().map(|cell| rollup.events(*cell)).sum::<u64>(), 1000);
+            let daily = rollup.coarsened(DAY_US);
+            let days: Vec<i64> = daily.spans().map(|(time, _)| time / DAY_US).collect();
+            assert_eq!(days, [-1, 0]);
+            let events = |day: usize| {
+                daily.spans().nth(day).map(|(_, cells)| cells.map(|cell| daily.events(cell)).sum::<u64>())
+            };
+            assert_eq!((events(0), events(1)), (Some(300), Some(700)));
             let tokens = cells.iter().map(|cell| rollup.sums(*cell).input_tokens).sum::<u64>();
             assert_eq!(tokens, if with_sums { 10_000 } else { 0 });
         }

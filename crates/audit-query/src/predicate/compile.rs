@@ -91,10 +91,8 @@ impl Compiler<'_> {
             }),
             (_, Test::Equals { value, .. }) if !leaf.folds_case() => self.value(column, value),
             (_, Test::Equals { value, .. }) => self.values(column, |dictionary| {
-                // Folding changes no length within ASCII, so most values need no look at their letters.
-                let plain = dictionary.is_ascii() && value.is_ascii();
                 accepted(dictionary, |stored| {
-                    (!plain || stored.len() == value.len()) && test.accepts_text(leaf, stored)
+                    may_equal_folded(stored, value) && test.accepts_text(leaf, stored)
                 })
             }),
             _ => self
@@ -131,7 +129,10 @@ impl Compiler<'_> {
         }
         let test = Test::Ip(*net);
         self.values(CodeColumn::Ip, |dictionary| {
-            accepted(dictionary, |stored| stored.parse().is_ok_and(|ip| test.accepts_ip(ip)))
+            accepted(dictionary, |stored| match (net, address(stored)) {
+                (IpNet::V4(net), Some(IpAddr::V4(ip))) => ip & net.netmask() == net.network(),
+                (_, ip) => ip.is_some_and(|ip| test.accepts_ip(ip)),
+            })
         })
     }
 
@@ -268,4 +269,31 @@ fn message(test: &Test) -> Predicate {
 /// For each code whether its value is accepted; "absent" never is.
 fn accepted(dictionary: &Dictionary, accepts: impl Fn(&str) -> bool) -> Vec<bool> {
     std::iter::once(false).chain(dictionary.values().iter().map(accepts)).collect()
+}
+
+/// Whether two texts can be equal but for letter case, by their first letters: cheap, and mostly they cannot.
+fn may_equal_folded(a: &str, b: &str) -> bool {
+    match (a.as_bytes().first(), b.as_bytes().first()) {
+        (Some(a), Some(b)) if a.is_ascii() && b.is_ascii() => a.eq_ignore_ascii_case(b),
+        (None, None) => true,
+        // A letter outside of ASCII may have a lower case within it.
+        (Some(_), Some(_)) => true,
+        _ => false,
+    }
+}
+
+/// Reads an address as the vocabulary wrote it; the usual kind without the general parser.
+fn address(text: &str) -> Option<IpAddr> {
+    let mut octets = [0_u8; 4];
+    let mut parts = text.split('.');
+    for octet in &mut octets {
+        let Some(part) = parts.next().filter(|part| (1..=3).contains(&part.len())) else {
+            return text.parse().ok();
+        };
+        let value = part.bytes().try_fold(0_u32, |value, digit| {
+            digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0'))
+        });
+        *octet = u8::try_from(value?).ok()?;
+    }
+    Some(IpAddr::from(octets))
 }

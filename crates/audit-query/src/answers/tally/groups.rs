@@ -3,54 +3,81 @@
 use crate::columns::CodeColumn;
 use crate::filter::Field;
 use crate::partition::Sums;
-use crate::question::{GroupKey, Key, Measure, NumberField, TableRow, Value};
+use crate::question::{Bucket, GroupKey, Key, Measure, NumberField, TableRow, Value};
+use crate::words::{mix, word_hash};
 use audit_event::Timestamp;
+use hashbrown::HashTable;
+use jiff::tz::TimeZone;
 use std::collections::HashMap;
 
 /// Groups by their keys' numbers.
 pub(super) struct Groups {
     keys: Vec<KeyValues>,
     measures: Vec<Measure>,
-    by_key: HashMap<Box<[u32]>, Sums>,
+    by_key: HashTable<(Box<[u32]>, Sums)>,
 }
 
 /// One key of the question, and a number for each of its values.
 pub(super) struct KeyValues {
     pub(super) key: GroupKey,
-    numbers: HashMap<Key, u32>,
+    texts: HashTable<u32>,
+    times: HashMap<i64, u32>,
+    missing: Option<u32>,
     values: Vec<Key>,
 }
 
 impl KeyValues {
-    /// The number of a value.
-    pub(super) fn number(&mut self, value: Key) -> u32 {
-        if let Some(number) = self.numbers.get(&value) {
+    fn new(key: &GroupKey) -> KeyValues {
+        let (texts, times) = (HashTable::new(), HashMap::new());
+        KeyValues { key: key.clone(), texts, times, missing: None, values: Vec::new() }
+    }
+
+    /// The number of a text, or of "missing".
+    pub(super) fn number_of_text(&mut self, text: Option<&str>) -> u32 {
+        let next = next_number(&self.values);
+        let Some(text) = text else {
+            return *self.missing.get_or_insert_with(|| {
+                self.values.push(Key::Missing);
+                next
+            });
+        };
+        let (values, hash) = (&mut self.values, word_hash(text));
+        if let Some(number) = self.texts.find(hash, |at| text_of(values, *at) == text) {
             return *number;
         }
-        let number = u32::try_from(self.values.len()).expect("fewer groups than rows");
-        self.values.push(value.clone());
-        self.numbers.insert(value, number);
-        number
+        values.push(Key::Text(text.to_owned()));
+        *self.texts.insert_unique(hash, next, |at| word_hash(text_of(values, *at))).get()
     }
 
-    pub(super) fn number_of_text(&mut self, text: Option<&str>) -> u32 {
-        self.number(text.map_or(Key::Missing, |text| Key::Text(text.to_owned())))
-    }
-
+    /// The number of the calendar unit that begins at this instant.
     pub(super) fn number_of_time(&mut self, begin: i64) -> u32 {
-        self.number(Key::Time(Timestamp::from_micros(begin)))
+        let next = next_number(&self.values);
+        *self.times.entry(begin).or_insert_with(|| {
+            self.values.push(Key::Time(Timestamp::from_micros(begin)));
+            next
+        })
     }
+}
+
+fn next_number(values: &[Key]) -> u32 {
+    u32::try_from(values.len()).expect("fewer groups than rows")
+}
+
+fn text_of(values: &[Key], at: u32) -> &str {
+    match &values[at as usize] {
+        Key::Text(text) => text,
+        Key::Missing | Key::Time(_) => "",
+    }
+}
+
+fn hash_of(numbers: &[u32]) -> u64 {
+    numbers.iter().fold(0, |hash, number| mix(hash, u64::from(*number) + 1))
 }
 
 impl Groups {
     pub(super) fn new(keys: &[GroupKey], measures: &[Measure]) -> Groups {
-        let values =
-            |key: &GroupKey| KeyValues { key: key.clone(), numbers: HashMap::new(), values: Vec::new() };
-        Groups {
-            keys: keys.iter().map(values).collect(),
-            measures: measures.to_vec(),
-            by_key: HashMap::new(),
-        }
+        let keys = keys.iter().map(KeyValues::new).collect();
+        Groups { keys, measures: measures.to_vec(), by_key: HashTable::new() }
     }
 
     pub(super) fn keys(&mut self) -> &mut [KeyValues] {
@@ -59,6 +86,14 @@ impl Groups {
 
     pub(super) fn key_count(&self) -> usize {
         self.keys.len()
+    }
+
+    /// The calendar units and time zones among the keys.
+    pub(super) fn calendars(&self) -> impl Iterator<Item = (Bucket, &TimeZone)> {
+        self.keys.iter().filter_map(|values| match &values.key {
+            GroupKey::Time { bucket, tz } => Some((*bucket, tz)),
+            GroupKey::Field(_) => None,
+        })
     }
 
     /// Whether anything but events is measured.
@@ -80,17 +115,18 @@ impl Groups {
     }
 
     pub(super) fn add(&mut self, numbers: &[u32], sums: &Sums) {
-        match self.by_key.get_mut(numbers) {
-            Some(group) => group.add(sums),
+        let hash = hash_of(numbers);
+        match self.by_key.find_mut(hash, |(known, _)| **known == *numbers) {
+            Some((_, group)) => group.add(sums),
             None => {
-                self.by_key.insert(numbers.into(), *sums);
+                self.by_key.insert_unique(hash, (numbers.into(), *sums), |(numbers, _)| hash_of(numbers));
             }
         }
     }
 
     /// Events in all groups.
     pub(super) fn total_events(&self) -> u64 {
-        self.by_key.values().map(|sums| sums.events).sum()
+        self.by_key.iter().map(|(_, sums)| sums.events).sum()
     }
 
     /// The answer's rows, and how many there were beyond `limit`.

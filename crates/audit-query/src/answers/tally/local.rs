@@ -8,7 +8,7 @@ use crate::filter::Field;
 use crate::memory::read_groups;
 use crate::partition::Sums;
 use crate::predicate::listed_targets;
-use crate::question::{GroupKey, Key, NumberField};
+use crate::question::{GroupKey, NumberField};
 use crate::rows::Rows;
 use crate::words::WordMap;
 use std::sync::Arc;
@@ -17,14 +17,15 @@ use std::sync::Arc;
 const DENSE: usize = 1 << 16;
 
 /// How the keys of the question are read from these rows.
-pub(super) struct LocalKeys {
+pub(super) struct LocalKeys<'r> {
+    rows: &'r dyn Rows,
     keys: Vec<LocalKey>,
     /// The current calendar unit of each time key, as its number in the answer.
     times: Vec<u32>,
     /// The span of time in which no time key changes; `None` before the first row, or without time keys.
     span: Option<Span>,
     table: LocalTable,
-    /// The answer's number of each code, where known.
+    /// The answer's number of each code that has occurred.
     numbers: Vec<Vec<Option<u32>>>,
 }
 
@@ -36,8 +37,8 @@ enum LocalKey {
     Texts(Field),
 }
 
-impl LocalKeys {
-    pub(super) fn new(groups: &mut Groups, rows: &dyn Rows) -> Result<LocalKeys, Error> {
+impl<'r> LocalKeys<'r> {
+    pub(super) fn new(groups: &mut Groups, rows: &'r dyn Rows) -> Result<LocalKeys<'r>, Error> {
         let mut has_targets = false;
         rows.with_dictionary(CodeColumn::Targets, &mut |dictionary| has_targets = dictionary.len() > 0)?;
         let is_target = |field: Field| matches!(field, Field::TargetType | Field::TargetName);
@@ -62,15 +63,16 @@ impl LocalKeys {
             radix.push(codes);
             numbers.push(vec![None; codes]);
         }
-        let mut local = LocalKeys {
-            table: LocalTable::new(&radix),
-            times: vec![0; keys.len()],
-            keys,
-            span: None,
-            numbers,
-        };
-        local.name_codes(groups, rows)?;
-        Ok(local)
+        let (table, times) = (LocalTable::new(&radix), vec![0; keys.len()]);
+        Ok(LocalKeys { rows, table, times, keys, span: None, numbers })
+    }
+
+    /// The column that is the only key, if there is such a one.
+    pub(super) fn only_column(&self) -> Option<CodeColumn> {
+        match self.keys.as_slice() {
+            [LocalKey::Code(column)] => Some(*column),
+            _ => None,
+        }
     }
 
     /// Whether every key has exactly one value a row, told by codes and time.
@@ -78,30 +80,34 @@ impl LocalKeys {
         !self.keys.iter().any(|key| matches!(key, LocalKey::Texts(_)))
     }
 
-    /// Gives each code of the coded keys its number in the answer.
-    fn name_codes(&mut self, groups: &mut Groups, rows: &dyn Rows) -> Result<(), Error> {
-        for ((key, numbers), values) in self.keys.iter().zip(&mut self.numbers).zip(groups.keys()) {
-            if let LocalKey::Code(column) = key {
-                rows.with_dictionary(*column, &mut |dictionary| {
-                    for (code, number) in numbers.iter_mut().enumerate() {
-                        let code = u32::try_from(code).expect("a code");
-                        *number = Some(values.number_of_text(dictionary.value(code)));
-                    }
+    /// The answer's number of a code of a coded key.
+    fn number(&mut self, at: usize, code: usize, groups: &mut Groups) -> Result<u32, Error> {
+        let known = self.numbers[at].get(code).copied().flatten();
+        match (known, &self.keys[at]) {
+            (Some(number), _) => Ok(number),
+            (None, LocalKey::Code(column)) => {
+                let (mut number, wanted) = (0, u32::try_from(code).expect("a code"));
+                self.rows.with_dictionary(*column, &mut |dictionary| {
+                    number = groups.keys()[at].number_of_text(dictionary.value(wanted));
                 })?;
+                if let Some(place) = self.numbers[at].get_mut(code) {
+                    *place = Some(number);
+                }
+                Ok(number)
             }
+            (None, _) => Ok(0),
         }
-        Ok(())
     }
 
     /// Moves to the calendar units around `time`; returns until when they last, `None` without time keys.
-    pub(super) fn move_to(&mut self, time: i64, groups: &mut Groups) -> Option<i64> {
+    pub(super) fn move_to(&mut self, time: i64, groups: &mut Groups) -> Result<Option<i64>, Error> {
         if let Some(span) = self.span.filter(|span| span.contains(time)) {
-            return Some(span.to);
+            return Ok(Some(span.to));
         }
         if !self.keys.iter().any(|key| matches!(key, LocalKey::Time)) {
-            return None;
+            return Ok(None);
         }
-        self.flush(groups);
+        self.flush(groups)?;
         let mut common: Option<Span> = None;
         for (at, values) in groups.keys().iter_mut().enumerate() {
             let GroupKey::Time { bucket, tz } = &values.key else { continue };
@@ -113,16 +119,11 @@ impl LocalKeys {
             });
         }
         self.span = common;
-        common.map(|span| span.to)
+        Ok(common.map(|span| span.to))
     }
 
     /// Adds what has these codes, within the current calendar units.
-    pub(super) fn add_codes(
-        &mut self,
-        code_of: &impl Fn(CodeColumn) -> u32,
-        sums: &Sums,
-        _groups: &mut Groups,
-    ) {
+    pub(super) fn add_codes(&mut self, code_of: &impl Fn(CodeColumn) -> u32, sums: &Sums) {
         let mut place = 0;
         for (key, radix) in self.keys.iter().zip(&self.table.radix) {
             let code = if let LocalKey::Code(column) = key { u64::from(code_of(*column)) } else { 0 };
@@ -150,7 +151,7 @@ impl LocalKeys {
             })
             .collect::<Result<_, _>>()?;
         let span = reader.rows.span(reader.page);
-        let whole_page = self.move_to(span.min_time, groups).is_none_or(|end| span.max_time < end);
+        let whole_page = self.move_to(span.min_time, groups)?.is_none_or(|end| span.max_time < end);
         if whole_page && self.keys.is_empty() && !reader.has_sums() {
             self.table.add(0, &Sums { events: accepted.count() as u64, ..Sums::default() });
             return Ok(());
@@ -158,7 +159,7 @@ impl LocalKeys {
         let times = if whole_page { None } else { Some(reader.rows.times(reader.page)?) };
         for row in accepted.iter() {
             if let Some(times) = &times {
-                self.move_to(times[row], groups);
+                self.move_to(times[row], groups)?;
             }
             let mut place = 0;
             for ((key, radix), codes) in self.keys.iter().zip(&self.table.radix).zip(&codes) {
@@ -179,18 +180,22 @@ impl LocalKeys {
     ) -> Result<(), Error> {
         let times = reader.rows.times(reader.page)?;
         for row in accepted.iter() {
-            self.move_to(times[row], groups);
+            self.move_to(times[row], groups)?;
             let mut combinations: Vec<Vec<u32>> = vec![Vec::new()];
             for at in 0..groups.key_count() {
                 let numbers = match &self.keys[at] {
                     LocalKey::Time => vec![self.times[at]],
                     LocalKey::Code(column) => {
                         let code = reader.rows.codes(*column, reader.page)?.get(row) as usize;
-                        self.numbers[at].get(code).copied().flatten().into_iter().collect()
+                        vec![self.number(at, code, groups)?]
                     }
                     LocalKey::Texts(field) => {
                         let values = &mut groups.keys()[at];
-                        reader.texts(*field, row)?.into_iter().map(|value| values.number(value)).collect()
+                        reader
+                            .texts(*field, row)?
+                            .iter()
+                            .map(|text| values.number_of_text(text.as_deref()))
+                            .collect()
                     }
                 };
                 combinations = combinations
@@ -205,18 +210,18 @@ impl LocalKeys {
     }
 
     /// Adds what was tallied to the groups of the answer.
-    pub(super) fn flush(&mut self, groups: &mut Groups) {
-        let (keys, numbers, times) = (&self.keys, &self.numbers, &self.times);
-        let mut named = vec![0; keys.len()];
-        self.table.drain(|codes, sums| {
+    pub(super) fn flush(&mut self, groups: &mut Groups) -> Result<(), Error> {
+        let mut named = vec![0; self.keys.len()];
+        for (codes, sums) in self.table.drain() {
             for (at, code) in codes.iter().enumerate() {
-                named[at] = match keys[at] {
-                    LocalKey::Time => times[at],
-                    _ => numbers[at].get(*code).copied().flatten().unwrap_or(0),
+                named[at] = match self.keys[at] {
+                    LocalKey::Time => self.times[at],
+                    _ => self.number(at, *code, groups)?,
                 };
             }
             groups.add(&named, &sums);
-        });
+        }
+        Ok(())
     }
 }
 
@@ -253,20 +258,22 @@ impl LocalTable {
         cell.add(sums);
     }
 
-    fn drain(&mut self, mut visit: impl FnMut(&[usize], Sums)) {
-        let mut codes = vec![0; self.radix.len()];
+    fn drain(&mut self) -> Vec<(Vec<usize>, Sums)> {
+        let mut drained = Vec::with_capacity(self.in_use.len());
         for place in self.in_use.drain(..) {
-            let taken = match usize::try_from(place).ok().and_then(|at| self.dense.get_mut(at)) {
+            let sums = match usize::try_from(place).ok().and_then(|at| self.dense.get_mut(at)) {
                 Some(cell) => std::mem::take(cell),
                 None => self.sparse.remove(&place.wrapping_mul(SPREAD)).unwrap_or_default(),
             };
+            let mut codes = vec![0; self.radix.len()];
             let mut rest = place;
             for (code, radix) in codes.iter_mut().zip(&self.radix).rev() {
                 *code = usize::try_from(rest % radix).expect("a code");
                 rest /= radix;
             }
-            visit(&codes, taken);
+            drained.push((codes, sums));
         }
+        drained
     }
 }
 
@@ -319,8 +326,8 @@ impl<'r> RowReader<'r> {
         }
     }
 
-    /// The row's distinct values of a field; [`Key::Missing`] alone if it has none.
-    fn texts(&self, field: Field, row: usize) -> Result<Vec<Key>, Error> {
+    /// The row's distinct values of a field; `None` alone if it has none.
+    fn texts(&self, field: Field, row: usize) -> Result<Vec<Option<String>>, Error> {
         let mut texts: Vec<String> = Vec::new();
         if let Some(column) = CodeColumn::of(field) {
             let value = self.value(column, row)?;
@@ -342,7 +349,7 @@ impl<'r> RowReader<'r> {
         }
         texts.sort_unstable();
         texts.dedup();
-        Ok(if texts.is_empty() { vec![Key::Missing] } else { texts.into_iter().map(Key::Text).collect() })
+        Ok(if texts.is_empty() { vec![None] } else { texts.into_iter().map(Some).collect() })
     }
 
     fn value(&self, column: CodeColumn, row: usize) -> Result<Option<String>, Error> {

@@ -21,11 +21,11 @@ pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) environment: Environment,
     pub(crate) recovery: Recovery,
-    /// Seed of key hashes, drawn when opened.
+    /// Seed of key hashes.
     pub(crate) key_seed: u64,
     pub(crate) store: Arc<Store>,
     pub(crate) queue: Queue,
-    /// Here when the caller drives; else its thread has it.
+    /// Here when the caller drives; else its thread has it until it ends.
     pub(crate) sequencer: Mutex<Option<Sequencer>>,
     /// Held by whoever writes segments or dictionaries: the sealer, or `replace`.
     pub(crate) sealing: Mutex<()>,

@@ -7,6 +7,7 @@
 //! wal/<first entry>.wal        entries not sealed yet; appended to by the sequencer, removed by the sealer
 //! segments/<first entry>.seg   sealed entries; written by the sealer, then never touched but by `replace`
 //! dictionaries/<id>.dict       compression dictionaries; written by the sealer before first use
+//! ids                          the idempotency window as of the last close; a cache, written when closing
 //! *.tmp                        interrupted work; removed when the ledger is opened
 //! ```
 
@@ -49,6 +50,10 @@ impl Files {
 
     pub(crate) fn checkpoint(&self) -> PathBuf {
         self.root.join("checkpoint")
+    }
+
+    pub(crate) fn ids(&self) -> PathBuf {
+        self.root.join("ids")
     }
 
     pub(crate) fn wal_dir(&self) -> PathBuf {

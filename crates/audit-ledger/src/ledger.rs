@@ -21,13 +21,12 @@ use crate::core::{Core, Figures, Progress, Signal};
 use crate::disk::Disk;
 use crate::error::{Error, IoContext as _};
 use crate::follower::{Follower, FollowerHandle};
-use crate::open::{self, Opened, unpredictable};
+use crate::open::{self, Opened};
 use crate::queue::{Queue, Submission};
 use crate::reader::Reader;
 use crate::replace;
 use crate::sealer::{self, Ratio};
 use crate::sequencer::{self, Sequencer};
-use crate::window::IdWindow;
 
 /// Full WAL files that may wait for the sealer; beyond, appends are told to come back.
 const MAX_UNSEALED: usize = 8;
@@ -154,15 +153,13 @@ impl Ledger {
     /// [`Error::Config`]: entries and checkpoint have not been touched. [`Error::Io`].
     pub fn open(config: Config, environment: Environment) -> Result<Self, Error> {
         let Opened { store, frontier, published, recovery, lock } = open::open(&config, &environment)?;
-        let marks = store.marks();
-        let now_us = (environment.clock)();
-        let window = IdWindow::new(config.window, marks.into_iter(), store.size(), now_us);
-        let sequencer = Sequencer::new(frontier.clone(), window);
+        let (window, remembered, key_seed) = open::window(&store, &config, &environment);
+        let sequencer = Sequencer::new(frontier.clone(), window, remembered);
         let core = Arc::new(Core {
             queue: Queue::new(config.queue_bytes),
             checkpoints: Checkpoints::new(published),
             progress: Progress::new(frontier),
-            key_seed: unpredictable(),
+            key_seed,
             store: Arc::new(store),
             sequencer: Mutex::new(None),
             sealing: Mutex::default(),
@@ -442,6 +439,9 @@ impl Running {
         let sequencer = rest.next();
         sequencer.map(JoinHandle::join);
         let published = checkpointer::publish(core);
+        if let Some(sequencer) = core.sequencer.lock().take() {
+            sequencer.save_window(core);
+        }
         core.progress.close();
         rest.for_each(|thread| drop(thread.join()));
         drop(lock);

@@ -17,6 +17,7 @@ use crate::ledger::{Environment, Recovery, TornTail};
 use crate::segment::level_of;
 use crate::store::Store;
 use crate::wal::{Recovered, recover};
+use crate::window::{self, IdWindow};
 
 /// What was found, checked and repaired.
 pub(crate) struct Opened {
@@ -65,6 +66,21 @@ pub(crate) fn open(config: &Config, environment: &Environment) -> Result<Opened,
 /// A number that nobody outside can foresee.
 pub(crate) fn unpredictable() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+/// The idempotency window, up to which entry it is filled, and the seed of its hashes: as it was saved if it is
+/// this ledger's, else empty.
+pub(crate) fn window(store: &Store, config: &Config, environment: &Environment) -> (IdWindow, u64, u64) {
+    if let Some((window, saved)) = window::load(&*store.disk, &store.files.ids(), config.window) {
+        let is_ours = saved.size <= store.tree_size()
+            && Frontier::read(saved.size, store).is_ok_and(|then| then.root() == saved.root);
+        if is_ours {
+            return (window, saved.size.get(), saved.seed);
+        }
+    }
+    let now_us = (environment.clock)();
+    let window = IdWindow::new(config.window, store.marks().into_iter(), store.size(), now_us);
+    (window, 0, unpredictable())
 }
 
 // --- the directory

@@ -13,13 +13,15 @@ use crate::frame::{EncodedFrame, Entries, Frame, FrameBuilder, Packing};
 use crate::queue::Submission;
 use crate::sealer::enough_to_train;
 use crate::wal::{RECORD_HEADER_LEN, WalPart, encode_record};
-use crate::window::{IdWindow, KeyHash};
+use crate::window::{self, IdWindow, KeyHash, Saved};
 
 /// What the sequencer alone knows and changes.
 pub(crate) struct Sequencer {
     /// The tree of all entries written, durable or not.
     frontier: Frontier,
     window: IdWindow,
+    /// The window knows the keys of the entries up to here (unless they are too old), and of all since.
+    remembered: u64,
     /// The record being put together; kept for its memory.
     record: Vec<u8>,
 }
@@ -45,16 +47,16 @@ struct Planned {
 }
 
 impl Sequencer {
-    /// A sequencer that goes on after the entries of `frontier`. The window is empty: see
-    /// [`remember`](Self::remember).
-    pub(crate) const fn new(frontier: Frontier, window: IdWindow) -> Self {
-        Self { frontier, window, record: Vec::new() }
+    /// A sequencer that goes on after the entries of `frontier`. The window has yet to be told of the entries
+    /// from `remembered` on: see [`remember`](Self::remember).
+    pub(crate) const fn new(frontier: Frontier, window: IdWindow, remembered: u64) -> Self {
+        Self { frontier, window, remembered, record: Vec::new() }
     }
 
     /// Fills the idempotency window from the entries themselves. Stops early when the ledger closes.
     pub(crate) fn remember(&mut self, core: &Core) -> Result<(), Error> {
         let size = core.store.size();
-        let mut next = self.window.base();
+        let mut next = self.remembered.max(self.window.base());
         let mut key = Vec::new();
         while next < size && !core.progress.is_closed() {
             let frame = core.store.frame(next, false)?;
@@ -70,8 +72,22 @@ impl Sequencer {
             }
             next = frame.indices().end;
         }
+        self.remembered = next;
         core.figures.window_ids.store(self.window.len() as u64, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Saves the idempotency window, unless it is not complete. Only a cache: if that fails, the next start takes
+    /// longer.
+    pub(crate) fn save_window(&self, core: &Core) {
+        let is_complete = self.remembered >= core.recovery.entries;
+        if !is_complete || core.is_poisoned() {
+            return;
+        }
+        let saved = Saved { seed: core.key_seed, size: self.frontier.size(), root: self.frontier.root() };
+        if let Err(error) = window::save(&*core.store.disk, &core.store.files.ids(), &self.window, &saved) {
+            tracing::warn!(error = %error, "cannot save the idempotency window; the next start takes longer");
+        }
     }
 
     /// Records a group of batches with one sync (one more for each segment that fills up) and tells their
@@ -363,4 +379,5 @@ pub(crate) fn run(core: &Core, mut sequencer: Sequencer) {
     while let Some(group) = core.queue.take() {
         sequencer.commit(core, group);
     }
+    *core.sequencer.lock() = Some(sequencer);
 }

@@ -4,6 +4,10 @@
 //! suggests; whoever asks compares the keys themselves, so a wrong suggestion costs a read and nothing else.
 //! With a million ids that happens once in a million lookups.
 
+mod saved;
+
+pub(crate) use saved::{Saved, load, save};
+
 use std::collections::VecDeque;
 
 use crate::config::Window;
@@ -14,7 +18,7 @@ const MIN_SLOTS: usize = 1 << 10;
 /// Time marks are at least this far apart, so that a day has at most 1,440 of them.
 const MARK_US: i64 = 60_000_000;
 
-/// Hash of an idempotency key, seeded anew by every process: nobody can aim for collisions.
+/// Hash of an idempotency key, seeded so that nobody can aim for collisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyHash(pub(crate) u64);
 

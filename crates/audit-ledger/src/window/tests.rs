@@ -1,4 +1,9 @@
+use std::path::Path;
+
+use audit_tlog::{Hash, TreeSize};
+
 use super::*;
+use crate::disk::{Disk as _, SimDisk};
 
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -43,6 +48,29 @@ fn memory_is_bounded_whatever_the_age() {
     (0..50_000).for_each(|key| window.insert(hash(key), key, 0));
     assert!((45_000..50_000).all(|key| remembers(&window, key)));
     assert!(window.len() <= 10_000, "{} slots used", window.len());
+}
+
+#[test]
+fn a_saved_window_comes_back_unless_a_bit_of_it_changed() {
+    let disk = SimDisk::new(0);
+    disk.create_dir(Path::new("/l")).expect("made");
+    let path = Path::new("/l/ids");
+    let limits = Window { min_ids: 3_000, min_age_s: 60, max_ids: 5_000 };
+    let mut window = IdWindow::new(limits, [(0, 7), (10, MARK_US * 2)].into_iter(), 0, 0);
+    (0..9_000)
+        .for_each(|key| window.insert(hash(key), key, i64::try_from(key).expect("small") * MARK_US / 100));
+    let saved = Saved { seed: 5, size: TreeSize::new(9_000), root: Hash::from_bytes([9; 32]) };
+    save(&disk, path, &window, &saved).expect("saved");
+    let (loaded, found) = load(&disk, path, limits).expect("whole");
+    assert_eq!((found, loaded.base, loaded.used), (saved, window.base, window.used));
+    assert_eq!((&loaded.slots, &loaded.marks), (&window.slots, &window.marks));
+    let bytes = disk.contents(path).expect("there");
+    for at in (0..bytes.len()).step_by(61) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 16;
+        disk.put(path, &damaged);
+        assert!(load(&disk, path, limits).is_none(), "byte {at}");
+    }
 }
 
 #[test]

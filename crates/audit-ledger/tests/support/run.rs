@@ -398,7 +398,7 @@ impl Run {
     }
 }
 
-/// All files but the lock, which holds nothing.
+/// All files but the lock, which holds nothing, and the saved idempotency window, which is only a cache.
 fn is_data(path: &Path) -> bool {
-    path != Path::new("/data/ledger/lock")
+    path != Path::new("/data/ledger/lock") && path != Path::new("/data/ledger/ids")
 }

@@ -137,7 +137,7 @@ fn progress_tells_a_position_to_go_on_from() {
 #[test]
 fn events_that_arrive_meanwhile_stay_out_of_a_resumed_export() {
     let mut naive = many(500);
-    let export = Export::all(Format::Ndjson);
+    let export = oldest_first(Format::Ndjson);
     let whole = run(&export, &naive);
     let mut first = None;
     let note = &mut |position: &Position| {

@@ -1,7 +1,7 @@
 //! What the ledger's handles and threads share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use audit_tlog::{Frontier, TreeSize};
@@ -56,8 +56,8 @@ pub(crate) struct Figures {
     pub(crate) commits: AtomicU64,
     pub(crate) commit_us: AtomicU64,
     pub(crate) window_ids: AtomicU64,
-    /// Bytes free when an append was last refused for want of room, plus 1; 0 if the last one was not.
-    pub(crate) disk_full: AtomicU64,
+    /// Whether the last append was refused for want of room.
+    pub(crate) disk_full: AtomicBool,
 }
 
 /// A flag that a thread sleeps on.
@@ -98,10 +98,17 @@ impl Core {
         match self.queue.refusal() {
             Some(Error::Poisoned { reason }) => Health::Poisoned { reason },
             Some(_) => Health::Closed,
-            None => match self.figures.disk_full.load(Ordering::Relaxed) {
-                0 => Health::Accepting,
-                free => Health::DiskFull { free_bytes: free - 1 },
-            },
+            None if self.figures.disk_full.load(Ordering::Relaxed) => self.room(),
+            None => Health::Accepting,
+        }
+    }
+
+    /// Whether there is room again, after there was none.
+    fn room(&self) -> Health {
+        let free = self.store.disk.free_bytes(self.store.files.root());
+        match free {
+            Ok(free_bytes) if free_bytes < self.config.min_free_bytes => Health::DiskFull { free_bytes },
+            _ => Health::Accepting,
         }
     }
 }

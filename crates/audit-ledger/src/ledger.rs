@@ -117,7 +117,7 @@ pub struct Stats {
     pub entries: u64,
     /// Entries of them in sealed segments.
     pub sealed_entries: u64,
-    /// Bytes of segments, WAL and dictionaries.
+    /// Bytes of segments and WAL.
     pub disk_bytes: u64,
     /// Bytes of prepared batches waiting.
     pub queued_bytes: u64,
@@ -436,14 +436,13 @@ impl Running {
         core.seal_signal.stop();
         // The checkpointer leaves when the log is closed, which is when the sequencer is done.
         let mut rest = threads.drain(..);
-        let sequencer = rest.next();
-        sequencer.map(JoinHandle::join);
+        rest.next().map(join);
         let published = checkpointer::publish(core);
         if let Some(sequencer) = core.sequencer.lock().take() {
             sequencer.save_window(core);
         }
         core.progress.close();
-        rest.for_each(|thread| drop(thread.join()));
+        rest.for_each(join);
         drop(lock);
         tracing::info!(ledger.size = core.store.size(), "closed the ledger");
         published.map(|_| ())
@@ -455,6 +454,14 @@ impl Drop for Running {
         if let Err(error) = self.end() {
             tracing::error!(error = %error, "cannot publish the last checkpoint");
         }
+    }
+}
+
+/// Waits for a thread to end, unless it is this one: the last handle may be dropped by what the sequencer calls.
+fn join(thread: JoinHandle<()>) {
+    if thread.thread().id() != thread::current().id() {
+        // If it panicked, the ledger has been poisoned.
+        drop(thread.join());
     }
 }
 

@@ -354,12 +354,11 @@ fn check_room(core: &Core, group: &[Submission]) -> Result<(), Error> {
         Ok(free) => free,
         Err(_) => return Ok(()),
     };
-    let was_full = core.figures.disk_full.load(Ordering::Relaxed) != 0;
-    if free_bytes >= needed_bytes {
-        core.figures.disk_full.store(0, Ordering::Relaxed);
+    let is_full = free_bytes < needed_bytes;
+    let was_full = core.figures.disk_full.swap(is_full, Ordering::Relaxed);
+    if !is_full {
         return Ok(());
     }
-    core.figures.disk_full.store(free_bytes + 1, Ordering::Relaxed);
     if !was_full {
         tracing::warn!(
             disk.free_bytes = free_bytes,

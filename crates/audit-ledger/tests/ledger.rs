@@ -255,6 +255,42 @@ fn a_full_queue_says_when_to_come_back() {
     assert_eq!(ledger.size(), TreeSize::new(2));
 }
 
+#[test]
+fn the_last_handle_may_be_dropped_by_the_sequencer_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ledger = open(dir.path()).expect("opens");
+    let (done, outcome) = mpsc::channel();
+    let batch = ledger.prepare([new_entry(&entry(1))]).expect("fits");
+    let last = ledger.clone();
+    let (dropped, is_dropped) = mpsc::channel::<()>();
+    let on_done = move |result: Result<_, Error>| {
+        is_dropped.recv().expect_err("the other handle is gone");
+        drop(last);
+        done.send(result.is_ok()).expect("waited for");
+    };
+    ledger.submit(batch, Box::new(on_done)).expect("taken");
+    drop(ledger);
+    drop(dropped);
+    assert_eq!(outcome.recv(), Ok(true));
+}
+
+#[test]
+fn health_tells_of_a_full_disk_until_there_is_room() {
+    let disk = SimDisk::new(1);
+    let mut config = config(Path::new("/ledger"));
+    config.min_free_bytes = 10_000;
+    let ledger = Ledger::open(config, environment(Arc::new(disk.clone()), NOW_US)).expect("opens");
+    append(&ledger, 0..10);
+    disk.set_capacity(disk.used_bytes() + 9_000);
+    let refused = ledger.append([new_entry(&entry(11))]).expect_err("refused");
+    assert!(matches!(refused, Error::DiskFull { free_bytes: 9_000, .. }), "{refused:?}");
+    assert_eq!(refused.kind(), ErrorKind::RetryLater);
+    assert_eq!(ledger.health(), Health::DiskFull { free_bytes: 9_000 });
+    disk.set_capacity(u64::MAX);
+    assert_eq!(ledger.health(), Health::Accepting);
+    append(&ledger, 11..12);
+}
+
 // --- the tree
 
 struct Tiles<'a>(&'a Ledger);

@@ -436,7 +436,9 @@ impl Running {
         core.seal_signal.stop();
         // The checkpointer leaves when the log is closed, which is when the sequencer is done.
         let mut rest = threads.drain(..);
-        rest.next().map(join);
+        if let Some(sequencer) = rest.next() {
+            join(sequencer);
+        }
         let published = checkpointer::publish(core);
         if let Some(sequencer) = core.sequencer.lock().take() {
             sequencer.save_window(core);

@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 const APPEND_AT_ONCE: u64 = 2048;
 /// How long the follower sleeps at most when nothing arrives.
 const IDLE_WAIT: Duration = Duration::from_millis(200);
-/// How often the writer looks for partitions to repair and merge.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the writer looks for partitions to repair and merge, in publishing intervals.
+const UPKEEP_EVERY: u32 = 10;
 /// How long the writer pauses after a failed write, such as on a full disk.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Small partitions that are merged once there are so many side by side.
@@ -138,6 +138,10 @@ impl Shared {
     /// Every ledger index below this one is in a partition.
     pub(crate) fn flushed(&self) -> u64 {
         self.view().partitions.last().map_or(0, |partition| partition.range().end)
+    }
+
+    fn upkeep_interval(&self) -> Duration {
+        self.config.publish_interval * UPKEEP_EVERY
     }
 
     fn is_stopping(&self) -> bool {
@@ -297,7 +301,7 @@ struct Writer {
 impl Writer {
     fn run(self) {
         loop {
-            match self.waiting.recv_timeout(UPKEEP_INTERVAL) {
+            match self.waiting.recv_timeout(self.shared.upkeep_interval()) {
                 Ok(chunk) => self.flush(&chunk),
                 Err(RecvTimeoutError::Timeout) => self.upkeep(),
                 // The follower has ended, and everything it sent is written.

@@ -3,63 +3,18 @@
 //! rewritten, in between.
 
 mod generate;
+mod growing;
 
+use audit_query::Index;
 use audit_query::naive::Naive;
 use audit_query::question::{
     Answers as _, Budget, Count, Group, List, Measure, NumberField, RowRef, Scan, Table, Value,
 };
-use audit_query::{Config, Entries, Error, Index};
+use growing::{Growing, open};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::ops::{ControlFlow, Range};
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::ops::ControlFlow;
 use std::time::Duration;
-
-/// Entries that come to light bit by bit.
-#[derive(Clone)]
-struct Growing {
-    entries: Arc<Vec<Vec<u8>>>,
-    shown: Arc<(Mutex<u64>, Condvar)>,
-    reads: Arc<AtomicU64>,
-}
-
-impl Growing {
-    fn new(entries: Vec<Vec<u8>>) -> Growing {
-        Growing { entries: Arc::new(entries), shown: Arc::default(), reads: Arc::default() }
-    }
-
-    fn show(&self, size: usize) {
-        *self.shown.0.lock().unwrap() = size as u64;
-        self.shown.1.notify_all();
-    }
-}
-
-impl Entries for Growing {
-    fn size(&self) -> u64 {
-        *self.shown.0.lock().unwrap()
-    }
-
-    fn wait_beyond(&self, size: u64, timeout: Duration) -> u64 {
-        let shown = self.shown.0.lock().unwrap();
-        *self.shown.1.wait_timeout_while(shown, timeout, |shown| *shown <= size).unwrap().0
-    }
-
-    fn read(&self, range: Range<u64>, visit: &mut dyn FnMut(u64, &[u8])) -> Result<(), Error> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        range.for_each(|index| visit(index, &self.entries[index as usize]));
-        Ok(())
-    }
-}
-
-fn open(dir: &Path, entries: &Growing) -> Index {
-    let mut config = Config::new(dir);
-    (config.partition_rows, config.page_rows) = (16, 4);
-    config.cache_bytes = 20_000;
-    config.publish_interval = Duration::from_millis(1);
-    Index::open(config, entries.clone()).unwrap()
-}
 
 #[derive(Debug, Clone)]
 enum Question {
@@ -167,7 +122,7 @@ fn assert_same_table(group: &Group, answer: &Table, expected: &Table) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
     #[test]
     fn the_index_answers_as_the_oracle_does(
         events in vec(generate::event(), 1..120),

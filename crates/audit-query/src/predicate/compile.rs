@@ -128,9 +128,13 @@ impl Compiler<'_> {
             return self.address(net.addr());
         }
         let test = Test::Ip(*net);
+        let plain = match net {
+            IpNet::V4(net) => Some((net.network().to_bits(), net.netmask().to_bits())),
+            IpNet::V6(_) => None,
+        };
         self.values(CodeColumn::Ip, |dictionary| {
-            accepted(dictionary, |stored| match (net, address(stored)) {
-                (IpNet::V4(net), Some(IpAddr::V4(ip))) => ip & net.netmask() == net.network(),
+            accepted(dictionary, |stored| match (plain, address(stored)) {
+                (Some((network, mask)), Some(IpAddr::V4(ip))) => ip.to_bits() & mask == network,
                 (_, ip) => ip.is_some_and(|ip| test.accepts_ip(ip)),
             })
         })
@@ -271,29 +275,59 @@ fn accepted(dictionary: &Dictionary, accepts: impl Fn(&str) -> bool) -> Vec<bool
     std::iter::once(false).chain(dictionary.values().iter().map(accepts)).collect()
 }
 
-/// Whether two texts can be equal but for letter case, by their first letters: cheap, and mostly they cannot.
+/// Whether two texts can be equal but for letter case, as far as their beginnings in ASCII tell: cheap, and
+/// mostly they cannot.
 fn may_equal_folded(a: &str, b: &str) -> bool {
-    match (a.as_bytes().first(), b.as_bytes().first()) {
-        (Some(a), Some(b)) if a.is_ascii() && b.is_ascii() => a.eq_ignore_ascii_case(b),
-        (None, None) => true,
+    let different = a.bytes().zip(b.bytes()).find(|(a, b)| !a.eq_ignore_ascii_case(b));
+    match different {
         // A letter outside of ASCII may have a lower case within it.
-        (Some(_), Some(_)) => true,
-        _ => false,
+        Some((a, b)) => !(a.is_ascii() && b.is_ascii()),
+        None => a.len() == b.len() || !(a.is_ascii() && b.is_ascii()),
     }
 }
 
 /// Reads an address as the vocabulary wrote it; the usual kind without the general parser.
 fn address(text: &str) -> Option<IpAddr> {
-    let mut octets = [0_u8; 4];
-    let mut parts = text.split('.');
-    for octet in &mut octets {
-        let Some(part) = parts.next().filter(|part| (1..=3).contains(&part.len())) else {
-            return text.parse().ok();
-        };
-        let value = part.bytes().try_fold(0_u32, |value, digit| {
-            digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0'))
-        });
-        *octet = u8::try_from(value?).ok()?;
+    let (mut octets, mut at, mut digits) = ([0_u32; 4], 0, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' if digits < 3 => {
+                octets[at] = octets[at] * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && at < 3 => (at, digits) = (at + 1, 0),
+            _ => return text.parse().ok(),
+        }
     }
-    Some(IpAddr::from(octets))
+    let [a, b, c, d] = octets.map(|octet| u8::try_from(octet).ok());
+    if at == 3 && digits > 0 { Some(IpAddr::from([a?, b?, c?, d?])) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_they_are_written() {
+        for text in ["10.0.0.1", "255.255.255.255", "0.0.0.0", "2001:db8::1", "::ffff:10.0.0.1"] {
+            assert_eq!(address(text), text.parse().ok(), "{text}");
+        }
+        for text in ["", "10.0.0", "10.0.0.256", "10.0.0.1.2", "1234.0.0.1", "10..0.1", "ten"] {
+            assert_eq!(address(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_differs_in_ascii_is_ruled_out() {
+        let texts = [
+            "", "ada", "ADA", "Adam", "ad\u{e9}", "AD\u{c9}", "K", "\u{212A}", "k", "\u{130}", "i",
+            "i\u{307}",
+        ];
+        for (a, b) in texts.iter().flat_map(|a| texts.iter().map(move |b| (a, b))) {
+            if a.to_lowercase() == b.to_lowercase() {
+                assert!(may_equal_folded(a, b), "{a} {b}");
+            }
+        }
+        assert!(!may_equal_folded("ada", "bob") && !may_equal_folded("ada", "adam"));
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) enum Api {
 
 /// An answer whose body is still to come.
 pub(crate) struct Answer {
-    pub headers: HeaderMap,
+    headers: HeaderMap,
     body: Body,
 }
 
@@ -101,6 +101,11 @@ impl Answer {
         }
         let body = answer.whole().await.unwrap_or_default();
         Err(Problem::read(status, &body).into())
+    }
+
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// The next piece of the body, or `None` at its end.

@@ -158,10 +158,10 @@ fn a_truncated_upload_records_nothing() {
 fn a_changed_byte_is_found_and_named() {
     let home = Home::new();
     home.with_events(300);
-    let largest = largest_file(&home.data_dir().join("ledger"));
+    let largest = largest_file(&home.data_dir().join("ledger/wal"));
     let mut bytes = std::fs::read(&largest).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x10;
+    // Within the events; the file's end is room for those to come.
+    bytes[2_000] ^= 0x10;
     std::fs::write(&largest, bytes).unwrap();
     let verified = home.run(&["verify", "--json"]);
     assert_eq!(verified.status, 1, "{verified:?}");

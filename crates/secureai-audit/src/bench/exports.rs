@@ -1,6 +1,7 @@
 //! Exports of everything: over HTTP, and by the command to a file.
 
 use std::{
+    io::Read,
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -77,8 +78,17 @@ pub(crate) fn to_pipe(data_dir: &Path, format: &'static str) -> anyhow::Result<E
     let start = Instant::now();
     let mut child = piped(super::this_program(data_dir)?.args(["export", "--format", format, "-o", "-"]))?;
     let mut out = child.stdout.take().context("the export has no output")?;
-    let bytes = std::io::copy(&mut out, &mut std::io::sink())?;
-    let peak = Process(child.id()).peak_resident_bytes();
+    let (mut bytes, mut peak, mut piece) = (0, 0, vec![0; 1 << 20]);
+    loop {
+        let read = out.read(&mut piece)?;
+        if read == 0 {
+            break;
+        }
+        if bytes % (64 << 20) < read as u64 {
+            peak = peak.max(Process(child.id()).peak_resident_bytes());
+        }
+        bytes += read as u64;
+    }
     let status = child.wait()?;
     ensure!(status.success(), "the export ended with {status}");
     Ok(Exported::new(format, "pipe", bytes, start.elapsed(), peak))

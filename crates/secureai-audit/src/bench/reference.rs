@@ -22,6 +22,8 @@ pub(crate) struct Reference {
     pub cores: usize,
     pub cpu: String,
     pub memory_bytes: u64,
+    /// Processes that wanted a core in the minute before the run: what they take is missing from the figures.
+    pub load_before: f64,
     /// Append 4 KiB, then `fdatasync`.
     pub fdatasync_4k: Summary,
     /// Write 512 MiB, then `fsync`.
@@ -36,6 +38,7 @@ pub(crate) struct Reference {
 
 /// Measures in `directory`, which is on the disk that is to be measured.
 pub(crate) fn measure(directory: &Path) -> anyhow::Result<Reference> {
+    let load_before = load_average();
     let sample = Workload::new(40_000);
     let mut events = Vec::new();
     sample.write_all(&mut events, |_| {})?;
@@ -44,6 +47,7 @@ pub(crate) fn measure(directory: &Path) -> anyhow::Result<Reference> {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         cpu: cpu_name(),
         memory_bytes: total_memory(),
+        load_before,
         fdatasync_4k: fdatasync(&directory.join("reference-sync"))?,
         sequential_write_mb_s: sequential_write(&directory.join("reference-write"))?,
         memcpy_mb_s: memcpy(),
@@ -122,6 +126,11 @@ fn cpu_name() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
+}
+
+fn load_average() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|minute| minute.parse().ok()).unwrap_or(0.0)
 }
 
 fn total_memory() -> u64 {

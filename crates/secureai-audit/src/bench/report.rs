@@ -104,6 +104,12 @@ impl Report {
             machine.cpu,
             bytes(machine.memory_bytes)
         ))?;
+        if machine.load_before > 0.5 {
+            let load = machine.load_before;
+            output.line(format!(
+                "the machine was busy before the run (load {load:.1}): figures are lower than they could be"
+            ))?;
+        }
         output.line(format!(
             "disk: fdatasync of 4 KiB {:.2} ms (p99 {:.2}), sequential write with fsync {:.0} MB/s",
             machine.fdatasync_4k.p50_ms, machine.fdatasync_4k.p99_ms, machine.sequential_write_mb_s

@@ -1,7 +1,9 @@
 //! Exports of a data directory: straight from the index and the ledger, at the disk's speed.
 
 use std::{
+    fs::File,
     io::{self, Write},
+    os::fd::AsFd,
     time::Duration,
 };
 
@@ -24,6 +26,8 @@ use crate::{
 };
 
 const INDEX_PATIENCE: Duration = Duration::from_secs(600);
+/// How much a pipe is to hold.
+const PIPE_BYTES: usize = 1 << 20;
 /// Threads that read and render.
 const THREADS: usize = 2;
 
@@ -72,7 +76,7 @@ pub(super) fn export(
 fn to_pipe(store: &Store, export: &Export, interrupt: &Interrupt) -> anyhow::Result<Done> {
     let budget = cancelled_by(interrupt);
     let origin = Origin { answers: store.index(), entries: store.ledger() };
-    let mut out = io::stdout();
+    let mut out = pipe()?;
     let end = match export.run(origin, &budget, Position::default(), &mut out, &mut |_| {}) {
         Ok(end) => end,
         Err(audit_query::Error::Cancelled) => {
@@ -82,6 +86,14 @@ fn to_pipe(store: &Store, export: &Export, interrupt: &Interrupt) -> anyhow::Res
     };
     out.flush()?;
     Ok(Done { bytes: end.bytes, rows: Some(end.rows), interrupted: false, resumed_at: 0 })
+}
+
+/// Standard output without the line buffer in front of it, and where it is a pipe with room for a whole chunk.
+fn pipe() -> io::Result<File> {
+    let out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    // Only pipes have a size, and the system may grant less: either way it works, only with more turns.
+    let _ = rustix::pipe::fcntl_setpipe_size(&out, PIPE_BYTES);
+    Ok(out)
 }
 
 fn to_file(

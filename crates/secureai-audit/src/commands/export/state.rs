@@ -1,7 +1,9 @@
 //! An export's unfinished file and how far it is.
 //!
-//! The state is written after the bytes it speaks of are durable. So if the process or the machine dies at any
-//! moment, the file holds at least those bytes; what is beyond them is cut off when the export goes on.
+//! The state is written after the bytes it speaks of. A process that dies leaves both to the system, so that the file
+//! holds at least those bytes; what is beyond them is cut off when the export goes on. Syncing each time would hold
+//! the export down to the disk's speed, so a machine that dies may lose bytes: the state names the boot it was written
+//! in, and after another one only bytes that were synced (on Ctrl-C) are believed.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -23,6 +25,10 @@ struct Saved<P> {
     version: u32,
     question: String,
     bytes: u64,
+    /// The boot in which it was written.
+    boot: String,
+    /// Whether the bytes were durable then.
+    synced: bool,
     position: P,
 }
 
@@ -57,7 +63,8 @@ impl<P: Serialize + DeserializeOwned> Unfinished<P> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&part);
         let mut file = file.with_context(|| format!("cannot write {}", part.display()))?;
-        let usable = saved.filter(|saved| file.metadata().is_ok_and(|data| data.len() >= saved.bytes));
+        let usable = saved.filter(|saved| saved.synced || saved.boot == boot_id());
+        let usable = usable.filter(|saved| file.metadata().is_ok_and(|data| data.len() >= saved.bytes));
         let length = usable.as_ref().map_or(0, |saved| saved.bytes);
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
@@ -80,7 +87,7 @@ impl<P: Serialize + DeserializeOwned> Unfinished<P> {
     pub(super) fn at(&mut self, length: u64, position: &P) -> io::Result<()> {
         self.length = length;
         if length - self.saved_at >= SAVE_EVERY {
-            self.save(position)?;
+            self.write_state(position, false)?;
         }
         Ok(())
     }
@@ -88,7 +95,12 @@ impl<P: Serialize + DeserializeOwned> Unfinished<P> {
     /// Makes the bytes durable, then says in the state that they are.
     pub(super) fn save(&mut self, position: &P) -> io::Result<()> {
         self.file.sync_data()?;
-        let saved = Saved { version: 1, question: self.question.clone(), bytes: self.length, position };
+        self.write_state(position, true)
+    }
+
+    fn write_state(&mut self, position: &P, synced: bool) -> io::Result<()> {
+        let (question, boot) = (self.question.clone(), boot_id());
+        let saved = Saved { version: 1, question, bytes: self.length, boot, synced, position };
         replace(&self.state, &serde_json::to_vec(&saved)?, 0o600)?;
         self.saved_at = self.length;
         Ok(())
@@ -97,13 +109,17 @@ impl<P: Serialize + DeserializeOwned> Unfinished<P> {
     /// The export is complete: gives the file its name.
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
         self.file.flush()?;
-        self.file.sync_all()?;
         fs::rename(&self.part, &self.path).with_context(|| format!("cannot make {}", self.path.display()))?;
         match fs::remove_file(&self.state) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
     }
+}
+
+/// Tells this boot of the system from others; empty where the system does not say.
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -148,5 +164,19 @@ mod tests {
         unfinished.file.set_len(3).unwrap();
         let mut again = Unfinished::<u64>::open(&path, "q").unwrap();
         assert_eq!((again.take_position(), again.length), (None, 0));
+    }
+
+    #[test]
+    fn bytes_never_synced_are_not_believed_after_another_boot() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out.csv");
+        let mut unfinished = Unfinished::<u64>::open(&path, "q").unwrap();
+        unfinished.writer().unwrap().write_all(b"one\n").unwrap();
+        unfinished.at(4, &1).unwrap();
+        unfinished.write_state(&1, false).unwrap();
+        let state = fs::read_to_string(&unfinished.state).unwrap();
+        assert_eq!(Unfinished::<u64>::open(&path, "q").unwrap().take_position(), Some(1));
+        fs::write(&unfinished.state, state.replace(&boot_id(), "another")).unwrap();
+        assert_eq!(Unfinished::<u64>::open(&path, "q").unwrap().take_position(), None);
     }
 }

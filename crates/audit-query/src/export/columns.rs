@@ -156,6 +156,22 @@ impl Column {
         COLUMNS[self as usize].3
     }
 
+    /// Whether nearly every event has a value of its own, so that a dictionary of them is of no use.
+    pub(crate) fn is_diverse(self) -> bool {
+        matches!(
+            self,
+            Column::Index
+                | Column::Id
+                | Column::Time
+                | Column::TargetId
+                | Column::Message
+                | Column::Changes
+                | Column::HttpPath
+                | Column::HttpRequestId
+                | Column::Details
+        )
+    }
+
     pub(crate) fn cell<'e>(self, index: u64, event: &'e Fields<'e>) -> Cell<'e> {
         match self {
             Column::Index => Cell::Whole(index),

@@ -30,13 +30,15 @@ pub(crate) struct FileWriter<'w> {
 
 impl<'w> FileWriter<'w> {
     pub(crate) fn new(columns: &Columns, out: &'w mut (dyn Write + Send)) -> Result<FileWriter<'w>, Error> {
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-            .set_created_by("secureai-audit".to_owned())
-            .build();
-        Ok(FileWriter { writer: ArrowWriter::try_new(out, schema(columns), Some(properties))? })
+            .set_created_by("secureai-audit".to_owned());
+        for column in columns.as_slice().iter().filter(|column| column.is_diverse()) {
+            properties = properties.set_column_dictionary_enabled(column.name().into(), false);
+        }
+        Ok(FileWriter { writer: ArrowWriter::try_new(out, schema(columns), Some(properties.build()))? })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {

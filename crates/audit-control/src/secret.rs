@@ -62,22 +62,28 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Checks the shape and checksum of a presented token and gives the digest to look it up by.
+/// The digest to look a presented token up by.
 ///
 /// # Errors
-/// [`SecretError`] when no token of ours can read like this.
+/// [`SecretError::Shape`] when no token of ours can read like this. The checksum is left to [`check_checksum`], which
+/// is of use only once the token was not found.
 pub fn digest_presented(text: &str) -> Result<Digest, SecretError> {
     let body = text.strip_prefix(PREFIX).ok_or(SecretError::Shape)?;
     if body.len() != BODY_CHARS + CHECK_CHARS || !body.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(SecretError::Shape);
     }
-    let (signed, given) = text.split_at(PREFIX.len() + BODY_CHARS);
+    Ok(Sha256::digest(text.as_bytes()).into())
+}
+
+/// Tells a mistyped token from one that is merely unknown.
+///
+/// # Errors
+/// [`SecretError::Checksum`], or [`SecretError::Shape`] when the text is too short for a token.
+pub fn check_checksum(text: &str) -> Result<(), SecretError> {
+    let (signed, given) = text.split_at_checked(PREFIX.len() + BODY_CHARS).ok_or(SecretError::Shape)?;
     let mut expected = String::with_capacity(CHECK_CHARS);
     push_base62(&mut expected, &checksum(signed), CHECK_CHARS);
-    if given != expected {
-        return Err(SecretError::Checksum);
-    }
-    Ok(Sha256::digest(text.as_bytes()).into())
+    if given == expected { Ok(()) } else { Err(SecretError::Checksum) }
 }
 
 fn checksum(text: &str) -> [u8; 4] {
@@ -113,6 +119,7 @@ mod tests {
         assert_eq!(secret.reveal().len(), 53);
         assert!(secret.reveal().starts_with("saa_"));
         assert_eq!(digest_presented(secret.reveal()), Ok(secret.digest()));
+        assert_eq!(check_checksum(secret.reveal()), Ok(()));
     }
 
     #[test]
@@ -129,7 +136,7 @@ mod tests {
             let mut wrong = text.clone().into_bytes();
             wrong[at] = if wrong[at] == b'x' { b'y' } else { b'x' };
             let wrong = String::from_utf8(wrong).unwrap();
-            assert_eq!(digest_presented(&wrong), Err(SecretError::Checksum), "at {at}");
+            assert_eq!(check_checksum(&wrong), Err(SecretError::Checksum), "at {at}");
         }
     }
 

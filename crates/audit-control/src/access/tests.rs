@@ -41,6 +41,8 @@ fn unknown_revoked_expired_and_mistyped_tokens_are_denied() {
     assert_eq!(denial(revoked_secret.reveal()), Denial::Unknown);
     assert_eq!(denial(expired_secret.reveal()), Denial::Expired);
     assert_eq!(denial("saa_nonsense"), Denial::Malformed(SecretError::Shape));
+    let mistyped = format!("saa_{}", "x".repeat(49));
+    assert_eq!(denial(&mistyped), Denial::Malformed(SecretError::Checksum));
 }
 
 #[test]

@@ -60,17 +60,22 @@ pub(crate) async fn handle(
     };
     let worker = state.clone();
     let budget = Budget::of(state.config().query_timeout);
-    let table =
-        state.queries().query(budget, move |budget| Ok(worker.index().group(&group, budget)?)).await?;
+    let (json, encoding, rows) = state
+        .queries()
+        .query(budget, move |budget| {
+            let table = worker.index().group(&group, budget)?;
+            let json = write(&table, &shape.names, &shape.sums);
+            let encoding = encoding.for_length(json.len());
+            Ok((encoding.pack(json).map_err(Problem::internal)?, encoding, table.rows.len()))
+        })
+        .await?;
 
-    let results = u32::try_from(table.rows.len()).unwrap_or(u32::MAX);
+    let results = u32::try_from(rows).unwrap_or(u32::MAX);
     let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
     let event = Event { details: Some(Json::object(details)), ..success(visitor.did("audit.searched")) };
     state.activity().note(event, &visitor.key(), &subject);
 
-    let json = write(&table, &shape.names, &shape.sums);
-    let encoding = encoding.for_length(json.len());
-    let mut response = encoding.pack(json).map_err(Problem::internal)?.into_response();
+    let mut response = json.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -136,22 +136,18 @@ async fn a_client_that_takes_nothing_loses_its_export() {
 #[tokio::test]
 async fn exports_are_compressed_as_they_stream() {
     let app = with_many().await;
-    let plain = app.get("/?format=csv").await;
+    // Not the exports' own events.
+    let path = "/?format=csv&source=api";
+    let plain = app.get(path).await;
     let request = app
-        .request(Method::GET, "/?format=csv", Role::Auditor)
+        .request(Method::GET, path, Role::Auditor)
         .header("accept-encoding", "gzip, zstd")
         .body(Body::empty())
         .unwrap();
     let packed = Answer::of(app.send(request).await).await;
     assert_eq!(packed.header("content-encoding"), "zstd");
-    let unpacked = zstd::decode_all(packed.body.as_slice()).unwrap();
-    assert_eq!(
-        unpacked
-            .split(|byte| *byte == b'\n')
-            .filter(|line| line.windows(2).any(|pair| pair == b"e-"))
-            .count(),
-        plain.text().lines().filter(|line| line.contains("e-")).count()
-    );
+    assert!(packed.body.len() < plain.body.len() / 3);
+    assert_eq!(zstd::decode_all(packed.body.as_slice()).unwrap(), plain.body);
     let request = app
         .request(Method::GET, "/?format=parquet", Role::Auditor)
         .header("accept-encoding", "gzip")

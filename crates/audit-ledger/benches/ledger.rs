@@ -235,9 +235,11 @@ fn append_batches(criterion: &mut Criterion) {
     group.finish();
     ledger.close().expect("closes");
     let stats = ledger.stats();
-    #[expect(clippy::print_stdout, reason = "a figure beside criterion's")]
-    {
-        println!("bytes on disk per entry: {:.1}", stats.disk_bytes as f64 / stats.entries as f64);
+    if stats.entries > 0 {
+        #[expect(clippy::print_stdout, reason = "a figure beside criterion's")]
+        {
+            println!("bytes on disk per entry: {:.1}", stats.disk_bytes as f64 / stats.entries as f64);
+        }
     }
 }
 

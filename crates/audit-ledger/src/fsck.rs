@@ -3,21 +3,25 @@
 //! Written from `docs/FORMAT.md`, with decoders of its own: it shares nothing with the code that writes but
 //! the tree of `audit-tlog`, so that a mistake there does not excuse itself here.
 
+mod findings;
 mod frame;
 mod segment;
+mod tree;
 mod wal;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use audit_tlog::{Checkpoint, Frontier, Hash, LeafIndex, Note, TreeSize, Verifier};
+use audit_tlog::{Checkpoint, Hash, LeafIndex, Note, Verifier};
 use parking_lot::Mutex;
 
 use crate::disk::{Access, Disk, DiskFile};
 use crate::error::{Contradiction, Damage, Error, Flaw, IoContext as _};
 use crate::files::{FORMAT_VERSION, Files, VERSION_PREFIX};
 use crate::ledger::LeafFn;
+use findings::Findings;
+use tree::{Promises, Tree};
 
 /// Findings listed in one verdict.
 const MAX_FINDINGS: usize = 100;
@@ -270,163 +274,6 @@ impl Meter<'_> {
         let mut done = self.done.lock();
         *done += entries;
         (self.progress)(*done, self.expected.max(*done));
-    }
-}
-
-// --- the tree and what was promised about it
-
-/// What checkpoints say about the tree.
-struct Promises {
-    made: Vec<Promise>,
-}
-
-struct Promise {
-    file: PathBuf,
-    size: TreeSize,
-    root: Hash,
-    found_root: Option<Hash>,
-}
-
-impl Promises {
-    fn new(files: &Files, stored: Option<&Checkpoint>, external: Option<&Checkpoint>) -> Self {
-        let promise = |file: PathBuf, checkpoint: &Checkpoint| Promise {
-            file,
-            size: checkpoint.size(),
-            root: *checkpoint.root(),
-            found_root: checkpoint.size().is_empty().then_some(Hash::EMPTY_ROOT),
-        };
-        let stored = stored.map(|checkpoint| promise(files.checkpoint(), checkpoint));
-        let external = external.map(|checkpoint| promise("external checkpoint".into(), checkpoint));
-        Self { made: stored.into_iter().chain(external).collect() }
-    }
-
-    fn sizes(&self) -> Vec<u64> {
-        self.made.iter().map(|promise| promise.size.get()).collect()
-    }
-}
-
-/// The tree as the files make it.
-struct Tree {
-    frontier: Frontier,
-    /// Index after the last entry found.
-    next: u64,
-    /// Whether the frontier is that of all entries so far: false once some could not be read.
-    is_known: bool,
-    promises: Promises,
-}
-
-impl Tree {
-    const fn new(promises: Promises) -> Self {
-        Self { frontier: Frontier::new(), next: 0, is_known: true, promises }
-    }
-
-    fn add_segment(&mut self, path: &Path, first: u64, segment: Checked, findings: &mut Findings) {
-        segment.damages.into_iter().for_each(|damage| findings.altered(damage));
-        self.check_follows(path, first, findings);
-        let Some(count) = segment.count else {
-            // Where the next file begins will tell how many there were.
-            self.is_known = false;
-            return;
-        };
-        self.next = first + count;
-        match (segment.leaves, segment.root) {
-            (Some(leaves), _) => self.push_leaves(&leaves),
-            (None, Some(root)) => {
-                let level = count.trailing_zeros().to_le_bytes()[0];
-                self.is_known &= self.frontier.push_perfect_subtree(level, root).is_ok();
-                self.note_root();
-            }
-            (None, None) => self.is_known = false,
-        }
-    }
-
-    fn add_wal(&mut self, path: &Path, first: u64, wal: wal::Found, findings: &mut Findings) {
-        wal.damages.into_iter().for_each(|damage| findings.altered(damage));
-        self.check_follows(path, first, findings);
-        self.next = first + wal.leaves.len() as u64;
-        self.push_leaves(&wal.leaves);
-        self.is_known &= wal.is_readable;
-    }
-
-    /// Reports entries missing before a file that begins with entry `first`.
-    fn check_follows(&mut self, path: &Path, first: u64, findings: &mut Findings) {
-        if first == self.next {
-            return;
-        }
-        let unreadable_before = !self.is_known && first > self.next;
-        if !unreadable_before {
-            let flaw = if first > self.next { Flaw::Gap } else { Flaw::Structure };
-            findings.missing(damage(path, 0, Some(self.next), flaw));
-        }
-        self.is_known = false;
-    }
-
-    fn push_leaves(&mut self, leaves: &[Hash]) {
-        for leaf in leaves {
-            self.frontier.push(*leaf);
-            self.note_root();
-        }
-    }
-
-    fn note_root(&mut self) {
-        let size = self.frontier.size();
-        let concerned = self.promises.made.iter_mut().filter(|promise| promise.size == size);
-        concerned.for_each(|promise| promise.found_root = self.is_known.then(|| self.frontier.root()));
-    }
-
-    fn keep_promises(&mut self, findings: &mut Findings) {
-        for promise in &self.promises.made {
-            if promise.found_root == Some(promise.root) {
-                continue;
-            }
-            let contradiction = Contradiction {
-                file: promise.file.clone(),
-                promised_size: promise.size,
-                promised_root: promise.root,
-                found_size: TreeSize::new(self.next),
-                found_root: promise.found_root,
-            };
-            if promise.size.get() > self.next {
-                findings.incomplete(Finding::Contradiction(contradiction));
-            } else if promise.found_root.is_some() {
-                findings.tampered(Finding::Contradiction(contradiction));
-            }
-        }
-    }
-}
-
-// --- findings
-
-#[derive(Default)]
-pub(crate) struct Findings {
-    integrity: Vec<Finding>,
-    completeness: Vec<Finding>,
-    checkpoint_reported: bool,
-}
-
-impl Findings {
-    fn altered(&mut self, damage: Damage) {
-        self.tampered(Finding::Damage(damage));
-    }
-
-    fn missing(&mut self, damage: Damage) {
-        self.incomplete(Finding::Damage(damage));
-    }
-
-    fn tampered(&mut self, finding: Finding) {
-        self.integrity.push(finding);
-    }
-
-    fn incomplete(&mut self, finding: Finding) {
-        self.completeness.push(finding);
-    }
-
-    fn verdicts(self) -> (Verdict, Verdict) {
-        let verdict = |mut findings: Vec<Finding>| {
-            findings.truncate(MAX_FINDINGS);
-            if findings.is_empty() { Verdict::Sound } else { Verdict::Broken(findings) }
-        };
-        (verdict(self.integrity), verdict(self.completeness))
     }
 }
 

@@ -22,8 +22,8 @@ use crate::recent::{Cache, Ring};
 use crate::segment::{OpenSegment, Summary, block_level};
 use crate::wal::WalPart;
 
-/// Footers kept in memory: 32 KiB each.
-const OPEN_SEGMENTS: usize = 64;
+/// Footers kept in memory: 32 KiB each. Opening a segment again costs twice what reading an entry does.
+const OPEN_SEGMENTS: usize = 128;
 /// Blocks of leaf hashes kept in memory: 8 KiB each.
 const LEAF_BLOCKS: usize = 64;
 

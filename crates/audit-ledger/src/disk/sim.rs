@@ -9,6 +9,8 @@
 //!   readable, counts as clean, and is gone after a crash, whatever later syncs say. (Names are kept in a
 //!   journal: a file system that cannot write that stops altogether.)
 
+mod state;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Access, Disk, DiskFile, Lock, LockError};
+use state::{Change, File, NameChange, SplitMix, State, down, not_found, write};
 
 const SECTOR: usize = 512;
 
@@ -52,62 +55,6 @@ pub enum Crash {
     PowerLoss,
     /// The system goes on, and so do its caches.
     Killed,
-}
-
-struct State {
-    random: SplitMix,
-    files: Vec<File>,
-    /// Names as the process sees them.
-    names: BTreeMap<PathBuf, usize>,
-    /// Names as a power loss leaves them.
-    durable_names: BTreeMap<PathBuf, usize>,
-    pending_names: Vec<NameChange>,
-    dirs: BTreeSet<PathBuf>,
-    locks: BTreeSet<PathBuf>,
-    capacity: u64,
-    /// Operations so far that change something.
-    operations: u64,
-    fault: Option<(u64, Fault)>,
-    /// Set when the machine or the process is down.
-    down: Option<Crash>,
-    /// Counts restarts: files opened before are of no use after.
-    life: u64,
-}
-
-#[derive(Default)]
-struct File {
-    /// As the process sees it.
-    seen: Vec<u8>,
-    /// As it is on the platter.
-    durable: Vec<u8>,
-    /// Not synced yet.
-    pending: Vec<Change>,
-}
-
-#[derive(Clone)]
-enum Change {
-    Write { offset: usize, bytes: Vec<u8> },
-    SetLen(usize),
-}
-
-#[derive(Clone)]
-enum NameChange {
-    Put { path: PathBuf, file: usize },
-    Rename { from: PathBuf, to: PathBuf },
-    Remove { path: PathBuf },
-}
-
-/// Sebastiano Vigna's SplitMix64: small, and good enough to choose faults.
-struct SplitMix(u64);
-
-/// What an operation is to do.
-enum Course {
-    Go,
-    Fail(io::Error),
-    /// Do it, then fail.
-    DoAndFail(io::Error),
-    /// Do a part of it, then fail.
-    DoPart(io::Error),
 }
 
 impl SimDisk {
@@ -211,198 +158,6 @@ impl SimDisk {
     pub fn paths(&self) -> Vec<PathBuf> {
         self.state.lock().names.keys().cloned().collect()
     }
-}
-
-impl State {
-    /// Decides what an operation that changes something is to do.
-    fn course(&mut self) -> io::Result<Course> {
-        self.check_up()?;
-        let this = self.operations;
-        self.operations += 1;
-        let Some((_, fault)) = self.fault.filter(|(at, _)| *at == this) else { return Ok(Course::Go) };
-        self.fault = None;
-        Ok(match fault {
-            Fault::FailsBefore => Course::Fail(io_error()),
-            Fault::FailsAfter => Course::DoAndFail(io_error()),
-            Fault::Torn => Course::DoPart(io_error()),
-            Fault::PowerLossBefore => Course::Fail(self.go_down(Crash::PowerLoss)),
-            Fault::KilledBefore => Course::Fail(self.go_down(Crash::Killed)),
-            // Goes down when it has been done.
-            Fault::PowerLossAfter => {
-                self.down = Some(Crash::PowerLoss);
-                Course::DoAndFail(down())
-            }
-            Fault::KilledAfter => {
-                self.down = Some(Crash::Killed);
-                Course::DoAndFail(down())
-            }
-        })
-    }
-
-    /// Does `work` as the course says.
-    fn perform(&mut self, work: impl FnOnce(&mut Self), part: impl FnOnce(&mut Self)) -> io::Result<()> {
-        match self.course()? {
-            Course::Go => {
-                work(self);
-                Ok(())
-            }
-            Course::Fail(error) => Err(error),
-            Course::DoAndFail(error) => {
-                work(self);
-                if let Some(crash) = self.down {
-                    self.go_down(crash);
-                }
-                Err(error)
-            }
-            Course::DoPart(error) => {
-                part(self);
-                Err(error)
-            }
-        }
-    }
-
-    fn check_up(&self) -> io::Result<()> {
-        if self.down.is_some() { Err(down()) } else { Ok(()) }
-    }
-
-    /// The process ends; with a power loss, what was not durable is decided now.
-    fn go_down(&mut self, crash: Crash) -> io::Error {
-        self.down = Some(crash);
-        if crash == Crash::PowerLoss {
-            for file in 0..self.files.len() {
-                self.lose_power(file);
-            }
-            let kept = self.random.below(self.pending_names.len() + 1);
-            let pending = std::mem::take(&mut self.pending_names);
-            pending[..kept].iter().for_each(|change| change.apply(&mut self.durable_names));
-            self.names = self.durable_names.clone();
-        }
-        down()
-    }
-
-    fn lose_power(&mut self, file: usize) {
-        let pending = std::mem::take(&mut self.files[file].pending);
-        for change in pending {
-            let durable = &mut self.files[file].durable;
-            match change {
-                Change::SetLen(len) => {
-                    if self.random.below(2) == 0 {
-                        durable.resize(len, 0);
-                    }
-                }
-                Change::Write { offset, bytes } => match self.random.below(5) {
-                    0 => {}
-                    1 => write(durable, offset, &bytes),
-                    2 => {
-                        let kept = self.random.below(bytes.len() + 1);
-                        write(durable, offset, &bytes[..kept]);
-                    }
-                    // The length may be there before the bytes are.
-                    3 => {
-                        let len = durable.len().max(offset + self.random.below(bytes.len() + 1));
-                        durable.resize(len, 0);
-                    }
-                    _ => {
-                        let len = durable.len().max(offset + bytes.len());
-                        durable.resize(len, 0);
-                        for (nth, sector) in bytes.chunks(SECTOR).enumerate() {
-                            if self.random.below(2) == 0 {
-                                write(durable, offset + nth * SECTOR, sector);
-                            }
-                        }
-                    }
-                },
-            }
-        }
-        self.files[file].seen = self.files[file].durable.clone();
-    }
-
-    fn add_file(&mut self, file: File) -> usize {
-        self.files.push(file);
-        self.files.len() - 1
-    }
-
-    fn rename_now(&mut self, change: NameChange) {
-        change.apply(&mut self.names);
-        self.pending_names.push(change);
-    }
-
-    fn used(&self) -> u64 {
-        self.names.values().map(|file| self.files[*file].seen.len() as u64).sum()
-    }
-
-    /// Writes, as far as there is room.
-    fn write_seen(&mut self, file: usize, offset: usize, bytes: &[u8]) {
-        let seen = &mut self.files[file].seen;
-        write(seen, offset, bytes);
-        self.files[file].pending.push(Change::Write { offset, bytes: bytes.to_vec() });
-    }
-
-    /// Makes the changes of names in `dir` durable.
-    fn sync_names(&mut self, dir: &Path) {
-        let (synced, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.pending_names).into_iter().partition(|change| change.is_in(dir));
-        synced.iter().for_each(|change| change.apply(&mut self.durable_names));
-        self.pending_names = rest;
-    }
-}
-
-impl NameChange {
-    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
-        match self {
-            Self::Put { path, file } => {
-                names.insert(path.clone(), *file);
-            }
-            Self::Rename { from, to } => {
-                if let Some(file) = names.remove(from) {
-                    names.insert(to.clone(), file);
-                }
-            }
-            Self::Remove { path } => {
-                names.remove(path);
-            }
-        }
-    }
-
-    fn is_in(&self, dir: &Path) -> bool {
-        let (Self::Put { path, .. } | Self::Rename { to: path, .. } | Self::Remove { path }) = self;
-        path.parent() == Some(dir)
-    }
-}
-
-fn write(file: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
-    let end = offset + bytes.len();
-    if file.len() < end {
-        file.resize(end, 0);
-    }
-    file[offset..end].copy_from_slice(bytes);
-}
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `limit`, which must not be 0.
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).unwrap_or(0)
-    }
-}
-
-fn io_error() -> io::Error {
-    io::Error::other("simulated I/O error")
-}
-
-fn down() -> io::Error {
-    io::Error::new(io::ErrorKind::BrokenPipe, "the simulated process is down")
-}
-
-fn not_found() -> io::Error {
-    io::ErrorKind::NotFound.into()
 }
 
 struct Handle {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use audit_tlog::{Hash, leaf_hash};
 use zstd::zstd_safe::{DCtx, DDict};
 
-use super::{Findings, damage, read_all, u32_at};
+use super::findings::Findings;
+use super::{damage, read_all, u32_at};
 use crate::disk::Disk;
 use crate::error::{Error, Flaw};
 use crate::files::Files;

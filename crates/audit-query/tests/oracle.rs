@@ -2,6 +2,8 @@
 //! a few rows, so that pages, partitions and rows in memory all take part; with the index closed and opened, and
 //! rewritten, in between.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod generate;
 mod growing;
 

@@ -72,6 +72,9 @@ fn has_rows_for(rows: &dyn Rows, scope: &Scope) -> bool {
     rows.range().start < scope.snapshot && (0..rows.page_count()).any(|page| scope.touches(&rows.span(page)))
 }
 
+/// A rollup and the columns that its cells are told apart by.
+type Cells = (Arc<Rollup>, [CodeColumn; 3]);
+
 /// The rows of one partition or chunk, on their way into groups.
 struct Tally<'t> {
     rows: &'t dyn Rows,
@@ -108,7 +111,7 @@ impl Tally<'_> {
     }
 
     /// The rollup that can answer for these rows, with its columns.
-    fn rollup(&self, groups: &Groups) -> Result<Option<(Arc<Rollup>, [CodeColumn; 3])>, Error> {
+    fn rollup(&self, groups: &Groups) -> Result<Option<Cells>, Error> {
         if self.rows.range().end > self.scope.snapshot {
             return Ok(None);
         }
@@ -155,7 +158,7 @@ impl Tally<'_> {
                 continue;
             }
             let is_inside = self.scope.from <= time && last <= self.scope.to;
-            if !is_inside || !keys.move_to(time, groups)?.is_none_or(|end| last < end) {
+            if !is_inside || keys.move_to(time, groups)?.is_some_and(|end| last >= end) {
                 match cut.last_mut() {
                     Some(before) if before.end == time => before.end = last + 1,
                     _ => cut.push(time..last + 1),

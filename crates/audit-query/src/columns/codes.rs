@@ -152,10 +152,7 @@ impl Codes {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "callers have compared the code with the narrower type's maximum"
-)]
+/// The code in a type that is known to hold it.
 fn narrow<T: FromTruncated>(code: u32) -> T {
     T::from_truncated(code)
 }

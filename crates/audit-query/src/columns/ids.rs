@@ -86,10 +86,10 @@ pub(crate) fn id_hash(text: &str) -> u64 {
 /// Values of the lower-case hexadecimal digits, 0xFF for every other byte.
 const NIBBLES: [u8; 256] = {
     let mut table = [0xFF; 256];
-    let mut digit = 0;
+    let (mut digit, mut value) = (0, 0_u8);
     while digit < 16 {
-        table[b"0123456789abcdef"[digit] as usize] = digit as u8;
-        digit += 1;
+        table[b"0123456789abcdef"[digit] as usize] = value;
+        (digit, value) = (digit + 1, value + 1);
     }
     table
 };

@@ -56,7 +56,7 @@ fn put_entry(hash: u64, pages: PageSet, fingerprint_bytes: u8, packed: &mut Vec<
 /// The bucket is taken from a hash's high bits (so sorted hashes are in bucket order), the fingerprint from its
 /// low ones.
 fn bucket_of(hash: u64, buckets: u32) -> u32 {
-    u32::try_from((hash >> 32) * u64::from(buckets) >> 32).expect("below the number of buckets")
+    u32::try_from(((hash >> 32) * u64::from(buckets)) >> 32).expect("below the number of buckets")
 }
 
 /// The pages that may hold `hash`. `read` gives a span of the table's bytes.
@@ -111,7 +111,8 @@ mod tests {
         let pages_of =
             |n: u64| if n.is_multiple_of(5) { 0x8000_0000_0000_0001 >> (n % 3) } else { 1 << (n % 64) };
         let table = build((0..count).map(|n| (hash(n), pages_of(n))).collect(), fingerprint_bytes);
-        let read = |range: Range<u64>| Ok(Cow::Borrowed(&table[range.start as usize..range.end as usize]));
+        let at = |position: u64| usize::try_from(position).expect("in memory");
+        let read = |range: Range<u64>| Ok(Cow::Borrowed(&table[at(range.start)..at(range.end)]));
         for n in 0..count {
             let found = pages(hash(n), read).expect("readable");
             assert_eq!(found & pages_of(n), pages_of(n), "no page is missing");

@@ -70,7 +70,7 @@ impl Levels {
 }
 
 /// Takes the definition levels from the front of a page.
-fn levels<'p>(page: &'p [u8], rows: usize) -> Option<(Levels, &'p [u8])> {
+fn levels(page: &[u8], rows: usize) -> Option<(Levels, &[u8])> {
     let (length, rest) = page.split_first_chunk::<4>()?;
     let (encoded, values) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
     let mut words = vec![0_u64; rows.div_ceil(64)];

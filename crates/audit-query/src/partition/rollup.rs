@@ -234,7 +234,7 @@ mod tests {
             for n in 0..1000_i64 {
                 let row =
                     Sums { events: 1, input_tokens: 10, output_tokens: 1, cost_usd: 0.5, latency_ms: 2.0 };
-                let code = |modulus: i64| (n % modulus) as u32;
+                let code = |modulus: i64| u32::try_from(n % modulus).expect("small");
                 builder.add((n / 100 - 3) * HOUR_US + n, [code(3), code(4), code(5)], &row);
             }
             let rollup = builder.finish();

@@ -287,7 +287,8 @@ mod tests {
         let decoded = Summary::decode(&file[..head]).expect("undamaged");
         assert_eq!(decoded, summary);
         for (section, body) in decoded.sections.iter().zip(&bodies) {
-            let (start, end) = (section.offset as usize, (section.offset + section.length) as usize);
+            let at = |position: u64| usize::try_from(position).expect("in memory");
+            let (start, end) = (at(section.offset), at(section.offset + section.length));
             assert_eq!(&file[start..end], body);
         }
     }

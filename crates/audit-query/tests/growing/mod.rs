@@ -1,5 +1,6 @@
 //! Entries in memory that come to light bit by bit, and an index over them with partitions of a few rows.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use audit_query::{Config, Entries, Error, Index};
@@ -37,7 +38,7 @@ impl Entries for Growing {
     }
 
     fn read(&self, range: Range<u64>, visit: &mut dyn FnMut(u64, &[u8])) -> Result<(), Error> {
-        range.for_each(|index| visit(index, &self.entries[index as usize]));
+        range.for_each(|index| visit(index, &self.entries[usize::try_from(index).unwrap()]));
         Ok(())
     }
 }

@@ -35,19 +35,22 @@ pub(super) fn fires(text: &[u8]) -> bool {
 #[rustfmt::skip]
 const NEIGHBOURS: &[&str] = &[
     "assword", "asswd", "assphrase", "asscode", "ass phrase", "pass=", "pwd", "ecret", "oken", "pi_key",
-    "pi-key", "pi.key", "pikey", "pi key", "ess_key", "ess-key", "ess.key", "esskey", "ess key", "ountkey",
-    "ount_key", "ount key", "rivate_key", "rivate-key", "rivatekey", "rivate key", "igning_key",
-    "igning key", "igningkey", "ncryption_key", "ncryption key", "ncryptionkey", "aster_key", "aster key",
-    "asterkey", "uth_key", "uth key", "uthkey", "redential", "reds=", "reds:", "reds\"", "ookie", "uthoriz",
-    "earer", "asic ", "asic+", "asic%", "jwt", "otp", "cvv", "cvc", "xsrf", "ssid", "mfa code", "mfa_code",
-    "ecovery code", "ecovery_code", "kup code", "kup_code", "ard number", "ard_number", "sid=", "ssion=",
-    "ssion_id=", "sig=", "ature=", "key=", "ode=", "://", "eyj", ":aa",
+    "pi-key", "pi.key", "pikey", "pi key", "ess_key", "ess-key", "ess.key", "esskey", "ess key", "ntkey",
+    "nt_key", "nt key", "rivate_key", "rivate-key", "rivatekey", "rivate key", "ng_key", "ng key", "ngkey",
+    "on_key", "on key", "onkey", "er_key", "er key", "erkey", "uth_key", "uth key", "uthkey", "redential",
+    "reds=", "reds:", "reds\"", "reds\\", "ookie", "uthoriz", "earer", "asic ", "asic+", "asic%", "jwt",
+    "otp=", "otp:", "otp\"", "otp\\", "otp ", "cvv=", "cvv:", "cvv\"", "cvv\\", "cvv ", "cvc=", "cvc:",
+    "cvc\"", "cvc\\", "cvc ", "xsrf", "ssid", "mfa code", "mfa_code", "ecovery code", "ecovery_code",
+    "kup code", "kup_code", "ard number", "ard_number", "sid=", "ion=", "_id=", "sig=", "ature=", "key=",
+    "ode=", "://", "eyj", ":aa",
 ];
 
 struct Table {
     /// By folded pair: in the low half the sets whose literals may begin with it, in the high half those
     /// that may go on with it.
     sets: Box<[u64; PAIRS]>,
+    /// A bit for the hash of each first and second pair that belong together.
+    joined: Box<[u64; JOINED_BITS / 64]>,
     /// By folded first pair: one more than the place in `literals` of the first one with that pair.
     starts: Box<[u8; PAIRS]>,
     /// Sorted by folded first pair.
@@ -56,6 +59,7 @@ struct Table {
 
 const PAIRS: usize = 1 << 12;
 const SETS: usize = 32;
+const JOINED_BITS: usize = 1 << 16;
 
 static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
 
@@ -64,11 +68,20 @@ impl Table {
         let neighbours = NEIGHBOURS.iter().map(|literal| literal.as_bytes());
         let prefixes = TOKEN_PREFIXES.iter().map(|prefix| prefix.text.as_bytes());
         let mut literals: Vec<&'static [u8]> = neighbours.chain(prefixes).collect();
-        literals.sort_by_key(|literal| (first_pair(literal), literal.to_ascii_lowercase()));
-        let mut table = Table { sets: Box::new([0; PAIRS]), starts: Box::new([0; PAIRS]), literals };
+        // Neighbours in the alphabet share pairs, so that a set of them has fewer.
+        literals.sort_by_key(|literal| literal.to_ascii_lowercase());
+        let set_of = |rank: usize| rank * SETS / literals.len();
+        let mut ranked: Vec<_> = (0..).map(set_of).zip(literals.iter().copied()).collect();
+        ranked.sort_by_key(|(_, literal)| first_pair(literal));
+        let (sets, literals): (Vec<usize>, Vec<&'static [u8]>) = ranked.into_iter().unzip();
+        let mut table = Table {
+            sets: Box::new([0; PAIRS]),
+            joined: Box::new([0; JOINED_BITS / 64]),
+            starts: Box::new([0; PAIRS]),
+            literals,
+        };
         for (place, literal) in table.literals.clone().into_iter().enumerate() {
-            // Neighbours share pairs, so that a set of them has fewer.
-            table.enter(literal, place * SETS / table.literals.len());
+            table.enter(literal, sets[place]);
             let start = &mut table.starts[first_pair(literal)];
             if *start == 0 {
                 *start = u8::try_from(place + 1).unwrap_or(u8::MAX);
@@ -88,20 +101,21 @@ impl Table {
 
     /// Enters a first and a second pair; `None` is any byte.
     fn enter_pairs(&mut self, set: usize, first: [Option<u8>; 2], second: [Option<u8>; 2]) {
-        let matches = |byte: Option<u8>, folded: usize| byte.is_none_or(|byte| fold(byte) == folded);
-        for (pair, sets) in self.sets.iter_mut().enumerate() {
-            let (low, high) = (pair % 64, pair / 64);
-            if matches(first[0], low) && matches(first[1], high) {
-                *sets |= 1 << set;
+        let (firsts, seconds) = (pairs_like(first), pairs_like(second));
+        for first in &firsts {
+            self.sets[*first] |= 1 << set;
+            for second in &seconds {
+                let bit = joined_hash(*first, *second);
+                self.joined[bit / 64] |= 1 << (bit % 64);
             }
-            if matches(second[0], low) && matches(second[1], high) {
-                *sets |= 1 << (set + SETS);
-            }
+        }
+        for second in seconds {
+            self.sets[second] |= 1 << (set + SETS);
         }
     }
 
     /// Looks at the eight bytes at `at`; `first_sets` goes from one word to the next.
-    #[inline]
+    #[inline(always)]
     fn look(&self, text: &[u8], at: usize, word: u64, first_sets: &mut u64) -> bool {
         let sets: [u64; 4] = pairs_of(folded_pairs(word)).map(|pair| self.sets[pair % PAIRS]);
         let hits = [
@@ -116,12 +130,20 @@ impl Table {
     }
 
     /// Compares the candidates of one word with the literals.
-    #[cold]
+    #[inline(never)]
     fn compare(&self, text: &[u8], at: usize, hits: [u64; 4]) -> bool {
-        let second_pairs = (0..4).filter(|&lane| hits[lane] != 0).map(|lane| at + 2 * lane);
-        second_pairs
-            .flat_map(|pair| pair.saturating_sub(3)..pair)
-            .any(|start| self.is_literal(&text[start..]))
+        let seconds = (0..4).filter(|&lane| hits[lane] != 0).map(|lane| at + 2 * lane);
+        seconds
+            .filter(|&second| self.are_joined(text, second))
+            .any(|second| (second.saturating_sub(3)..second).any(|start| self.is_literal(&text[start..])))
+    }
+
+    /// Whether some literal has the pair at `second` and the one before it as its second and first.
+    fn are_joined(&self, text: &[u8], second: usize) -> bool {
+        let byte = |at: usize| text.get(at).copied().unwrap_or_default();
+        let pair = |at: usize| fold(byte(at)) | (fold(byte(at + 1)) << 6);
+        let bit = joined_hash(pair(second.saturating_sub(2)), pair(second));
+        self.joined[bit / 64] & (1 << (bit % 64)) != 0
     }
 
     fn is_literal(&self, text: &[u8]) -> bool {
@@ -135,6 +157,17 @@ impl Table {
             .take_while(|literal| first_pair(literal) == pair)
             .any(|literal| is_neighbour(text, literal))
     }
+}
+
+/// The folded pairs with these bytes; `None` is any byte.
+fn pairs_like(bytes: [Option<u8>; 2]) -> Vec<usize> {
+    let matches = |byte: Option<u8>, folded: usize| byte.is_none_or(|byte| fold(byte) == folded);
+    (0..PAIRS).filter(|pair| matches(bytes[0], pair % 64) && matches(bytes[1], pair / 64)).collect()
+}
+
+/// Fibonacci hashing of two pairs.
+fn joined_hash(first: usize, second: usize) -> usize {
+    ((first * PAIRS + second).wrapping_mul(0x9E37_79B1) >> 8) % JOINED_BITS
 }
 
 /// The folded first two bytes.
@@ -173,25 +206,33 @@ fn is_neighbour(text: &[u8], literal: &[u8]) -> bool {
     start.eq_ignore_ascii_case(literal) && !(literal == b"oken" && after.starts_with(b"s\":"))
 }
 
-/// Whether seven bytes in a row are digits or signs, which 14 digits in a row (with a space or dash between)
-/// cannot avoid in one of the words that they lie in.
+/// Whether seven bytes in a row are digits or signs, five of them digits: 14 digits in a row, with a space or
+/// dash between some, have such seven in one of the words that they lie in.
 #[inline]
 fn may_be_digits(word: u64) -> bool {
     const ONES: u64 = u64::MAX / 255;
     const UPPER_BITS: u64 = ONES * 0xE0;
     const OF_DIGITS: u64 = ONES * 0x20;
     let other = (word & UPPER_BITS) ^ OF_DIGITS;
-    other << 8 == 0 || other >> 8 == 0
+    (other << 8 == 0 || other >> 8 == 0) && digits_among_signs(word) >= 5
+}
+
+/// How many bytes are digits, of a word of which at most one byte is neither a digit nor a sign.
+fn digits_among_signs(word: u64) -> u32 {
+    const ONES: u64 = u64::MAX / 255;
+    const LOW_BITS: u64 = ONES * 0x7F;
+    const HIGH_BIT: u64 = ONES * 0x80;
+    const ZERO: u64 = ONES * 0x30;
+    const BEYOND_NINE: u64 = ONES * (0x80 - 10);
+    let value = (word ^ ZERO) & LOW_BITS;
+    let is_other = (value + BEYOND_NINE) & HIGH_BIT;
+    8 - is_other.count_ones()
 }
 
 /// Whether enough digits for a card number, with at most one space or dash between two, stand around `at`.
 #[cold]
 fn has_card_digits(text: &[u8], at: usize) -> bool {
     let in_run = |byte: &u8| matches!(byte, b'0'..=b'9' | b' ' | b'-');
-    let word = &text[at..text.len().min(at + 8)];
-    if word.iter().filter(|byte| in_run(byte)).count() < word.len().min(7) {
-        return false;
-    }
     let middle = (at + 4).min(text.len());
     let before = text[..middle].iter().rev().take_while(|byte| in_run(byte)).count();
     let after = text[middle..].iter().take_while(|byte| in_run(byte)).count();

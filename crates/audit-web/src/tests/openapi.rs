@@ -36,9 +36,9 @@ fn every_route_is_documented_with_its_role() {
                 Admission::Only(role) => role.to_string(),
                 Admission::Anyone => "anyone".to_owned(),
                 Admission::AnyoneIf(_, role) if path.starts_with("/tlog") => {
-                    format!("{role}, or anyone if tlog.public")
+                    format!("{role}, or anyone if http.public_tlog")
                 }
-                Admission::AnyoneIf(_, role) => format!("{role}, or anyone if metrics.public"),
+                Admission::AnyoneIf(_, role) => format!("{role}, or anyone if http.public_metrics"),
             };
             (format!("{} {path}", route.method), role)
         })

@@ -38,3 +38,26 @@ fn merge(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     }
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trigger;
+    use super::in_text;
+
+    /// Without this, a secret that the search would find could pass the quick look.
+    #[test]
+    fn whatever_is_found_in_the_corpus_fires_the_quick_look() {
+        let corpus = include_str!("../../tests/data/secrets.true.ndjson").replace('¦', "");
+        let mut found = 0;
+        for line in corpus.lines() {
+            let sample: serde_json::Value = serde_json::from_str(line).expect("a line of the corpus");
+            let Some(text) = sample["text"].as_str() else { continue };
+            if !in_text(text).is_empty() {
+                found += 1;
+                let in_json = sample["text"].to_string();
+                assert!(trigger::fires(text.as_bytes()) && trigger::fires(in_json.as_bytes()), "{text}");
+            }
+        }
+        assert!(found > 150, "{found}");
+    }
+}

@@ -199,7 +199,12 @@ fn the_same_commands_against_a_running_server() {
         [true, true],
         "{verified}"
     );
-    home.run_on(&server, &["verify"]).refused(2, "--key");
+    // Without the key, what does not need it is checked, and the answer says so.
+    let unsigned = home.run_on(&server, &["verify", "--json"]).good().json();
+    assert_eq!(unsigned["integrity"]["sound"], true, "{unsigned}");
+    assert!(unsigned["scope"].as_str().unwrap().contains("signature was not checked"), "{unsigned}");
+    let kept = ["verify", "--checkpoint", checkpoint.to_str().unwrap()];
+    home.run_on(&server, &kept).refused(2, "--key");
     // The files can be verified while the server has them open.
     home.run(&["verify", "--checkpoint", checkpoint.to_str().unwrap()]).good();
     assert_eq!(server.stop(), 0);

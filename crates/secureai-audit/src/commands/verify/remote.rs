@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use audit_tlog::{BundleId, Checkpoint, Frontier, Hash, TilePath, TreeSize, decode_bundle, leaf_hash};
+use audit_tlog::{
+    BundleId, Checkpoint, Frontier, Hash, Note, TilePath, TreeSize, Verifier, decode_bundle, leaf_hash,
+};
 use tokio::task::JoinSet;
 
 use super::{Outcome, Verdict, read_checkpoint, read_key};
@@ -14,23 +16,26 @@ use crate::{
     output::Bar,
 };
 
+const SCOPE: &str =
+    "the tree computed again from the published leaves (the events themselves: verify on the server)";
+const UNSIGNED_SCOPE: &str = "the tree computed again from the published leaves; the signature was not checked: give --key (the events themselves: verify on the server)";
+
 /// Entry bundles asked for at once.
 const AHEAD: u64 = 16;
 
 pub(super) async fn verify(context: &Context, args: &VerifyArgs) -> anyhow::Result<Outcome> {
-    let Some(key) = &args.key else {
-        return Err(
-            UsageError::new("verify --url needs --key: the verifier key that `key show` prints").into()
-        );
-    };
-    let keys = [read_key(key)?];
+    let keys: Vec<Verifier> = args.key.iter().map(|key| read_key(key)).collect::<Result<_, _>>()?;
+    if keys.is_empty() && args.checkpoint.is_some() {
+        return Err(UsageError::new(
+            "verify --url --checkpoint needs --key: the verifier key that `key show` prints",
+        )
+        .into());
+    }
     let external = args.checkpoint.as_ref().map(|path| read_checkpoint(path, &keys)).transpose()?;
     let start = Instant::now();
     let api = std::sync::Arc::new(context.api()?);
     let note = api.get("/tlog/checkpoint", &Query::default()).await?.whole().await?;
-    let signed =
-        Checkpoint::open(&note, keys[0].name().as_str(), &keys).context("the server's checkpoint")?;
-    let promised = signed.checkpoint;
+    let promised = read_promise(&note, &keys).context("the server's checkpoint")?;
     let bar = Bar::counting("verifying", promised.size().get());
     let watched = external.as_ref().map_or(TreeSize::EMPTY, Checkpoint::size);
     let (root, root_at_watched) = fold(&api, promised.size(), watched, &bar).await?;
@@ -50,8 +55,16 @@ pub(super) async fn verify(context: &Context, args: &VerifyArgs) -> anyhow::Resu
         checkpoint_size: Some(promised.size().get()),
         unfinished_bytes: 0,
         seconds: start.elapsed().as_secs_f64(),
-        scope: "the tree computed again from the published leaves (the events themselves: verify on the server)",
+        scope: if keys.is_empty() { UNSIGNED_SCOPE } else { SCOPE },
     })
+}
+
+/// The checkpoint that the server shows; its signature is checked when there is a key to check it with.
+fn read_promise(note: &[u8], keys: &[Verifier]) -> Result<Checkpoint, audit_tlog::Error> {
+    match keys.first() {
+        Some(key) => Ok(Checkpoint::open(note, key.name().as_str(), keys)?.checkpoint),
+        None => Note::parse(note)?.text().parse(),
+    }
 }
 
 /// Computes the tree of `size` leaves from the entry bundles; also its root when it had `watched`.

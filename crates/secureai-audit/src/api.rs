@@ -7,7 +7,7 @@ mod problem;
 mod remote;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use serde::de::DeserializeOwned;
 
@@ -29,7 +29,6 @@ pub(crate) enum Api {
 
 /// An answer whose body is still to come.
 pub(crate) struct Answer {
-    headers: HeaderMap,
     body: Body,
 }
 
@@ -94,18 +93,12 @@ impl Answer {
     /// An answer that tells of success, or the [`Problem`] that it tells of.
     async fn from(response: Response<Body>) -> anyhow::Result<Self> {
         let status = response.status();
-        let (parts, body) = response.into_parts();
-        let answer = Self { headers: parts.headers, body };
+        let answer = Self { body: response.into_body() };
         if status.is_success() {
             return Ok(answer);
         }
         let body = answer.whole().await.unwrap_or_default();
         Err(Problem::read(status, &body).into())
-    }
-
-    /// A header's value.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
     }
 
     /// The next piece of the body, or `None` at its end.

@@ -57,6 +57,9 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<
     if done.interrupted {
         match target {
             Target::Pipe => bail!("stopped after {}", bytes(done.bytes)),
+            Target::File(_) if context.global.url.is_some() => {
+                bail!("stopped after {}: the same command begins again", bytes(done.bytes))
+            }
             Target::File(_) => {
                 bail!("stopped after {}: the same command goes on from here", bytes(done.bytes))
             }

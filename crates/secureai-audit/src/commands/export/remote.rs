@@ -1,4 +1,4 @@
-//! Exports of a running server.
+//! Exports of a running server. A stream has no position to go on from: interrupted, it begins again.
 
 use std::io::Write;
 
@@ -22,22 +22,19 @@ pub(super) async fn export(
             Ok(Done { bytes, rows: None, interrupted, resumed_at: 0 })
         }
         Target::File(path) => {
-            let unfinished = Unfinished::open(path, &query.suffix())?;
+            let mut unfinished = Unfinished::<()>::open(path, &query.suffix())?;
+            unfinished.begin_anew()?;
             to_file(api.get("", &query).await?, unfinished, interrupt).await
         }
     }
 }
 
-async fn to_file(
-    answer: Answer,
-    mut unfinished: Unfinished<()>,
-    interrupt: Interrupt,
-) -> anyhow::Result<Done> {
+async fn to_file(answer: Answer, unfinished: Unfinished<()>, interrupt: Interrupt) -> anyhow::Result<Done> {
     let bar = Bar::open_bytes("exporting");
     let mut out = unfinished.writer()?;
     let (bytes, interrupted) = copy(answer, &mut out, interrupt, |length| {
         bar.set(length);
-        unfinished.at(length, &())
+        Ok(())
     })
     .await?;
     bar.clear();

@@ -78,6 +78,14 @@ impl<P: Serialize + DeserializeOwned> Unfinished<P> {
         self.resumed.take()
     }
 
+    /// Throws away what there is: for a writer that cannot go on in the middle.
+    pub(super) fn begin_anew(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        (self.length, self.saved_at, self.resumed) = (0, 0, None);
+        Ok(())
+    }
+
     /// A second handle to write through; what it writes is told by [`Self::at`].
     pub(super) fn writer(&self) -> io::Result<File> {
         self.file.try_clone()

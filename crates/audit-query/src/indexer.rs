@@ -312,7 +312,7 @@ impl Writer {
 
     /// Tries until it succeeds or everything stops: the chunk stays searchable in memory meanwhile.
     fn flush(&self, chunk: &ChunkView) {
-        while let Err(error) = self.shared.flush(chunk) {
+        while let Err(error) = self.flush_in_turn(chunk) {
             tracing::error!(%error, "the index cannot write a partition; it will try again");
             let until = Instant::now() + RETRY_INTERVAL;
             while Instant::now() < until {
@@ -322,6 +322,11 @@ impl Writer {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
+    }
+
+    /// Partitions follow each other: a chunk whose predecessor was given up has to wait for the next start.
+    fn flush_in_turn(&self, chunk: &ChunkView) -> Result<(), Error> {
+        if chunk.first == self.shared.flushed() { self.shared.flush(chunk) } else { Ok(()) }
     }
 
     fn upkeep(&self) {

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The manifest's name.
 pub(crate) const FILE: &str = "manifest";
 /// Where it is written before it replaces the old one.
-const NEW_FILE: &str = "manifest.new";
+pub(crate) const NEW_FILE: &str = "manifest.new";
 /// The version of the index's files that this program writes and reads; others are rebuilt.
 const VERSION: u32 = 1;
 

@@ -26,6 +26,8 @@ pub(crate) const MAX_BLOCKS: usize = 64;
 pub(crate) struct Chunk {
     view: ChunkView,
     open: OpenBlock,
+    /// Rows in the full blocks.
+    sealed_rows: usize,
     size: Size,
 }
 
@@ -94,7 +96,12 @@ impl ChunkView {
 impl Chunk {
     /// An empty chunk for the rows from ledger index `first` on.
     pub(crate) fn new(first: u64, size: Size) -> Chunk {
-        Chunk { view: ChunkView::empty(first, size.page_rows), open: OpenBlock::new(first), size }
+        Chunk {
+            view: ChunkView::empty(first, size.page_rows),
+            open: OpenBlock::new(first),
+            sealed_rows: 0,
+            size,
+        }
     }
 
     /// Appends the row of ledger index `index`, which is beyond all before.
@@ -122,7 +129,7 @@ impl Chunk {
     }
 
     pub(crate) fn rows(&self) -> usize {
-        self.view.rows() + self.open.rows()
+        self.sealed_rows + self.open.rows()
     }
 
     /// The first ledger index and the one after the last.
@@ -149,6 +156,7 @@ impl Chunk {
     fn seal_block(&mut self, next_index: u64) {
         let block = std::mem::replace(&mut self.open, OpenBlock::new(next_index));
         if block.rows() > 0 {
+            self.sealed_rows += block.rows();
             self.view.blocks.push(Arc::new(block.seal()));
         }
     }

@@ -189,12 +189,25 @@ impl Store {
         }
         for file in std::fs::read_dir(&self.dir)? {
             let file = file?;
-            let is_ours = file.file_name().to_str().is_some_and(|name| !known.contains(name));
-            if is_ours && file.file_type()?.is_file() {
+            let name = file.file_name();
+            let is_left_over = name.to_str().is_some_and(|name| is_ours(name) && !known.contains(name));
+            if is_left_over && file.file_type()?.is_file() {
                 std::fs::remove_file(file.path())?;
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a file of this name is written by the index; whatever else is in the directory is left alone.
+fn is_ours(name: &str) -> bool {
+    let is_partition = |stem: &str| {
+        let digits = stem.strip_prefix('p').unwrap_or_default();
+        digits.len() >= 10 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match name.rsplit_once('.') {
+        Some((stem, "parquet" | "summary")) => is_partition(stem),
+        _ => name == manifest::NEW_FILE,
     }
 }
 

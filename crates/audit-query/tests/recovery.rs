@@ -156,7 +156,11 @@ fn what_a_crash_left_over_is_removed() {
     for name in ["p0000009999.parquet", "p0000009999.summary", "manifest.new"] {
         fs::write(scene.dir.path().join(name), "half written").unwrap();
     }
+    let of_others = ["notes.txt", "p12.parquet", "manifest.old"].map(|name| scene.dir.path().join(name));
+    of_others.iter().for_each(|path| fs::write(path, "not ours").unwrap());
     assert!(scene.ask(&scene.open()));
+    assert!(of_others.iter().all(|path| path.exists()), "what is not ours stays");
+    fs::remove_file(&of_others[1]).unwrap();
     assert_eq!((scene.files("parquet"), scene.files("summary")), before);
     assert!(!scene.dir.path().join("manifest.new").exists());
 }

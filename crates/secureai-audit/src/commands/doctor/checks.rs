@@ -1,6 +1,6 @@
 //! The single looks.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use audit_event::Clock as _;
 use serde_json::Value;
@@ -17,6 +17,8 @@ use crate::{
     store::Store,
 };
 
+/// How long the index may take to catch up before it is looked at.
+const INDEX_PATIENCE: Duration = Duration::from_secs(5);
 /// Free space below which a warning is due: this many times the reserve.
 const ROOMY: u64 = 4;
 
@@ -203,6 +205,8 @@ fn open(loaded: &Loaded, directory: &DataDir) -> Vec<Finding> {
             warning("ledger", found, "nothing acknowledged was lost; it is recorded as ledger.recovered")
         }
     }];
+    // What it is still behind after a moment is worth telling.
+    let _ = store.wait_until_searchable(INDEX_PATIENCE);
     let status = store.index().status();
     findings.push(match status.damaged.as_slice() {
         [] => good(

@@ -15,7 +15,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use audit_event::{Clock, Event, Json, Outcome, Source, Timestamp};
+use audit_event::{Clock, Event, Json, Outcome, Source, Timestamp, taxonomy};
 use audit_pipeline::Intake;
 use audit_pipeline::intake::OnError;
 use parking_lot::Mutex;
@@ -78,17 +78,18 @@ impl Activity {
     /// Notes what a visitor did; never waits. Deeds with the same `subject` by the same visitor repeat each other.
     pub fn note(&self, event: Event<'static>, visitor: &str, subject: &str) {
         let key = format!("{visitor}\0{}\0{subject}", event.action);
-        self.send(Deed { event, key: Some(key) });
+        self.send(Deed { event: worded(event), key: Some(key) });
     }
 
     /// Notes what never counts as a repetition; never waits.
     pub fn note_each(&self, event: Event<'static>) {
-        self.send(Deed { event, key: None });
+        self.send(Deed { event: worded(event), key: None });
     }
 
     /// Records an event and returns when it is durable. When the ledger does not accept events it is noted instead:
     /// a full disk must not keep an auditor from the evidence. Blocks; not for the runtime's threads.
     pub fn record(&self, event: Event<'static>) {
+        let event = worded(event);
         if let Err(error) = self.intake.record_internal(event.clone()) {
             tracing::warn!(error.message = %error, "an export begins before it could be recorded");
             self.note_each(event);
@@ -298,6 +299,17 @@ impl Window {
 /// The outcome of what a reader asked for and got.
 pub(crate) fn success(event: Event<'static>) -> Event<'static> {
     Event { outcome: Outcome::Success, source: Source::Internal, ..event }
+}
+
+/// Says in a sentence what was done, unless the event brings its own.
+fn worded(mut event: Event<'static>) -> Event<'static> {
+    let Some(action) = taxonomy::lookup(&event.action).filter(|_| event.message.is_none()) else {
+        return event;
+    };
+    let actor = event.actor.as_ref().and_then(|actor| actor.name.as_deref().or(actor.id.as_deref()));
+    let target = event.target.as_ref().and_then(|target| target.name.as_deref().or(target.id.as_deref()));
+    event.message = Some(action.sentence(actor.unwrap_or("Someone"), target).into());
+    event
 }
 
 #[cfg(test)]

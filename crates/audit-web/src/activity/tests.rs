@@ -73,3 +73,12 @@ fn an_event_without_a_key_is_never_a_repetition() {
         assert_eq!(windows.admit(each, at(0)).len(), 1);
     }
 }
+
+#[test]
+fn deeds_are_told_in_a_sentence_unless_they_bring_one() {
+    let actor = audit_event::Actor { name: Some("collector".into()), ..audit_event::Actor::default() };
+    let searched = Event { actor: Some(actor), ..Event::new("audit.searched", Source::Internal) };
+    assert_eq!(worded(searched.clone()).message.as_deref(), Some("collector searched the audit log"));
+    let own = Event { message: Some("as it was".into()), ..searched };
+    assert_eq!(worded(own).message.as_deref(), Some("as it was"));
+}

@@ -284,3 +284,33 @@ fn reindexing_tells_how_far_it_is() {
     assert!(scene.ask(&index));
     assert!(before.iter().all(|old| !old.exists()), "every file is new");
 }
+
+#[test]
+fn an_index_that_cannot_write_goes_on_answering_and_catches_up() {
+    let scene = Scene::new();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index");
+    scene.growing.show(20);
+    let index = open(&path, &scene.growing);
+    assert!(index.wait_for(20, LONG));
+    while index.status().flushed < 16 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // As good as a disk that is gone: no file can be made.
+    fs::remove_dir_all(&path).unwrap();
+    scene.growing.show(EVENTS);
+    assert!(index.wait_for(40, LONG), "rows in memory are searchable");
+    let count =
+        Count { filter: Filter::All, range: audit_query::question::TimeRange::ALL, snapshot: Some(40) };
+    assert_eq!(index.count(&count, &Budget::unlimited()).unwrap(), 40);
+    assert_eq!(index.status().flushed, 16);
+    fs::create_dir(&path).unwrap();
+    assert!(index.wait_for(EVENTS as u64, LONG), "it tries again");
+    assert!(scene.ask(&index));
+    index.close().unwrap();
+    drop(index);
+    let index = open(&path, &scene.growing);
+    assert!(index.wait_for(EVENTS as u64, LONG));
+    assert_eq!(index.status().damaged.len(), 1, "the partition that went with the directory");
+    assert!(scene.ask(&index));
+}

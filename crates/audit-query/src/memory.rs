@@ -161,3 +161,6 @@ impl Chunk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use audit_control::{Caller, Role};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::Request;
 use tower::ServiceExt as _;
 
@@ -37,7 +38,8 @@ impl InProcess {
     }
 
     /// Answers a request.
-    pub async fn send(&self, mut request: Request<Body>) -> Response {
+    pub async fn send(&self, request: Request<Bytes>) -> Response {
+        let mut request = request.map(Body::from);
         request.extensions_mut().insert(self.caller.clone());
         let answer: Result<Response, Infallible> = self.router.clone().oneshot(request).await;
         answer.unwrap_or_else(|never| match never {})

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use audit_web::{AppState, InProcess};
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 
 use super::{Body, BoxError};
 use crate::{app, output::note, store::Store};
@@ -32,7 +32,7 @@ impl Local {
     }
 
     pub(super) async fn send(&self, request: Request<Bytes>) -> anyhow::Result<Response<Body>> {
-        let response = self.routes.send(request.map(|body| axum::body::Body::new(Full::new(body)))).await;
+        let response = self.routes.send(request).await;
         Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
     }
 

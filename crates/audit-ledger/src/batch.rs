@@ -23,7 +23,7 @@ pub struct NewEntry<'a> {
 /// Takes entries one by one; see [`Ledger::batch`](crate::Ledger::batch).
 ///
 /// The work is done in the caller's thread: one hash for the leaf, one for the key, and compression, once,
-/// of every 64 entries. Small batches are left uncompressed; the sealer puts those together.
+/// of every 128 entries. Small batches are left uncompressed; the sealer puts those together.
 pub struct BatchBuilder {
     codec: Arc<Codec>,
     key_seed: u64,

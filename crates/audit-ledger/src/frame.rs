@@ -11,10 +11,10 @@ mod codec;
 pub(crate) use codec::{Codec, EncodedFrame, FrameHeader, HEADER_LEN, LEVEL, Packing};
 
 /// Entries in a frame, at most.
-pub const FRAME_ENTRIES: usize = 64;
+pub const FRAME_ENTRIES: usize = 128;
 
 /// A frame is cut when its entries have so many bytes, so that reading one entry stays cheap.
-const FRAME_BYTES: usize = 128 << 10;
+const FRAME_BYTES: usize = 256 << 10;
 
 /// Gathers entries until they make a frame.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 //! offset  bytes  what (integers little-endian)
 //!      0      1  kind: 0 raw, 1 zstd
 //!      1      1  0
-//!      2      2  number of entries, 1 to 64
+//!      2      2  number of entries, 1 to 128
 //!      4      4  S, bytes stored after the header
 //!      8      4  P, bytes of the payload (S if raw)
 //!     12      4  B, bytes of the entries
@@ -177,9 +177,9 @@ impl Codec {
     /// Frames entries: `body` is their bytes one after the other, `ends` where each ends.
     ///
     /// # Panics
-    /// If there are no entries or more than 64; the caller cuts frames.
+    /// If there are no entries or more than 128; the caller cuts frames.
     pub(crate) fn encode(&self, body: Vec<u8>, ends: Vec<u32>, packing: Packing) -> EncodedFrame {
-        assert!((1..=FRAME_ENTRIES).contains(&ends.len()), "a frame holds 1 to 64 entries");
+        assert!((1..=FRAME_ENTRIES).contains(&ends.len()), "a frame holds 1 to 128 entries");
         let body_len = len_u32(body.len());
         let mut payload = body;
         push_lengths(&mut payload, &ends);

@@ -113,6 +113,7 @@ impl Bench<'_> {
             append: None,
             singles: None,
             alone: None,
+            alone_fdatasync_4k: None,
             storage: None,
             start: None,
             queries: Vec::new(),
@@ -171,6 +172,7 @@ impl Bench<'_> {
             }
         }
         if self.wants(BenchPart::Append) {
+            report.alone_fdatasync_4k = Some(reference::fdatasync(&self.directory.join("reference-sync"))?);
             let alone = || self.runtime.block_on(append::alone(&server, 0));
             report.alone = Some(step("appending single events, one client", alone)?);
             let singles = || self.runtime.block_on(append::singles(&server, 1_000_000));

@@ -57,7 +57,8 @@ pub(crate) fn measure(directory: &Path) -> anyhow::Result<Reference> {
     })
 }
 
-fn fdatasync(path: &Path) -> anyhow::Result<Summary> {
+/// Times of appending 4 KiB to a file and syncing it.
+pub(super) fn fdatasync(path: &Path) -> anyhow::Result<Summary> {
     let mut file = File::create(path)?;
     let block = [7; 4_096];
     let mut samples = Samples::default();

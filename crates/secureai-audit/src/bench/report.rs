@@ -6,6 +6,7 @@ use super::{
     append::{Batched, Singles},
     exports::Exported,
     ledger::Appended,
+    measure::Summary,
     queries::Answered,
     reference::Reference,
 };
@@ -21,6 +22,8 @@ pub(crate) struct Report {
     pub append: Option<Batched>,
     pub singles: Option<Singles>,
     pub alone: Option<Singles>,
+    /// The disk's own `fdatasync`, measured right before `alone`: a disk is not equally quick all the time.
+    pub alone_fdatasync_4k: Option<Summary>,
     pub storage: Option<Storage>,
     pub start: Option<Start>,
     pub queries: Vec<Answered>,
@@ -213,7 +216,7 @@ impl Report {
             ));
         }
         if let Some(alone) = &self.alone {
-            let sync = self.reference.fdatasync_4k.p50_ms;
+            let sync = self.alone_fdatasync_4k.as_ref().unwrap_or(&self.reference.fdatasync_4k).p50_ms;
             let beside = format!(
                 "{:.2} times fdatasync, p99 {:.2} ms",
                 alone.request.p50_ms / sync,

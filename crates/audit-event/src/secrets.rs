@@ -110,12 +110,21 @@ fn change_has_secret_name(change: &Change<'_>) -> bool {
 fn is_secret_member(name: &str, value: &Json<'_>) -> bool {
     let may_be_secret = match value {
         Json::Null | Json::Bool(_) => false,
-        Json::Number(number) => exact_integer(*number).is_some_and(|integer| integer.unsigned_abs() > 99_999),
+        Json::Number(number) => {
+            exact_integer(*number).is_some_and(|integer| integer.unsigned_abs() > 99_999)
+                || names_a_code(name)
+        }
         Json::String(text) => !text.is_empty() && *text != find::REMOVED,
         Json::Array(items) => !items.is_empty(),
         Json::Object(members) => !members.is_empty(),
     };
     may_be_secret && is_secret_name(name)
+}
+
+/// Names whose value is a secret even as a small number: `max_tokens` counts, `otp` does not.
+fn names_a_code(name: &str) -> bool {
+    const CODES: [&str; 9] = ["otp", "totp", "cvv", "cvc", "cvv2", "cvc2", "passcode", "password", "pwd"];
+    CODES.iter().any(|code| name.eq_ignore_ascii_case(code))
 }
 
 /// Removes secrets from values in place; remembers whether there were any.

@@ -30,6 +30,23 @@ fn secrets_of_the_corpus_are_removed() {
 }
 
 #[test]
+fn codes_are_removed_as_numbers_too_and_counts_stay() {
+    let details = json!({ "cvv": 123, "otp": 48213, "max_tokens": 4096, "attempt": 3 });
+    let (json, is_marked) = recorded(&json!({ "details": details }));
+    assert!(is_marked && !json.contains(":123") && !json.contains("48213"), "{json}");
+    assert!(json.contains("\"max_tokens\":4096") && json.contains("\"attempt\":3"), "{json}");
+}
+
+/// Each name with an open value behind it could make the search begin anew: a million of them must not.
+#[test]
+fn a_hostile_text_costs_no_more_than_a_long_one() {
+    for hostile in ["password=\"x", "a=[\"", "token: \""] {
+        let (json, _) = recorded(&json!({ "details": { "x": hostile.repeat(200_000) } }));
+        assert!(json.len() < 70_000, "the details are cut");
+    }
+}
+
+#[test]
 fn innocent_texts_of_the_corpus_stay() {
     let corpus = corpus(include_str!("data/secrets.innocent.ndjson"));
     assert!(corpus.len() >= 170, "{}", corpus.len());

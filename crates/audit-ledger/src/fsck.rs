@@ -144,8 +144,10 @@ pub fn fsck(
         tree.add_wal(&path, first, found, &mut findings);
     }
     tree.keep_promises(&mut findings);
-    if checkpoint.is_none() && tree.next > 0 && !findings.checkpoint_reported {
-        findings.missing(damage(&files.checkpoint(), 0, None, Flaw::Missing));
+    if checkpoint.is_none() && tree.next > 0 {
+        // Without a promise nobody can say that nothing is missing.
+        let flaw = if findings.checkpoint_reported { Flaw::Signature } else { Flaw::Missing };
+        findings.missing(damage(&files.checkpoint(), 0, None, flaw));
     }
     let root = tree.is_known.then(|| tree.frontier.root());
     let (integrity, completeness) = findings.verdicts();

@@ -37,8 +37,9 @@ impl Access {
     /// # Errors
     /// When the control database cannot be read; the directory is as before.
     pub fn reload(&self) -> audit_control::Result<()> {
-        let directory = Directory::new(&self.control.tokens()?);
-        *self.directory.write() = Arc::new(directory);
+        // Read under the lock: of two changes at once, the later state must not be overwritten by the earlier one.
+        let mut directory = self.directory.write();
+        *directory = Arc::new(Directory::new(&self.control.tokens()?));
         Ok(())
     }
 

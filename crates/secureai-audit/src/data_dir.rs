@@ -12,7 +12,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -65,6 +65,9 @@ impl DataDir {
                 bail!("{} holds other files ({}): give an empty directory", root.display(), name.display());
             }
         }
+        // An empty directory that was there before (a volume, say) is as private as one made here.
+        fs::set_permissions(root, fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("cannot make {} private", root.display()))?;
         let directory = Self { root: root.to_owned() };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory.keys())?;
         replace(&root.join("FORMAT"), format!("{FORMAT}\n").as_bytes(), 0o600)?;
@@ -167,7 +170,9 @@ impl Lock {
 
 /// Replaces the file at `path` in one step: after a crash it holds the old or the new bytes, never a part.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    // The parent of a bare file name is an empty path, which names nothing.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = parent.unwrap_or_else(|| Path::new("."));
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let temporary = directory.join(name);
@@ -193,7 +198,6 @@ pub(crate) fn size_below(path: &Path) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
@@ -206,6 +210,14 @@ mod tests {
         assert_eq!([mode(&root), mode(&made.keys()), mode(&root.join("FORMAT"))], [0o700, 0o700, 0o600]);
         DataDir::open(&root).unwrap();
         DataDir::open_or_create(&root).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_was_there_becomes_private() {
+        let base = tempfile::tempdir().unwrap();
+        fs::set_permissions(base.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        DataDir::open_or_create(base.path()).unwrap();
+        assert_eq!(fs::metadata(base.path()).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod store;
 
 use std::{io, process::ExitCode};
 
-use clap::{Parser, error::ErrorKind};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, error::ErrorKind, parser::ValueSource};
 
 use crate::{api::Problem, cli::Cli, commands::UsageError, config::ConfigError};
 
@@ -28,7 +28,7 @@ use crate::{api::Problem, cli::Cli, commands::UsageError, config::ConfigError};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match read_command_line() {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
@@ -40,6 +40,24 @@ fn main() -> ExitCode {
         Ok(status) => status,
         Err(error) => fail(&error),
     }
+}
+
+/// What the command line asks for. A flag goes before the environment: who names a data directory does not mean the
+/// server that `SECUREAI_AUDIT_URL` names.
+fn read_command_line() -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    if is_typed(&matches, "data_dir") && !is_typed(&matches, "url") {
+        cli.global.url = None;
+    }
+    Ok(cli)
+}
+
+/// Whether an option stands on the command line, before or behind the command.
+fn is_typed(matches: &ArgMatches, option: &str) -> bool {
+    let here = matches.try_contains_id(option).is_ok()
+        && matches.value_source(option) == Some(ValueSource::CommandLine);
+    here || matches.subcommand().is_some_and(|(_, matches)| is_typed(matches, option))
 }
 
 /// Help and version as they are; a bad command line in one line.

@@ -9,19 +9,26 @@ use super::tokens::run_len;
 
 /// `password=…`, `"api_key": "…"`, `?token=…`, `Cookie: a=b; c=d`: a value beside a name that tells.
 pub(super) fn values(text: &str, found: &mut Vec<Range<usize>>) {
+    // A value may reach to the end of the text: it is looked for only behind a name that tells, and what lies inside
+    // one that was found is not searched again, so that a hostile text costs no more than a long one.
+    let mut covered = 0;
     for at in memchr2_iter(b'=', b':', text.as_bytes()) {
-        let name = name_before(text, at);
-        if name.text.is_empty() {
+        let name = if at < covered { continue } else { name_before(text, at) };
+        let is_header = is_header_name(name.text);
+        let is_named = !name.text.is_empty()
+            && (is_header
+                || is_secret_name(name.text)
+                || (is_assigned(text, at) && is_query_secret(&name, text)));
+        if !is_named {
             continue;
         }
         let value = value_after(text, at);
-        let secret = if is_header_name(name.text) {
+        let secret = if is_header {
             header_value(text, &value)
         } else {
-            let is_named =
-                is_secret_name(name.text) || (is_assigned(text, at) && is_query_secret(&name, text));
-            (is_named && reads_as_value(text, at, &name, &value)).then_some(value.range)
+            reads_as_value(text, at, &name, &value).then_some(value.range)
         };
+        covered = secret.as_ref().map_or(covered, |range| range.end);
         found.extend(secret);
     }
 }

@@ -39,8 +39,6 @@ mod store;
 mod wal;
 mod window;
 
-/// Positions in the ledger are positions in its tree.
-pub use audit_tlog::{LeafIndex, TreeSize};
 pub use batch::{Appended, BatchBuilder, NewEntry, Placement, PreparedBatch};
 pub use config::{Config, Drive, Window};
 pub use error::{Contradiction, Damage, Error, ErrorKind, Flaw};

@@ -1,7 +1,7 @@
 //! What turns records into events. A source only translates; the [`intake`](crate::intake) checks and records.
 
 mod native;
-mod openwebui;
+pub mod openwebui;
 
 use std::fmt;
 use std::str::FromStr;

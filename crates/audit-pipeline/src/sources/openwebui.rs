@@ -15,6 +15,8 @@
 
 pub(super) mod audit_file;
 mod bodies;
+pub mod caller;
+pub mod exchange;
 mod routes;
 pub(super) mod webhook;
 

@@ -1,0 +1,1 @@
+//! Who the caller is, asked of Open WebUI and remembered briefly.

@@ -1,0 +1,1 @@
+//! The pass-through to OpenAI-compatible providers that counts tokens.

@@ -1,0 +1,1 @@
+//! Strict and asynchronous recording, and the journal of intents.

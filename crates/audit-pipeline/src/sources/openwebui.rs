@@ -18,6 +18,7 @@ mod bodies;
 pub mod caller;
 pub mod exchange;
 mod routes;
+pub mod table;
 pub(super) mod webhook;
 
 use audit_event::{ActorType, Event, Outcome, Target, taxonomy};

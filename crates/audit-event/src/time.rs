@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// An instant: microseconds since 1970-01-01T00:00:00Z, up to the end of the year 9999.
+/// An instant of the years 1 to 9999, those that RFC 3339 can write: microseconds since 1970-01-01T00:00:00Z,
+/// negative before. The calendar is Gregorian throughout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
-/// Not an RFC 3339 time of the years 1970 to 9999.
+/// Not an RFC 3339 time of the years 1 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an RFC 3339 time such as 2026-03-01T12:00:00.000000Z, years 1970 to 9999")]
+#[error("not an RFC 3339 time such as 2026-03-01T12:00:00.000000Z, years 0001 to 9999")]
 pub struct TimestampError;
 
 /// Tells the time. The only implementation that looks at a real clock lives in the binary.
@@ -50,8 +51,10 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
 impl Timestamp {
-    /// The epoch.
-    pub const MIN: Timestamp = Timestamp(0);
+    /// 1970-01-01T00:00:00Z; also the default.
+    pub const EPOCH: Timestamp = Timestamp(0);
+    /// The first microsecond of the year 1.
+    pub const MIN: Timestamp = Timestamp(-62_135_596_800_000_000);
     /// The last microsecond of the year 9999.
     pub const MAX: Timestamp = Timestamp(253_402_300_799_999_999);
     /// Length of the text form.
@@ -70,7 +73,7 @@ impl Timestamp {
         }
     }
 
-    /// Microseconds since the epoch.
+    /// Microseconds since the epoch, negative before it: divide with `div_euclid` and `rem_euclid`.
     #[must_use]
     pub const fn as_micros(self) -> i64 {
         self.0
@@ -80,7 +83,7 @@ impl Timestamp {
     /// second before it.
     ///
     /// # Errors
-    /// [`TimestampError`] for anything else, and for instants outside the years 1970 to 9999.
+    /// [`TimestampError`] for anything else, and for instants outside the years 1 to 9999 UTC.
     pub fn parse_rfc3339(text: &str) -> Result<Timestamp, TimestampError> {
         parse(text.as_bytes()).ok_or(TimestampError)
     }
@@ -228,9 +231,9 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// The inverse of [`days_from_civil`], for days from the epoch on.
+/// The inverse of [`days_from_civil`], for days from 0000-03-01 on.
 fn civil_from_days(days: i64) -> (u64, u64, u64) {
-    let days = days.unsigned_abs() + 719_468;
+    let days = (days + 719_468).unsigned_abs();
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -254,6 +257,10 @@ mod tests {
     #[test]
     fn any_offset_becomes_utc_with_microseconds() {
         check("1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000000Z");
+        check("1969-12-31T23:59:59.9Z", "1969-12-31T23:59:59.900000Z");
+        check("1965-01-01T00:30:00+01:00", "1964-12-31T23:30:00.000000Z");
+        check("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z");
+        check("0000-12-31T23:30:00-00:30", "0001-01-01T00:00:00.000000Z");
         check("2026-03-01T12:00:00.5+02:00", "2026-03-01T10:00:00.500000Z");
         check("2026-03-01t12:00:00.123456789z", "2026-03-01T12:00:00.123456Z");
         check("2024-02-29 23:30:00-01:30", "2024-03-01T01:00:00.000000Z");
@@ -277,9 +284,10 @@ mod tests {
             "2026-03-01T12:00:00+24:00",
             "2026-03-01T12:00:00+0100",
             "2026-03-01T12:00:00Zulu",
-            "1969-12-31T23:59:59Z",
+            "0000-12-31T23:59:59.999999Z",
+            "-001-01-01T00:00:00Z",
             "10000-01-01T00:00:00Z",
-            "1970-01-01T00:00:00+00:01",
+            "0001-01-01T00:00:00+00:01",
             "9999-12-31T23:59:59-00:01",
             "２026-03-01T12:00:00Z",
         ] {
@@ -294,8 +302,11 @@ mod tests {
 
     #[test]
     fn every_day_has_its_date() {
-        let mut expected = (1970, 1, 1);
-        for day in 0..2_932_896 {
+        let mut expected = (1, 1, 1);
+        for day in -719_162..2_932_896 {
+            if day == 0 {
+                assert_eq!(expected, (1970, 1, 1));
+            }
             assert_eq!(civil_from_days(day), expected);
             let (year, month, of_month) =
                 (expected.0.cast_signed(), expected.1.cast_signed(), expected.2.cast_signed());
@@ -307,5 +318,26 @@ mod tests {
             };
         }
         assert_eq!(expected, (9999, 12, 31));
+    }
+
+    #[test]
+    fn the_ends_of_time_are_what_the_text_can_say() {
+        assert_eq!(Timestamp::MIN.to_string(), "0001-01-01T00:00:00.000000Z");
+        assert_eq!(Timestamp::EPOCH.to_string(), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(Timestamp::from_micros(i64::MIN), Timestamp::MIN);
+        assert_eq!(Timestamp::from_micros(i64::MAX), Timestamp::MAX);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_instant_comes_back_and_texts_sort_as_instants_do(
+            a in Timestamp::MIN.0..=Timestamp::MAX.0,
+            b in Timestamp::MIN.0..=Timestamp::MAX.0,
+        ) {
+            let (a, b) = (Timestamp(a), Timestamp(b));
+            proptest::prop_assert_eq!(Timestamp::parse_canonical(&a.to_text()), Some(a));
+            proptest::prop_assert_eq!(a.to_text().cmp(&b.to_text()), a.cmp(&b));
+        }
     }
 }

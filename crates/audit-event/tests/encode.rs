@@ -122,6 +122,12 @@ fn an_impossible_time_is_recorded_and_marked() {
     assert_eq!(marks("2016-03-01T00:00:00Z"), Value::Null);
     assert_eq!(marks("2016-02-28T00:00:00Z"), json!(["time_past"]));
     assert_eq!(marks("9999-12-31T23:59:59Z"), json!(["time_future"]));
+    assert_eq!(marks("1969-12-31T23:59:59Z"), json!(["time_past"]));
+    let first = recorded(r#"{"action":"auth.login","time":"0001-01-01T00:00:00Z"}"#);
+    assert_eq!(
+        (&first["time"], &first["marks"]),
+        (&json!("0001-01-01T00:00:00.000000Z"), &json!(["time_past"]))
+    );
 }
 
 #[test]

@@ -380,7 +380,9 @@ fn list_of(
 fn core() -> impl Strategy<Value = Vec<(&'static str, Option<Value>)>> {
     let id = "[!-~]{1,64}".prop_map(|id| Some(Value::from(id)));
     let action = prop_oneof![Just("auth.login"), Just("chat.deleted"), Just("own.thing")];
-    let time = (0i64..4_000_000_000_000_000).prop_map(|micros| Some(json!(Timestamp::from_micros(micros))));
+    let all_time = Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros();
+    let time = prop_oneof![3 => 0i64..=4_000_000_000_000_000, 1 => all_time];
+    let time = time.prop_map(|micros| Some(json!(Timestamp::from_micros(micros))));
     let first = members! {
         "id": id, "time": time, "action": action.prop_map(|action| Some(Value::from(action))),
         "category": select(Category::NAMES).prop_map(|name| Some(Value::from(name))),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod cache;
+mod calendar;
 mod columns;
 mod encoding;
 mod entries;

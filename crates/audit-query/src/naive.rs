@@ -192,9 +192,16 @@ fn key_values(key: &GroupKey, time: Timestamp, event: &Fields<'_>) -> BTreeSet<K
     values
 }
 
+const DAY: i64 = 86_400 * 1_000_000;
+
 /// The instant at which the calendar unit around `time` begins.
 fn begin_of(bucket: Bucket, time: Timestamp, tz: &TimeZone) -> Timestamp {
-    let instant = jiff::Timestamp::from_microsecond(time.as_micros()).unwrap_or_default();
+    let Ok(instant) = jiff::Timestamp::from_microsecond(time.as_micros()) else {
+        // jiff ends 26 hours before we do; the calendar repeats every 400 years.
+        const CYCLE: i64 = 400 * 365 * DAY + 97 * DAY;
+        let earlier = begin_of(bucket, Timestamp::from_micros(time.as_micros() - CYCLE), tz);
+        return Timestamp::from_micros(earlier.as_micros() + CYCLE);
+    };
     let local = instant.to_zoned(tz.clone());
     let day = local.date();
     let first = match bucket {

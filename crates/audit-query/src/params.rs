@@ -4,6 +4,7 @@
 //! same way. Every error names its parameter. What is not understood is refused: a mistyped parameter that was
 //! skipped would answer with more than was asked for.
 
+use crate::calendar;
 use crate::export::{Columns, Format};
 use crate::filter::{Field, FieldKind, Filter, FilterError};
 use crate::page_token::QuestionDigest;
@@ -322,13 +323,14 @@ fn absolute(text: &str, tz: &TimeZone) -> Option<TimeRange> {
     }
     if text.len() == 7 {
         let first: Date = format!("{text}-01").parse().ok()?;
-        return span(first, first.checked_add(jiff::Span::new().months(1)).ok()?, tz);
+        return days(first, first.last_of_month(), tz);
     }
     if text.len() == 10 {
-        return day(text.parse().ok()?, tz);
+        let date = text.parse().ok()?;
+        return days(date, date, tz);
     }
     let local: DateTime = is_local_time(text).then(|| text.parse().ok())??;
-    let at = timestamp(local.to_zoned(tz.clone()).ok()?.timestamp());
+    let at = calendar::at(local, tz)?;
     Some(TimeRange { from: at, to: at })
 }
 
@@ -340,11 +342,11 @@ fn is_local_time(text: &str) -> bool {
 }
 
 fn relative(text: &str, tz: &TimeZone, now: Timestamp) -> Option<TimeRange> {
-    let today = jiff::Timestamp::from_microsecond(now.as_micros()).ok()?.to_zoned(tz.clone()).date();
+    let today = calendar::instant(now.as_micros())?.to_zoned(tz.clone()).date();
     match text {
         "now" => return Some(TimeRange { from: now, to: now }),
-        "today" => return day(today, tz),
-        "yesterday" => return day(today.yesterday().ok()?, tz),
+        "today" => return days(today, today, tz),
+        "yesterday" => return today.yesterday().ok().and_then(|yesterday| days(yesterday, yesterday, tz)),
         _ => {}
     }
     let (count, unit) = text.strip_prefix('-')?.split_at_checked(text.len().checked_sub(2)?)?;
@@ -360,18 +362,9 @@ fn relative(text: &str, tz: &TimeZone, now: Timestamp) -> Option<TimeRange> {
     Some(TimeRange { from: at, to: at })
 }
 
-fn day(date: Date, tz: &TimeZone) -> Option<TimeRange> {
-    span(date, date.tomorrow().ok()?, tz)
-}
-
-/// From the beginning of one day to the beginning of another.
-fn span(first: Date, after: Date, tz: &TimeZone) -> Option<TimeRange> {
-    let begin = |date: Date| Some(timestamp(date.to_zoned(tz.clone()).ok()?.timestamp()));
-    Some(TimeRange { from: begin(first)?, to: begin(after)? })
-}
-
-fn timestamp(at: jiff::Timestamp) -> Timestamp {
-    Timestamp::from_micros(at.as_microsecond())
+/// From the beginning of one day to the end of another.
+fn days(first: Date, last: Date, tz: &TimeZone) -> Option<TimeRange> {
+    Some(TimeRange { from: calendar::begin(first, tz)?, to: calendar::end(last, tz)? })
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Calendar units in a time zone.
 
+use crate::calendar;
 use crate::question::Bucket;
+use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
 
 const SECOND_US: i64 = 1_000_000;
 const HOUR_S: i64 = 3_600;
@@ -28,7 +29,14 @@ impl Span {
 
 /// The span around an instant, in microseconds since 1970.
 pub(crate) fn span_around(bucket: Bucket, tz: &TimeZone, time: i64) -> Span {
-    let instant = Timestamp::from_microsecond(time).unwrap_or_default();
+    let Some(instant) = calendar::instant(time) else {
+        let Span { begin, from, to } = span_around(bucket, tz, time - calendar::CYCLE_US);
+        return Span {
+            begin: begin + calendar::CYCLE_US,
+            from: from + calendar::CYCLE_US,
+            to: to + calendar::CYCLE_US,
+        };
+    };
     let local = instant.to_zoned(tz.clone());
     let date = local.date();
     let into_hour = i64::from(local.minute()) * 60 + i64::from(local.second());
@@ -74,7 +82,7 @@ mod tests {
     use super::*;
 
     fn instant(text: &str) -> i64 {
-        text.parse::<Timestamp>().expect("an instant").as_microsecond()
+        audit_event::Timestamp::parse_rfc3339(text).expect("an instant").as_micros()
     }
 
     fn check(bucket: Bucket, tz: &str, time: &str, begin: &str) {
@@ -96,7 +104,22 @@ mod tests {
         check(Bucket::Day, "America/New_York", "2026-07-01T03:59:00Z", "2026-06-30T04:00:00Z");
         check(Bucket::Week, "Europe/Berlin", "2026-01-04T22:00:00Z", "2025-12-28T23:00:00Z");
         check(Bucket::Month, "UTC", "2024-02-29T23:00:00Z", "2024-02-01T00:00:00Z");
+    }
+
+    #[test]
+    fn so_they_do_before_1970_and_on_the_last_day() {
         check(Bucket::Day, "UTC", "1969-12-31T23:59:59Z", "1969-12-31T00:00:00Z");
+        check(Bucket::Hour, "UTC", "1965-01-01T00:59:59.000001Z", "1965-01-01T00:00:00Z");
+        check(Bucket::Week, "UTC", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z");
+        check(Bucket::Month, "America/New_York", "1914-07-29T00:00:00.5Z", "1914-07-01T05:00:00Z");
+        // The time of Berlin's own meridian, 53 minutes and 28 seconds ahead of Greenwich.
+        check(Bucket::Hour, "Europe/Berlin", "1850-06-01T10:00:00Z", "1850-06-01T09:06:32Z");
+        for time in ["9999-12-30T12:00:00Z", "9999-12-31T00:00:00Z", "9999-12-31T23:59:59.999999Z"] {
+            check(Bucket::Month, "UTC", time, "9999-12-01T00:00:00Z");
+            check(Bucket::Week, "UTC", time, "9999-12-27T00:00:00Z");
+        }
+        check(Bucket::Day, "UTC", "9999-12-31T23:59:59.999999Z", "9999-12-31T00:00:00Z");
+        check(Bucket::Hour, "Asia/Kolkata", "9999-12-31T10:00:00Z", "9999-12-31T09:30:00Z");
     }
 
     #[test]

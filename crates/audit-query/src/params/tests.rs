@@ -57,6 +57,26 @@ fn instants_are_exact_and_to_is_where_the_range_ends() {
 }
 
 #[test]
+fn the_years_1_to_9999_can_be_asked_for() {
+    assert_eq!(range("from=1965-01-01&to=1969-12"), "1965-01-01T00:00:00Z .. 1970-01-01T00:00:00Z");
+    // Before 1893 Berlin kept the time of its own meridian.
+    assert_eq!(
+        range("from=1850-06-01T12:00&to=1850-06-01T13:00&tz=Europe/Berlin"),
+        "1850-06-01T11:06:32Z .. 1850-06-01T12:06:32Z"
+    );
+    assert_eq!(parse("from=0001-01-01&to=9999-12-31").unwrap().range, TimeRange::ALL);
+    assert_eq!(parse("from=0001-01-01&to=9999-12&tz=-05:00").unwrap().range.to, Timestamp::MAX);
+    assert_eq!(
+        range("from=9999-12-31&to=9999-12-31T23:59&tz=America/New_York"),
+        "9999-12-31T05:00:00Z .. 9999-12-31T23:59:59.999999Z"
+    );
+    for out_of_range in ["0000-12-31", "0000-12", "0000-12-31T00:00:00Z", "10000-01-01", "-001-01-01"] {
+        let error = parse(&format!("from={out_of_range}")).expect_err(out_of_range);
+        assert_eq!(error.problem, ParamProblem::NotATime);
+    }
+}
+
+#[test]
 fn times_may_be_relative_where_now_is_known() {
     assert_eq!(range("from=-24h&to=now"), "2026-03-19T09:46:40Z .. 2026-03-20T09:46:40Z");
     assert_eq!(range("from=yesterday&to=today"), "2026-03-19T00:00:00Z .. 2026-03-21T00:00:00Z");
@@ -139,4 +159,21 @@ fn page_tokens_are_bound_to_what_decides_the_list() {
     assert_eq!(digest("user=ada&from=2026-03-01"), digest("from=2026-03-01&user=ada&limit=5"));
     assert_ne!(digest("user=ada"), digest("user=bob"));
     assert_ne!(digest("user=ada"), digest("user=ada&order=asc"));
+}
+
+#[test]
+fn the_guides_list_every_parameter_and_choice() {
+    const GUIDES: [&str; 2] =
+        [include_str!("../../../../docs/API.md"), include_str!("../../../../docs/QUERY.md")];
+    let orders = ["newest_first", "newest", "desc", "oldest_first", "oldest", "asc"];
+    assert!(orders.iter().all(|text| order(text).is_ok()));
+    let (truths, formats) = (["true", "1", "yes", "false", "0", "no"], Format::NAMES);
+    assert!(truths.iter().all(|text| truth(text).is_ok()));
+    for guide in GUIDES {
+        let (_, table) = guide.split_once("| `from`, `to` |").expect("the table of parameters");
+        let (table, _) = table.split_once("\n\n").expect("its end");
+        for word in OWN[2..].iter().chain(&orders).chain(&truths).chain(formats) {
+            assert!(table.contains(&format!("`{word}`")), "{word}");
+        }
+    }
 }

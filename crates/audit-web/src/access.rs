@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use audit_control::{Caller, Control, Denial, Directory};
 use audit_event::Timestamp;
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::HeaderValue;
 use parking_lot::{Mutex, RwLock};
 
 use crate::problem::{Code, Problem, Result};
@@ -52,8 +51,8 @@ impl Access {
     ///
     /// # Errors
     /// [`Code::MissingToken`], [`Code::InvalidToken`] or [`Code::ExpiredToken`], each with its challenge.
-    pub fn authenticate(&self, headers: &HeaderMap, now: Timestamp) -> Result<Arc<Caller>> {
-        let presented = bearer(headers)?;
+    pub fn authenticate(&self, authorization: Option<&HeaderValue>, now: Timestamp) -> Result<Arc<Caller>> {
+        let presented = bearer(authorization)?;
         let caller = self.directory.read().authenticate(presented, now).map_err(denied)?;
         self.note_use(&caller.id, now);
         Ok(caller)
@@ -83,8 +82,8 @@ impl Access {
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750; the scheme's letter case does not matter).
-fn bearer(headers: &HeaderMap) -> Result<&str> {
-    let Some(value) = headers.get(AUTHORIZATION) else {
+fn bearer(authorization: Option<&HeaderValue>) -> Result<&str> {
+    let Some(value) = authorization else {
         return Err(Problem::new(
             Code::MissingToken,
             "send the header \"Authorization: Bearer TOKEN\"; `secureai-audit token create` makes tokens",

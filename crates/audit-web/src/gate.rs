@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderValue;
-use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::header::{AUTHORIZATION, X_CONTENT_TYPE_OPTIONS};
 
 use crate::in_process::AtKeyboard;
 use crate::problem::{Code, Problem, Result};
@@ -42,24 +42,60 @@ pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     response
 }
 
+/// What a request was let in on. An answer that lasts asks from time to time whether it still holds: tokens expire and
+/// are revoked.
+#[derive(Clone)]
+pub(crate) struct Admitted {
+    /// The `Authorization` header; none for callers in this process, who are who they are.
+    authorization: Option<HeaderValue>,
+    required: Role,
+}
+
+impl Admitted {
+    /// Whether the request would be let in now.
+    ///
+    /// # Errors
+    /// What it would be answered with.
+    pub fn check(&self, state: &AppState) -> Result<()> {
+        let Some(authorization) = &self.authorization else { return Ok(()) };
+        admitted_by(Some(authorization), self.required, state).map(drop).map_err(|(_, problem)| problem)
+    }
+}
+
+/// Whom the header stands for, if they may do what `required` may; else who was refused, as far as known, and why.
+fn admitted_by(
+    authorization: Option<&HeaderValue>,
+    required: Role,
+    state: &AppState,
+) -> std::result::Result<Arc<Caller>, (Option<Arc<Caller>>, Problem)> {
+    let caller =
+        state.access().authenticate(authorization, state.now()).map_err(|problem| (None, problem))?;
+    if caller.role.may(required) {
+        Ok(caller)
+    } else {
+        let problem = lacks_role(&caller, required);
+        Err((Some(caller), problem))
+    }
+}
+
 impl Gate {
     /// Decides whether the request may pass; its caller then travels with it.
     fn admit(&self, request: &mut Request) -> Result<()> {
         let Some(required) = self.admission.required(self.state.config()) else { return Ok(()) };
         if let Some(AtKeyboard(caller)) = request.extensions_mut().remove() {
             request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(Admitted { authorization: None, required });
             return Ok(());
         }
-        let caller = match self.state.access().authenticate(request.headers(), self.state.now()) {
-            Ok(caller) => caller,
-            Err(problem) => return Err(self.turned_away(request, None, problem)),
-        };
-        if !caller.role.may(required) {
-            let problem = lacks_role(&caller, required);
-            return Err(self.turned_away(request, Some(caller), problem));
+        let authorization = request.headers().get(AUTHORIZATION).cloned();
+        match admitted_by(authorization.as_ref(), required, &self.state) {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+                request.extensions_mut().insert(Admitted { authorization, required });
+                Ok(())
+            }
+            Err((caller, problem)) => Err(self.turned_away(request, caller, problem)),
         }
-        request.extensions_mut().insert(caller);
-        Ok(())
     }
 
     /// Notes that somebody was refused, and why.

@@ -24,6 +24,7 @@ mod router;
 mod server;
 mod stall;
 mod state;
+mod unreadable;
 mod visitor;
 mod workers;
 

@@ -82,6 +82,8 @@ codes! {
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive";
     /// A live token has the name already.
     NameTaken = "name_taken", CONFLICT, "The name is taken";
+    /// What a client has is not the beginning of the export it wants the rest of.
+    ExportDiffers = "export_differs", CONFLICT, "The export is another one";
     /// The body is larger than allowed, before or after decompression.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// A body of a type that the route does not take.
@@ -176,6 +178,12 @@ impl Problem {
     #[must_use]
     pub fn allow(self, methods: &'static str) -> Self {
         self.with_header(ALLOW, HeaderValue::from_static(methods))
+    }
+
+    /// The sentence for the person on the other side.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
     }
 
     /// What went wrong.

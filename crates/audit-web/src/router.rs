@@ -29,6 +29,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         get   ("/stats",         AUDITOR, stats::handle),
         get   ("/stream",        AUDITOR, stream::handle),
         post  ("/events",        Only(Role::Ingest), events::append::handle),
+        get   ("/tlog",              TLOG, tlog::prefix),
         get   ("/tlog/checkpoint",   TLOG, tlog::checkpoint::handle),
         get   ("/tlog/tile/{*tile}", TLOG, tlog::tile::handle),
         get   ("/tokens",        ADMIN,   tokens::list::handle),

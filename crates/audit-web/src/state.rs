@@ -15,6 +15,7 @@ use crate::access::Access;
 use crate::activity::Activity;
 use crate::config::Config;
 use crate::metrics::Requests;
+use crate::unreadable::Unreadable;
 use crate::workers::Workers;
 
 /// How often it is saved when tokens were last used.
@@ -58,6 +59,7 @@ struct Inner {
     access: Access,
     activity: Activity,
     requests: Requests,
+    unreadable: Unreadable,
     queries: Workers,
     exports: Workers,
     encoders: Workers,
@@ -81,6 +83,7 @@ impl AppState {
             access: Access::load(Arc::clone(&parts.control))?,
             activity: Activity::start(parts.intake.clone(), Arc::clone(&parts.clock))?,
             requests,
+            unreadable: Unreadable::default(),
             queries: Workers::start("query", config.query_threads, 256)?,
             exports: Workers::start("export", config.export_threads, 64)?,
             encoders: Workers::start("encode", config.ingest_threads, 1_024)?,
@@ -132,6 +135,11 @@ impl AppState {
 
     pub(crate) fn requests(&self) -> &Requests {
         &self.0.requests
+    }
+
+    /// What readers found damaged.
+    pub(crate) fn unreadable(&self) -> &Unreadable {
+        &self.0.unreadable
     }
 
     /// Threads for lists, counts, groups and single events.

@@ -10,6 +10,7 @@ mod openapi;
 mod operations;
 mod proof;
 mod reading_is_recorded;
+mod resume;
 mod socket;
 mod stats;
 mod stream;

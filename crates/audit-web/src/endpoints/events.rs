@@ -4,4 +4,6 @@ pub(crate) mod append;
 pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod one;
+mod outlet;
 pub(crate) mod proof;
+mod resume;

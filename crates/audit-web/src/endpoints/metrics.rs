@@ -2,19 +2,26 @@
 
 use audit_ledger::Health;
 use axum::extract::State;
+use http::Uri;
 use http::header::{CONTENT_TYPE, HeaderName};
 
 use crate::metrics::Page;
+use crate::params::Params;
+use crate::problem::Result;
 use crate::state::AppState;
 
 /// All figures at this moment.
-pub(crate) async fn handle(State(state): State<AppState>) -> ([(HeaderName, &'static str); 1], String) {
+pub(crate) async fn handle(
+    State(state): State<AppState>,
+    uri: Uri,
+) -> Result<([(HeaderName, &'static str); 1], String)> {
+    Params::parse(uri.query(), &[])?;
     let mut page = Page::default();
     write_process(&state, &mut page);
     write_ledger(&state, &mut page);
     write_index(&state, &mut page);
     state.requests().write(&mut page);
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.into_text())
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.into_text()))
 }
 
 fn write_process(state: &AppState, page: &mut Page) {
@@ -67,6 +74,12 @@ fn write_ledger(state: &AppState, page: &mut Page) {
         stats.window_ids,
     );
     page.single("secureai_audit_ledger_commits_total", "counter", "Group commits.", stats.commits);
+    page.single(
+        "secureai_audit_unreadable_total",
+        "counter",
+        "Reads of entries that failed because these are damaged.",
+        state.unreadable().count(),
+    );
     #[expect(clippy::cast_precision_loss, reason = "seconds on a chart")]
     let seconds = stats.commit_us as f64 / 1e6;
     page.single(

@@ -3,13 +3,17 @@
 use audit_ledger::Health;
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 
+use crate::params::Params;
+use crate::problem::Result;
 use crate::state::AppState;
 
-/// 200 when the ledger accepts events and the server is not draining, else 503 and why.
-pub(crate) async fn handle(State(state): State<AppState>) -> (StatusCode, Json<Value>) {
+/// 200 when the ledger accepts events and the server is not draining, else 503 and why. What was found damaged is told
+/// beside: it does not keep the server from taking events.
+pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<(StatusCode, Json<Value>)> {
+    Params::parse(uri.query(), &[])?;
     let draining = state.draining().is_cancelled();
     let (ready, ledger) = match state.ledger().health() {
         Health::Accepting => (true, "accepting"),
@@ -20,6 +24,14 @@ pub(crate) async fn handle(State(state): State<AppState>) -> (StatusCode, Json<V
     };
     let ready = ready && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let index_lag = state.index().status().lag;
-    (status, Json(json!({ "ready": ready, "ledger": ledger, "draining": draining, "index_lag": index_lag })))
+    let index = state.index().status();
+    let body = json!({
+        "ready": ready,
+        "ledger": ledger,
+        "draining": draining,
+        "index_lag": index.lag,
+        "unreadable": state.unreadable().count(),
+        "undecodable": index.undecodable,
+    });
+    Ok((status, Json(body)))
 }

@@ -4,13 +4,19 @@
 //! appending does no work for it. Each event's id is its index, so that a client that reconnects with `Last-Event-ID`
 //! goes on exactly where it was, whatever happened in between. A slow client slows its own tail only: the next events
 //! are read when the last ones have been taken.
+//!
+//! A tail lasts longer than what admitted it: before each batch, and every second without one, the token is looked at
+//! again. A stream that the server ends says why in an `end` message; an entry that cannot be read is passed over with
+//! a `problem` message that names it.
 
 use std::convert::Infallible;
+use std::ops::Range;
 use std::time::Duration;
 
-use audit_event::{Entry, Event, Fields, Json};
+use audit_event::{DecodeError, Entry, Event, Fields, Json, Outcome};
 use audit_ledger::Direction;
 use audit_query::filter::Filter;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -18,10 +24,12 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Uri};
+use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::activity::success;
+use crate::gate::Admitted;
 use crate::params::Params;
 use crate::problem::{Code, Problem, Result};
 use crate::question;
@@ -36,6 +44,8 @@ const USELESS: &[&str] =
     &["from", "to", "tz", "order", "limit", "page_token", "format", "fields", "count", "bom"];
 /// How often a tail looks for new events.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often the caller's token is looked at while nothing happens.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// Entries read at once.
 const READ_AT_ONCE: u64 = 2_048;
 
@@ -46,6 +56,7 @@ pub(crate) async fn handle(
     method: Method,
     headers: HeaderMap,
     visitor: Visitor,
+    Extension(admitted): Extension<Admitted>,
 ) -> Result<Response> {
     let which = question::parse_without(&uri, &["after"], USELESS)?;
     let next = first_index(&state, &uri, &headers)?;
@@ -65,10 +76,13 @@ pub(crate) async fn handle(
         state.activity().note(event, &visitor.key(), &subject);
         let tail = Tail {
             last_sent: Instant::now(),
+            last_checked: Instant::now(),
             state,
             filter: which.filter,
             next,
-            greeted: false,
+            visitor,
+            admitted,
+            phase: Phase::Greeting,
             _permit: permit,
         };
         Body::from_stream(stream::unfold(tail, Tail::next_piece))
@@ -97,7 +111,15 @@ fn first_index(state: &AppState, uri: &Uri, headers: &HeaderMap) -> Result<u64> 
         }
         None => params.parsed("after")?,
     };
-    Ok(after.map_or(size, |after| after.saturating_add(1).min(size)))
+    match after {
+        None => Ok(size),
+        Some(after) if after < size => Ok(after + 1),
+        Some(after) => {
+            let source = if headers.contains_key(LAST_EVENT_ID) { "Last-Event-ID" } else { "after" };
+            let advice = format!("the ledger has {size} entries, so that {after} is the index of none yet");
+            Err(Problem::invalid_parameter(source, advice))
+        }
+    }
 }
 
 /// One client's live tail.
@@ -107,56 +129,92 @@ struct Tail {
     /// The first index not looked at.
     next: u64,
     last_sent: Instant,
-    greeted: bool,
+    last_checked: Instant,
+    visitor: Visitor,
+    admitted: Admitted,
+    phase: Phase,
     _permit: OwnedSemaphorePermit,
+}
+
+/// How far a tail is in its life.
+enum Phase {
+    Greeting,
+    Following,
+    Ended,
 }
 
 impl Tail {
     /// The next bytes to send; `None` ends the stream.
     async fn next_piece(mut self) -> Option<(std::result::Result<Bytes, Infallible>, Self)> {
-        if !self.greeted {
-            // Sends the answer's head on its way, and how long to wait before a reconnect.
-            self.greeted = true;
-            return Some((Ok(Bytes::from_static(b"retry: 2000\n: connected\n\n")), self));
-        }
+        let piece = match self.phase {
+            Phase::Greeting => {
+                self.phase = Phase::Following;
+                // Sends the answer's head on its way, and how long to wait before a reconnect.
+                Bytes::from_static(b"retry: 2000\n: connected\n\n")
+            }
+            Phase::Following => match self.follow().await {
+                Ok(piece) => piece,
+                Err(problem) => {
+                    self.phase = Phase::Ended;
+                    message("end", None, problem.code().as_str(), problem.detail())
+                }
+            },
+            Phase::Ended => return None,
+        };
+        self.last_sent = Instant::now();
+        Some((Ok(piece), self))
+    }
+
+    /// Waits for something to send.
+    ///
+    /// # Errors
+    /// Why the stream ends.
+    async fn follow(&mut self) -> Result<Bytes> {
         loop {
             if self.state.draining().is_cancelled() {
-                return None;
+                return Err(shutting_down());
             }
             let size = self.state.ledger().size().get();
+            if self.next < size || self.last_checked.elapsed() >= CHECK_EVERY {
+                self.check_admission()?;
+            }
             if self.next < size {
                 let upto = size.min(self.next + READ_AT_ONCE);
                 let text = self.read(upto).await?;
                 self.next = upto;
                 if !text.is_empty() {
-                    self.last_sent = Instant::now();
-                    return Some((Ok(text), self));
+                    return Ok(text);
                 }
                 continue;
             }
             if self.last_sent.elapsed() >= self.state.config().heartbeat {
-                self.last_sent = Instant::now();
-                return Some((Ok(self.heartbeat()), self));
+                return Ok(self.heartbeat());
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = self.state.draining().cancelled() => return None,
+                () = self.state.draining().cancelled() => {}
             }
         }
     }
 
-    /// The events of `self.next..upto` that the filter accepts; `None` when they cannot be read.
-    async fn read(&self, upto: u64) -> Option<Bytes> {
+    /// Whether the caller would still be let in. That they no longer are is on the record, like any refusal.
+    fn check_admission(&mut self) -> Result<()> {
+        self.last_checked = Instant::now();
+        self.admitted.check(&self.state).inspect_err(|problem| {
+            let reason = problem.code().as_str();
+            let event = Event {
+                outcome: Outcome::Denied,
+                reason: Some(reason.into()),
+                ..self.visitor.did("audit.access_denied")
+            };
+            self.state.activity().note(event, &self.visitor.key(), reason);
+        })
+    }
+
+    /// The events of `self.next..upto` that the filter accepts.
+    async fn read(&self, upto: u64) -> Result<Bytes> {
         let (state, filter, range) = (self.state.clone(), self.filter.clone(), self.next..upto);
-        let read = self.state.queries().run(move || write_events(&state, &filter, range)).await;
-        match read {
-            Ok(Ok(text)) => Some(text),
-            Ok(Err(problem)) | Err(problem) => {
-                // The client reconnects after its last event.
-                tracing::warn!(problem.code = problem.code().as_str(), "a live tail ended");
-                None
-            }
-        }
+        self.state.queries().run(move || write_events(&state, &filter, range)).await?
     }
 
     /// Keeps the connection open, and moves a reconnect past what the filter has passed over.
@@ -168,20 +226,64 @@ impl Tail {
     }
 }
 
-fn write_events(state: &AppState, filter: &Filter, range: std::ops::Range<u64>) -> Result<Bytes> {
-    let mut text = Vec::new();
-    for frame in state.ledger().reader().scan(range, Direction::Forward) {
-        let frame = frame.map_err(Problem::internal)?;
-        for (index, bytes) in frame.iter() {
-            let entry = Entry::decode(bytes).map_err(Problem::internal)?;
-            let fields = Fields::decode(&entry).map_err(Problem::internal)?;
-            if filter.matches(&fields) {
-                text.extend_from_slice(format!("id: {index}\ndata: ").as_bytes());
-                // Canonical JSON has no line break.
-                entry.write_json(&mut text);
-                text.extend_from_slice(b"\n\n");
+fn shutting_down() -> Problem {
+    Problem::new(Code::ShuttingDown, "the server is shutting down; reconnect to go on where this ends")
+}
+
+/// A message about the stream itself; those about an entry carry its index as their id.
+fn message(event: &str, index: Option<u64>, code: &str, detail: &str) -> Bytes {
+    let id = index.map(|index| format!("id: {index}\n")).unwrap_or_default();
+    let data = json!({ "code": code, "detail": detail, "index": index });
+    Bytes::from(format!("event: {event}\n{id}data: {data}\n\n"))
+}
+
+/// The entries of `range` that the filter accepts, as messages. Each entry that is damaged or cannot be decoded is one
+/// message too: a client must not take a hole for silence.
+///
+/// # Errors
+/// When the ledger cannot be read for another reason, which may pass.
+fn write_events(state: &AppState, filter: &Filter, range: Range<u64>) -> Result<Bytes> {
+    let (reader, mut next, mut text) = (state.ledger().reader(), range.start, Vec::new());
+    while next < range.end {
+        match reader.scan(next..range.end, Direction::Forward).next() {
+            None => break,
+            Some(Ok(frame)) => {
+                for (index, bytes) in frame.iter() {
+                    if let Err(error) = write_event(filter, index.get(), bytes, &mut text) {
+                        state.unreadable().note(&error);
+                        text.extend_from_slice(&unreadable(index.get()));
+                    }
+                }
+                next = frame.indices().end;
             }
+            Some(Err(error @ audit_ledger::Error::Damage(_))) => {
+                state.unreadable().note_ledger(&error);
+                text.extend_from_slice(&unreadable(next));
+                next += 1;
+            }
+            Some(Err(error)) => return Err(Problem::internal(error)),
         }
     }
     Ok(Bytes::from(text))
+}
+
+fn write_event(
+    filter: &Filter,
+    index: u64,
+    bytes: &[u8],
+    text: &mut Vec<u8>,
+) -> std::result::Result<(), DecodeError> {
+    let entry = Entry::decode(bytes)?;
+    if filter.matches(&Fields::decode(&entry)?) {
+        text.extend_from_slice(format!("id: {index}\ndata: ").as_bytes());
+        // Canonical JSON has no line break.
+        entry.write_json(text);
+        text.extend_from_slice(b"\n\n");
+    }
+    Ok(())
+}
+
+fn unreadable(index: u64) -> Bytes {
+    let detail = format!("entry {index} cannot be read; `secureai-audit verify` says what is wrong with it");
+    message("problem", Some(index), "unreadable_entry", &detail)
 }

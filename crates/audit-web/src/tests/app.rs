@@ -1,5 +1,6 @@
 //! A running API in a temporary directory, and the few verbs that tests speak to it with.
 
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub(super) struct App {
     pub ledger: Ledger,
     pub verifier: Verifier,
     tokens: Vec<(Role, String)>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl App {
@@ -92,12 +93,28 @@ impl App {
         };
         let state = AppState::build(config, parts).unwrap();
         let router = router(state.clone());
-        Self { state, router, clock, ledger, verifier, tokens, _dir: dir }
+        Self { state, router, clock, ledger, verifier, tokens, dir }
     }
 
     /// The token of this role.
     pub fn token(&self, role: Role) -> &str {
         &self.tokens.iter().find(|(of, _)| *of == role).unwrap().1
+    }
+
+    /// Damages a recorded event on the disk: one bit inside of `text`, which must be in its bytes and in no other's.
+    /// Of an app whose ledger keeps nothing in memory.
+    pub fn damage(&self, text: &str) {
+        let wal_dir = self.dir.path().join("ledger/wal");
+        for file in std::fs::read_dir(wal_dir).unwrap() {
+            let path = file.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            if let Some(at) = bytes.windows(text.len()).position(|window| window == text.as_bytes()) {
+                let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+                file.write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
+                return;
+            }
+        }
+        panic!("{text} is not in the ledger's files");
     }
 
     /// Sends a request as it is.

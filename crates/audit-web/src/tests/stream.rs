@@ -1,14 +1,18 @@
 //! Live tails.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use audit_control::Role;
+use audit_control::{Expiry, NewToken, Role};
+use audit_event::Timestamp;
+use audit_ledger::NewEntry;
+use audit_ledger::disk::RealDisk;
 use axum::body::Body;
-use http::{Method, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
-use super::app::{Answer, App, event, events};
+use super::app::{Answer, App, NOW, event, events};
 use crate::Config;
 
 /// A live tail as its client reads it.
@@ -42,6 +46,14 @@ impl Tail {
         true
     }
 
+    /// Reads to the end; what the server says about it.
+    async fn end(&mut self) -> Value {
+        while self.read().await {}
+        let last = self.text.trim_end().rsplit("\n\n").next().unwrap();
+        let data = last.strip_prefix("event: end\ndata: ").unwrap_or_else(|| panic!("{}", self.text));
+        serde_json::from_str(data).unwrap()
+    }
+
     /// The first `count` messages with an event.
     async fn messages(&mut self, count: usize) -> Vec<Message> {
         loop {
@@ -55,6 +67,9 @@ impl Tail {
 }
 
 fn parse(block: &str) -> Option<Message> {
+    if block.lines().any(|line| line.starts_with("event: ")) {
+        return None;
+    }
     let line = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
     Some((line("id: ")?.parse().unwrap(), serde_json::from_str(line("data: ")?).unwrap()))
 }
@@ -104,11 +119,90 @@ async fn silence_is_filled_with_heartbeats_that_move_the_position() {
 }
 
 #[tokio::test]
-async fn a_draining_server_ends_its_tails() {
+async fn a_draining_server_ends_its_tails_and_says_so() {
     let app = App::start();
     let mut tail = Tail::open(&app, "", None).await;
     app.state.draining().cancel();
-    while tail.read().await {}
+    assert_eq!(tail.end().await["code"], "shutting_down");
+}
+
+#[tokio::test]
+async fn a_tail_does_not_outlive_its_token() {
+    let app = App::start();
+    let mut tail = Tail::open(&app, "", None).await;
+    app.state.access().control().revoke_token("auditor", app.state.now()).unwrap();
+    app.state.access().reload().unwrap();
+    app.record(&[event("secret", 0, &json!({}))]).await;
+    assert_eq!(tail.end().await["code"], "invalid_token");
+    assert!(!tail.text.contains("secret"), "nothing is shown after the revocation: {}", tail.text);
+
+    app.state.activity().flush();
+    app.catch_up();
+    let denied = app
+        .request(Method::GET, "/?limit=5&action=audit.access_denied", Role::Admin)
+        .body(Body::empty())
+        .unwrap();
+    let denied = Answer::of(app.send(denied).await).await.json();
+    assert_eq!(denied["events"][0]["reason"], "invalid_token");
+    assert_eq!(denied["events"][0]["http"]["path"], "/api/v1/auditlog/stream");
+}
+
+#[tokio::test]
+async fn a_tail_ends_when_its_token_expires_though_nothing_happens() {
+    let app = App::start();
+    let new = NewToken { name: "brief", role: Role::Auditor, expiry: Expiry::Days(1) };
+    let (_, token) = app.state.access().control().create_token(&new, app.state.now()).unwrap();
+    app.state.access().reload().unwrap();
+    let request = Request::builder()
+        .uri("/api/v1/auditlog/stream?user=nobody")
+        .header("authorization", format!("Bearer {}", token.reveal()))
+        .body(Body::empty())
+        .unwrap();
+    let body = app.send(request).await.into_body();
+    let mut tail = Tail { body, text: String::new() };
+    tail.read().await;
+    app.clock.set(Timestamp::from_micros(NOW.as_micros() + 25 * 3_600 * 1_000_000));
+    assert_eq!(tail.end().await["code"], "expired_token");
+}
+
+#[tokio::test]
+async fn entries_that_cannot_be_read_are_named_and_passed_over() {
+    let app = App::start_on(Arc::new(RealDisk), Config::default(), |config| {
+        config.ring_bytes = 0;
+        config.cache_bytes = 0;
+    });
+    for id in ["before", "rotten", "after"] {
+        app.record(&[event(id, 0, &json!({}))]).await;
+    }
+    let nonsense = NewEntry { key: b"nonsense", bytes: b"no entry", leaf: b"leaf" };
+    app.ledger.append([nonsense]).unwrap();
+    app.record(&[event("last", 0, &json!({}))]).await;
+    app.damage("rotten");
+
+    let mut tail = Tail::open(&app, "?after=0&action=auth.login", None).await;
+    let seen: Vec<_> = tail.messages(2).await.iter().map(|(index, _)| *index).collect();
+    assert_eq!(seen, [2, 4]);
+    for index in [1, 3] {
+        let named = format!("event: problem\nid: {index}\ndata: {{");
+        assert!(tail.text.contains(&named), "{}", tail.text);
+    }
+    let ready = app.get_json("/readyz").await;
+    assert_eq!([&ready["unreadable"], &ready["undecodable"]], [2, 1], "{ready}");
+}
+
+#[tokio::test]
+async fn an_index_beyond_the_ledger_is_refused() {
+    let app = App::start();
+    app.record(&events(3)).await;
+    for (query, id) in [("?after=3", None), ("?after=18446744073709551615", None), ("", Some("400000"))] {
+        let mut request = app.request(Method::GET, &format!("/stream{query}"), Role::Auditor);
+        if let Some(id) = id {
+            request = request.header("last-event-id", id);
+        }
+        let answer = Answer::of(app.send(request.body(Body::empty()).unwrap()).await).await;
+        answer.problem(400, "invalid_parameter");
+    }
+    Tail::open(&app, "?after=2", None).await;
 }
 
 #[tokio::test]

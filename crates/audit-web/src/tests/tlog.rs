@@ -14,6 +14,15 @@ async fn checkpoint(app: &App) -> Checkpoint {
 }
 
 #[tokio::test]
+async fn the_bare_prefix_says_what_is_below_it() {
+    let app = App::start();
+    for path in ["/tlog", "/tlog/"] {
+        let problem = app.get(path).await.problem(404, "no_such_route");
+        assert!(problem["detail"].as_str().unwrap().contains("checkpoint"), "{problem}");
+    }
+}
+
+#[tokio::test]
 async fn tiles_and_bundles_lead_to_the_checkpoints_root() {
     let app = App::start();
     app.record(&events(300)).await;

@@ -79,6 +79,36 @@ async fn bad_wishes_are_refused() {
 }
 
 #[tokio::test]
+async fn a_bad_field_is_named_with_what_it_may_be() {
+    let app = App::start();
+    let token = |more: Value| {
+        let mut wish = json!({ "name": "a", "role": "auditor" });
+        wish.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        wish
+    };
+    for days in [json!(0), json!(-1), json!(1.5), json!("30"), json!(4_000_000_000_u64), json!(36_526)] {
+        let problem =
+            create(&app, token(json!({ "expires_in_days": days }))).await.problem(422, "invalid_document");
+        assert_eq!(problem["field"], "expires_in_days");
+        assert_eq!(
+            problem["detail"],
+            "expires_in_days: must be a whole number from 1 to 36525 (or give \"expires\": \"never\")"
+        );
+    }
+    for (wish, field) in [
+        (json!({ "role": "auditor" }), "name"),
+        (json!({ "name": 7, "role": "auditor" }), "name"),
+        (token(json!({ "colour": "red" })), "colour"),
+        (token(json!({ "expires": 5 })), "expires"),
+        (json!(["a"]), "the body"),
+    ] {
+        assert_eq!(create(&app, wish).await.problem(422, "invalid_document")["field"], field);
+    }
+    let longest = create(&app, token(json!({ "expires_in_days": 36_525 }))).await;
+    assert_eq!(longest.status, StatusCode::CREATED, "{}", longest.text());
+}
+
+#[tokio::test]
 async fn changes_are_recorded_without_the_secret() {
     let app = App::start();
     let created = create(&app, json!({ "name": "siem", "role": "auditor", "expires": "never" })).await.json();

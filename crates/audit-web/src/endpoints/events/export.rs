@@ -9,9 +9,9 @@
 //! middle breaks the transfer off: the client sees an incomplete answer, never a short one that looks whole.
 //!
 //! That the export began is durable before its first byte leaves; its end is recorded with the number of events and
-//! the SHA-256 of the file.
+//! the SHA-256 of the file. An export that broke off is gone on with as [`super::resume`] says, and is recorded again.
 
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 
 use audit_event::{Event, Json, Outcome};
@@ -24,23 +24,19 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
-use sha2::{Digest as _, Sha256};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
+use super::outlet::{Digest, Intake, Outlet};
+use super::resume::Resume;
 use crate::activity::success;
-use crate::encoding::{Encoder, Encoding};
-use crate::problem::{Problem, Result};
+use crate::encoding::Encoding;
+use crate::problem::{Code, Problem, Result};
 use crate::question;
 use crate::state::AppState;
 use crate::visitor::Visitor;
 
 /// The ledger's size that the answer speaks of.
 pub(crate) const TREE_SIZE_HEADER: HeaderName = HeaderName::from_static("audit-tree-size");
-/// Pieces on their way to the connection.
-const PIECES_AHEAD: usize = 4;
-/// Compressed pieces are sent when they have this many bytes.
-const PIECE_BYTES: usize = 128 << 10;
 /// How long to wait for the newest events to become searchable, so that an export misses nothing recorded before it.
 const INDEX_PATIENCE: Duration = Duration::from_secs(2);
 /// Threads that read and render one export, besides its own.
@@ -50,6 +46,7 @@ const RENDER_THREADS: usize = 2;
 pub(crate) async fn answer(
     state: AppState,
     question: Question,
+    resume: Resume,
     headers: &HeaderMap,
     visitor: Visitor,
     head_only: bool,
@@ -59,9 +56,10 @@ pub(crate) async fn answer(
     let disposition = disposition(&question, format)?;
     let (body, tree_size) = if head_only {
         // Of a length that is not known, like the stream it stands for.
-        (Body::from_stream(stream::empty::<io::Result<Bytes>>()), state.index().snapshot())
+        let tree_size = resume.tree_size.unwrap_or_else(|| state.index().snapshot());
+        (Body::from_stream(stream::empty::<io::Result<Bytes>>()), tree_size)
     } else {
-        start(state, question, encoding, visitor).await?
+        start(state, question, resume, encoding, visitor).await?
     };
     let mut response = body.into_response();
     let headers = response.headers_mut();
@@ -90,51 +88,32 @@ pub(crate) fn disposition(question: &Question, format: Format) -> Result<HeaderV
     HeaderValue::try_from(text).map_err(Problem::internal)
 }
 
-/// Starts the export thread; gives the body when the beginning is on record, and the size it speaks of.
+/// Starts the export thread; gives the body when the beginning is on record and its first byte may leave, and the size
+/// it speaks of.
 async fn start(
     state: AppState,
     question: Question,
+    resume: Resume,
     encoding: Encoding,
     visitor: Visitor,
 ) -> Result<(Body, u64)> {
-    let (pieces, received) = mpsc::channel(PIECES_AHEAD);
-    let (begun, has_begun) = tokio::sync::oneshot::channel();
-    let outlet = Outlet {
-        encoder: Encoder::new(encoding).map_err(Problem::internal)?,
-        hash: Sha256::new(),
-        pieces,
-        stall_timeout: state.config().stall_timeout,
-        runtime: Handle::current(),
-    };
-    let run = Run { subject: question::describe(&question), question, visitor };
+    let (outlet, Intake { body, opened }) =
+        Outlet::new(encoding, &resume, state.config().stall_timeout).map_err(Problem::internal)?;
+    let (tell, begun) = oneshot::channel();
+    let run = Run { subject: question::describe(&question), question, resume, visitor };
     let exports = state.exports().clone();
-    exports.start_job(move || {
-        let snapshot = run.begin(&state);
-        // Nobody to tell means that the client has left before the first byte.
-        if begun.send(snapshot).is_ok() {
-            run.export(&state, snapshot, outlet);
+    exports.start_job(move || match run.begin(&state) {
+        Ok(snapshot) => {
+            // Nobody to tell means that the client has left before the first byte.
+            if tell.send(snapshot).is_ok() {
+                run.export(&state, snapshot, outlet);
+            }
         }
+        Err(problem) => outlet.refuse(problem),
     })?;
-    let snapshot = has_begun.await.map_err(|_| Problem::internal("an export ended before it began"))?;
-    Ok((body(received), snapshot))
-}
-
-/// What the export thread sends to the connection.
-enum Piece {
-    Bytes(Bytes),
-    /// The export is whole. Without it the answer must not end like one that is.
-    End,
-}
-
-fn body(received: mpsc::Receiver<Piece>) -> Body {
-    Body::from_stream(stream::unfold(Some(received), |received| async {
-        let mut received = received?;
-        match received.recv().await {
-            Some(Piece::Bytes(bytes)) => Some((Ok(bytes), Some(received))),
-            Some(Piece::End) => None,
-            None => Some((Err(io::Error::other("the export broke off")), None)),
-        }
-    }))
+    opened.await.map_err(|_| Problem::internal("an export ended before it began"))??;
+    let snapshot = begun.await.map_err(Problem::internal)?;
+    Ok((body, snapshot))
 }
 
 /// One export on its thread.
@@ -142,21 +121,38 @@ struct Run {
     question: Question,
     /// The question as the record shows it.
     subject: String,
+    resume: Resume,
     visitor: Visitor,
 }
 
 impl Run {
     /// Decides which events there are, and records that the export begins.
-    fn begin(&self, state: &AppState) -> u64 {
-        let recorded = state.ledger().size().get();
-        // After that long the newest events are left out, as the answer's tree size says.
-        let _ = state.index().wait_for(recorded, INDEX_PATIENCE);
-        let snapshot = state.index().snapshot();
+    fn begin(&self, state: &AppState) -> Result<u64> {
+        let snapshot = self.snapshot(state)?;
         state.activity().record(Event {
-            details: Some(self.details("started", Vec::new())),
+            details: Some(self.details("started", snapshot, Vec::new())),
             ..success(self.visitor.did("audit.exported"))
         });
-        snapshot
+        Ok(snapshot)
+    }
+
+    /// The ledger's size that the export is of.
+    fn snapshot(&self, state: &AppState) -> Result<u64> {
+        let recorded = state.ledger().size().get();
+        let Some(pinned) = self.resume.tree_size else {
+            // After that long the newest events are left out, as the answer's tree size says.
+            let _ = state.index().wait_for(recorded, INDEX_PATIENCE);
+            return Ok(state.index().snapshot());
+        };
+        if pinned > recorded {
+            let advice = format!("the ledger has {recorded} entries, not {pinned}");
+            return Err(Problem::invalid_parameter("tree_size", advice));
+        }
+        if !state.index().wait_for(pinned, INDEX_PATIENCE) {
+            let detail = "the index is still catching up with what was exported; try again shortly";
+            return Err(Problem::new(Code::Busy, detail).retry_after_ms(2_000));
+        }
+        Ok(pinned)
     }
 
     fn export(&self, state: &AppState, snapshot: u64, mut outlet: Outlet) {
@@ -172,12 +168,16 @@ impl Run {
         let origin = Origin { answers: state.index(), entries: state.ledger() };
         let start = Position { snapshot: Some(snapshot), ..Position::default() };
         let mut reached = start;
-        let written =
-            export.run(origin, &Budget::unlimited(), start, &mut outlet, &mut |position| reached = *position);
+        let written = outlet.begin().map_err(audit_query::Error::Output).and_then(|()| {
+            export.run(origin, &Budget::unlimited(), start, &mut outlet, &mut |position| reached = *position)
+        });
         let ended = match written {
             Ok(_) => outlet.finish(),
             Err(audit_query::Error::Output(error)) => Err(error),
-            Err(error) => Err(io::Error::other(error)),
+            Err(error) => {
+                state.unreadable().note_query(&error);
+                Err(io::Error::other(error))
+            }
         };
         if let Err(error) = &ended {
             tracing::warn!(error.message = %error, export.rows = reached.rows, "an export broke off");
@@ -195,71 +195,26 @@ impl Run {
             }
             Err(_) => Event { outcome: Outcome::Failure, reason: Some("incomplete".into()), ..event },
         };
-        state.activity().note_each(Event { details: Some(self.details("finished", more)), ..event });
+        let details = self.details("finished", reached.snapshot.unwrap_or_default(), more);
+        state.activity().note_each(Event { details: Some(details), ..event });
     }
 
-    fn details(&self, phase: &'static str, more: Vec<(&'static str, Json<'static>)>) -> Json<'static> {
+    fn details(
+        &self,
+        phase: &'static str,
+        snapshot: u64,
+        more: Vec<(&'static str, Json<'static>)>,
+    ) -> Json<'static> {
         let format = self.question.format.unwrap_or_default().name();
         let first = [
             ("phase", Json::from(phase)),
             ("format", Json::from(format)),
             ("filter", Json::from(self.subject.clone())),
+            ("tree_size", number(snapshot)),
         ];
-        Json::object(first.into_iter().chain(more))
-    }
-}
-
-/// The SHA-256 of the file as written, before any content encoding, in hexadecimal.
-struct Digest(String);
-
-/// Where the export writes to.
-struct Outlet {
-    encoder: Encoder,
-    hash: Sha256,
-    pieces: mpsc::Sender<Piece>,
-    stall_timeout: Duration,
-    runtime: Handle,
-}
-
-impl Outlet {
-    fn finish(mut self) -> io::Result<Digest> {
-        let rest = std::mem::replace(&mut self.encoder, Encoder::new(Encoding::Identity)?).finish()?;
-        if !rest.is_empty() {
-            self.send(Piece::Bytes(Bytes::from(rest)))?;
-        }
-        self.send(Piece::End)?;
-        let digest: String = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Digest(digest))
-    }
-
-    /// Hands a piece to the connection; waits while it is behind.
-    fn send(&self, piece: Piece) -> io::Result<()> {
-        let piece = match self.pieces.try_send(piece) {
-            Ok(()) => return Ok(()),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(io::ErrorKind::BrokenPipe.into()),
-            Err(mpsc::error::TrySendError::Full(piece)) => piece,
-        };
-        let sent = self.runtime.block_on(self.pieces.send_timeout(piece, self.stall_timeout));
-        sent.map_err(|error| match error {
-            mpsc::error::SendTimeoutError::Timeout(_) => io::ErrorKind::TimedOut.into(),
-            mpsc::error::SendTimeoutError::Closed(_) => io::ErrorKind::BrokenPipe.into(),
-        })
-    }
-}
-
-impl Write for Outlet {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.hash.update(bytes);
-        self.encoder.write_all(bytes)?;
-        if self.encoder.ready() >= PIECE_BYTES {
-            let piece = self.encoder.take();
-            self.send(Piece::Bytes(Bytes::from(piece)))?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        let resumed =
+            (self.resume.skip_bytes > 0).then(|| ("resumed_at_bytes", number(self.resume.skip_bytes)));
+        Json::object(first.into_iter().chain(resumed).chain(more))
     }
 }
 

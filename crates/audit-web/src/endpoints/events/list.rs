@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use audit_event::{Entry, Event, Json};
-use audit_ledger::Ledger;
 use audit_query::export::{Export, Format, Origin, Position};
 use audit_query::page_token::PageToken;
 use audit_query::params::Request as Question;
@@ -15,6 +14,7 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName}
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use super::export::{self, TREE_SIZE_HEADER};
+use super::resume::{self, Resume};
 use crate::activity::success;
 use crate::encoding::Encoding;
 use crate::problem::{Code, Problem, Result};
@@ -35,7 +35,8 @@ pub(crate) async fn handle(
     headers: HeaderMap,
     visitor: Visitor,
 ) -> Result<Response> {
-    let question = question::parse(&uri, &[])?;
+    let question = question::parse(&uri, resume::PARAMETERS)?;
+    let resume = Resume::parse(&uri, &question)?;
     let asks_for_page = question.limit.is_some() || question.page_token.is_some();
     if asks_for_page {
         return page(state, question, &headers, visitor).await;
@@ -45,7 +46,7 @@ pub(crate) async fn handle(
             "count: tells the total of a list; give a limit too (an export says at its end how many it has)";
         return Err(Problem::new(Code::InvalidParameter, detail).with("parameter", "count"));
     }
-    export::answer(state, question, &headers, visitor, method == Method::HEAD).await
+    export::answer(state, question, resume, &headers, visitor, method == Method::HEAD).await
 }
 
 async fn page(
@@ -126,7 +127,7 @@ fn write(state: &AppState, question: &Question, page: &Page, budget: &Budget) ->
         (Format::Json, None) => {
             let mut json = Vec::with_capacity(256 + page.rows.len() * 1_100);
             json.extend_from_slice(b"{\"events\":[");
-            write_events(state.ledger(), &page.rows, &mut json)?;
+            write_events(state, &page.rows, &mut json)?;
             finish_envelope(state, question, page, &mut json);
             Ok(json)
         }
@@ -144,14 +145,15 @@ fn write(state: &AppState, question: &Question, page: &Page, budget: &Budget) ->
 }
 
 /// The events' recorded bytes side by side; nothing is parsed.
-fn write_events(ledger: &Ledger, rows: &[RowRef], json: &mut Vec<u8>) -> Result<()> {
-    let reader = ledger.reader();
+fn write_events(state: &AppState, rows: &[RowRef], json: &mut Vec<u8>) -> Result<()> {
+    let (reader, unreadable) = (state.ledger().reader(), state.unreadable());
     for (at, row) in rows.iter().enumerate() {
         if at > 0 {
             json.push(b',');
         }
-        let entry = reader.get(LeafIndex::new(row.index)).map_err(Problem::internal)?;
-        Entry::decode(&entry).map_err(Problem::internal)?.write_json(json);
+        let entry =
+            reader.get(LeafIndex::new(row.index)).map_err(|error| unreadable.ledger_problem(error))?;
+        Entry::decode(&entry).map_err(|error| unreadable.decode_problem(error))?.write_json(json);
     }
     Ok(())
 }
@@ -193,6 +195,7 @@ fn render(
     let origin = Origin { answers: page, entries: state.ledger() };
     let start = Position { snapshot: Some(page.snapshot), ..Position::default() };
     let mut out = Vec::new();
-    export.run(origin, budget, start, &mut out, &mut |_| {})?;
+    let written = export.run(origin, budget, start, &mut out, &mut |_| {});
+    written.map_err(|error| state.unreadable().query_problem(error))?;
     Ok(out)
 }

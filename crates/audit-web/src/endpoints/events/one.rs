@@ -35,7 +35,7 @@ pub(crate) async fn handle(
     let worker = state.clone();
     let found = state.queries().run(move || find(&worker, &name)).await??;
     let mut json = Vec::with_capacity(found.bytes.len() + 1);
-    let entry = Entry::decode(&found.bytes).map_err(Problem::internal)?;
+    let entry = Entry::decode(&found.bytes).map_err(|error| state.unreadable().decode_problem(error))?;
     entry.write_json(&mut json);
     let event = Event { target: Some(target(&entry)), ..success(visitor.did("audit.read")) };
     state.activity().note(event, &visitor.key(), &found.index.get().to_string());
@@ -95,7 +95,7 @@ fn read(state: &AppState, index: LeafIndex) -> Result<Option<Found>> {
     match state.ledger().reader().get(index) {
         Ok(bytes) => Ok(Some(Found { index, bytes })),
         Err(error) if error.kind() == ErrorKind::Absent => Ok(None),
-        Err(error) => Err(Problem::internal(error)),
+        Err(error) => Err(state.unreadable().ledger_problem(error)),
     }
 }
 

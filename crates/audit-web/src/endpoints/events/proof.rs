@@ -33,7 +33,7 @@ pub(crate) async fn handle(
         .queries()
         .run(move || {
             let found = one::find(&worker, &name)?;
-            let file = prove(worker.ledger(), &found, groups)?;
+            let file = prove(&worker, &found, groups)?;
             Ok::<_, Problem>((found, file))
         })
         .await??;
@@ -74,10 +74,12 @@ fn names(groups: GroupSet) -> String {
 }
 
 /// The proof file for an entry, by the newest checkpoint that covers it. Blocks.
-fn prove(ledger: &Ledger, found: &Found, groups: GroupSet) -> Result<String> {
-    let entry = Entry::decode(&found.bytes).map_err(Problem::internal)?;
+fn prove(state: &AppState, found: &Found, groups: GroupSet) -> Result<String> {
+    let (ledger, unreadable) = (state.ledger(), state.unreadable());
+    let entry = Entry::decode(&found.bytes).map_err(|error| unreadable.decode_problem(error))?;
     let (checkpoint, size) = checkpoint_covering(ledger, found.index)?;
-    let inclusion = ledger.inclusion_proof(found.index, size).map_err(Problem::internal)?;
+    let inclusion = ledger.inclusion_proof(found.index, size);
+    let inclusion = inclusion.map_err(|error| unreadable.ledger_problem(error))?;
     let extra = Disclosure::new(&entry, groups).to_json().into_bytes();
     Ok(TlogProof { extra: Some(extra), index: found.index, inclusion, checkpoint }.to_string())
 }

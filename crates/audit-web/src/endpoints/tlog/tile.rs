@@ -31,7 +31,7 @@ pub(crate) async fn handle(
         .await?;
     let bytes = bytes.map_err(|error| match error.kind() {
         ErrorKind::Absent => no_such_tile(&path),
-        _ => Problem::internal(error),
+        _ => state.unreadable().ledger_problem(error),
     })?;
     let mut response = bytes.into_response();
     let headers = response.headers_mut();

@@ -8,8 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, StatusCode, Uri};
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{TokenView, about_token};
 use crate::body;
@@ -19,18 +18,9 @@ use crate::state::AppState;
 use crate::visitor::Visitor;
 
 const MAX_BODY_BYTES: usize = 16 << 10;
-
-/// What the body says.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wish {
-    name: String,
-    role: String,
-    /// RFC 3339, or `never`.
-    expires: Option<String>,
-    /// Instead of `expires`.
-    expires_in_days: Option<u32>,
-}
+/// The longest life in days: a century. Who wants more says `never`.
+const MAX_DAYS: u32 = 36_525;
+const FIELDS: &[&str] = &["name", "role", "expires", "expires_in_days"];
 
 /// Makes a token.
 pub(crate) async fn handle(
@@ -43,16 +33,13 @@ pub(crate) async fn handle(
     Params::parse(uri.query(), &[])?;
     body::require_json(&headers)?;
     let bytes = body::collect(body, MAX_BODY_BYTES, state.config().body_timeout).await?;
-    let wish: Wish = serde_json::from_slice(&bytes)
-        .map_err(|error| Problem::new(Code::InvalidDocument, format!("the body: {error}")))?;
-    let role: Role = wish.role.parse()?;
-    let expiry = wish.expiry()?;
+    let wish = Wish::read(&bytes)?;
     let worker = state.clone();
     let (token, secret) = state
         .queries()
         .run(move || {
             let access = worker.access();
-            let new = NewToken { name: &wish.name, role, expiry };
+            let new = NewToken { name: &wish.name, role: wish.role, expiry: wish.expiry };
             let (token, secret) = access.control().create_token(&new, worker.now())?;
             worker.activity().record(about_token(visitor.did("audit.token_created"), &token));
             access.reload()?;
@@ -63,18 +50,66 @@ pub(crate) async fn handle(
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
+/// What the body says.
+#[derive(Debug)]
+struct Wish {
+    name: String,
+    role: Role,
+    expiry: Expiry,
+}
+
 impl Wish {
-    fn expiry(&self) -> Result<Expiry> {
-        match (self.expires.as_deref(), self.expires_in_days) {
-            (None, None) => Ok(Expiry::Default),
-            (None, Some(days)) => Ok(Expiry::Days(days)),
-            (Some("never"), None) => Ok(Expiry::Never),
-            (Some(time), None) => Timestamp::parse_rfc3339(time)
-                .map(Expiry::At)
-                .map_err(|error| Problem::new(Code::InvalidDocument, format!("expires: {error}, or never"))),
-            (Some(_), Some(_)) => {
-                Err(Problem::new(Code::InvalidDocument, "give either expires or expires_in_days, not both"))
-            }
+    /// Reads the body field by field, so that what is wrong is said in the reader's words.
+    fn read(body: &[u8]) -> Result<Self> {
+        let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
+            return Err(invalid("the body", "must be a JSON object with name and role"));
+        };
+        if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+            return Err(invalid(unknown, format!("there is no such field; known are {}", FIELDS.join(", "))));
         }
+        let missing = |name| invalid(name, "is missing");
+        Ok(Self {
+            name: text(&fields, "name")?.ok_or_else(|| missing("name"))?.to_owned(),
+            role: text(&fields, "role")?.ok_or_else(|| missing("role"))?.parse()?,
+            expiry: expiry(&fields)?,
+        })
     }
+}
+
+fn expiry(fields: &Map<String, Value>) -> Result<Expiry> {
+    match (text(fields, "expires")?, given(fields, "expires_in_days")) {
+        (None, None) => Ok(Expiry::Default),
+        (None, Some(days)) => days
+            .as_u64()
+            .and_then(|days| u32::try_from(days).ok())
+            .filter(|days| (1..=MAX_DAYS).contains(days))
+            .map(Expiry::Days)
+            .ok_or_else(|| {
+                let allowed =
+                    format!("must be a whole number from 1 to {MAX_DAYS} (or give \"expires\": \"never\")");
+                invalid("expires_in_days", allowed)
+            }),
+        (Some("never"), None) => Ok(Expiry::Never),
+        (Some(time), None) => Timestamp::parse_rfc3339(time)
+            .map(Expiry::At)
+            .map_err(|error| invalid("expires", format!("{error}, or never"))),
+        (Some(_), Some(_)) => Err(invalid("expires", "give either this or expires_in_days, not both")),
+    }
+}
+
+/// A field's value; `null` counts as absent.
+fn given<'f>(fields: &'f Map<String, Value>, name: &str) -> Option<&'f Value> {
+    fields.get(name).filter(|value| !value.is_null())
+}
+
+fn text<'f>(fields: &'f Map<String, Value>, name: &str) -> Result<Option<&'f str>> {
+    match given(fields, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(invalid(name, "must be a text in quotes")),
+    }
+}
+
+fn invalid(field: &str, advice: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::InvalidDocument, format!("{field}: {advice}")).with("field", field)
 }

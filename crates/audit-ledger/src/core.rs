@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use audit_tlog::{Frontier, TreeSize};
 use parking_lot::{Condvar, Mutex};
@@ -13,7 +13,7 @@ use crate::disk::Lock;
 use crate::error::Error;
 use crate::ledger::{Environment, Health, Recovery};
 use crate::queue::Queue;
-use crate::sequencer::Sequencer;
+use crate::sequencer::{Outcomes, Sequencer};
 use crate::store::Store;
 
 /// The ledger's state; each field says who changes it.
@@ -25,7 +25,8 @@ pub(crate) struct Core {
     pub(crate) key_seed: u64,
     pub(crate) store: Arc<Store>,
     pub(crate) queue: Queue,
-    /// Here when the caller drives; else its thread has it until it ends.
+    /// Whoever has it may take batches from the queue and commit them. Not here before it knows the window,
+    /// after the end, and for good if a commit panicked.
     pub(crate) sequencer: Mutex<Option<Sequencer>>,
     /// Held by whoever writes segments or dictionaries: the sealer, or `replace`.
     pub(crate) sealing: Mutex<()>,
@@ -47,8 +48,17 @@ pub(crate) struct Progress {
 
 struct ProgressState {
     frontier: Frontier,
+    advanced_at: Option<Instant>,
     closed: bool,
 }
+
+/// So many groups of one batch in a row, and it seems that there is one producer. With many at once a group of one
+/// comes up by chance; then a sync shared with others is the better choice.
+const ALONE_SINCE: u64 = 8;
+
+/// In a stream of appends, whoever waits for more is told no more often than this: each time a thread is woken,
+/// the one that commits pays for it.
+const PACE: Duration = Duration::from_millis(5);
 
 /// Counters for metrics; written by the sequencer.
 #[derive(Default)]
@@ -56,6 +66,8 @@ pub(crate) struct Figures {
     pub(crate) commits: AtomicU64,
     pub(crate) commit_us: AtomicU64,
     pub(crate) window_ids: AtomicU64,
+    /// Groups of one batch since the last larger one.
+    pub(crate) lone_groups: AtomicU64,
     /// Whether the last append was refused for want of room.
     pub(crate) disk_full: AtomicBool,
 }
@@ -75,19 +87,32 @@ struct SignalState {
 
 impl Core {
     /// Stops accepting entries, for good, and says why. Whoever waits is told.
-    pub(crate) fn poison(&self, cause: &Error) -> Error {
-        self.poison_with(&cause.to_string())
+    pub(crate) fn poison(&self, cause: &Error) {
+        self.poison_with(&cause.to_string());
     }
 
-    pub(crate) fn poison_with(&self, reason: &str) -> Error {
+    pub(crate) fn poison_with(&self, reason: &str) {
+        self.stop(reason).1.tell();
+    }
+
+    /// As [`poison`](Self::poison), but those who wait have yet to be told.
+    pub(crate) fn stop(&self, reason: &str) -> (Error, Outcomes) {
         tracing::error!(
             ledger.size = self.store.size(),
             error = reason,
             "the ledger stopped accepting entries"
         );
         let error = Error::Poisoned { reason: reason.into() };
-        self.queue.fail_all(&error);
-        error
+        let mut outcomes = Outcomes::default();
+        for submission in self.queue.refuse_all(&error) {
+            outcomes.push(submission.on_done, Err(error.clone()));
+        }
+        (error, outcomes)
+    }
+
+    /// Whether nothing waits or is being committed, and nothing suggests that other producers are about.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.figures.lone_groups.load(Ordering::Relaxed) >= ALONE_SINCE && self.queue.bytes() == 0
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {
@@ -115,12 +140,19 @@ impl Core {
 
 impl Progress {
     pub(crate) const fn new(frontier: Frontier) -> Self {
-        let state = Mutex::new(ProgressState { frontier, closed: false });
+        let state = Mutex::new(ProgressState { frontier, advanced_at: None, closed: false });
         Self { state, advanced: Condvar::new(), ended: Condvar::new() }
     }
 
+    /// Those who wait have yet to be told, with [`announce`](Self::announce).
     pub(crate) fn advance(&self, frontier: &Frontier) {
-        self.state.lock().frontier.clone_from(frontier);
+        let mut state = self.state.lock();
+        state.frontier.clone_from(frontier);
+        state.advanced_at = Some(Instant::now());
+    }
+
+    /// Wakes those who wait for more.
+    pub(crate) fn announce(&self) {
         self.advanced.notify_all();
     }
 
@@ -140,7 +172,11 @@ impl Progress {
         let mut state = self.state.lock();
         let waiting =
             |state: &mut ProgressState| state.frontier.size() <= size && !state.closed && !is_done();
-        self.advanced.wait_while_for(&mut state, waiting, timeout);
+        let nap = state.advanced_at.map_or(Duration::ZERO, |at| PACE.saturating_sub(at.elapsed()));
+        if !nap.is_zero() {
+            self.ended.wait_while_for(&mut state, waiting, nap.min(timeout));
+        }
+        self.advanced.wait_while_for(&mut state, waiting, timeout.saturating_sub(nap));
         state.frontier.size()
     }
 

@@ -46,7 +46,7 @@ pub struct BadEntry;
 /// Microseconds since the Unix epoch, UTC.
 pub type ClockFn = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// Called once with the outcome, on the sequencer's thread: must be brief and must not call the ledger.
+/// Called once with the outcome, on the thread that committed: must be brief and must not call the ledger.
 pub type OnDone = Box<dyn FnOnce(Result<Appended, Error>) + Send>;
 
 /// What the ledger needs from outside.
@@ -213,17 +213,26 @@ impl Ledger {
     pub fn submit(&self, batch: PreparedBatch, on_done: OnDone) -> Result<(), Error> {
         let submission = Submission { batch, on_done };
         if self.core.config.drive == Drive::Caller {
-            let mut sequencer = self.core.sequencer.lock();
             self.core.queue.push(submission)?;
-            if let (Some(sequencer), Some(group)) = (sequencer.as_mut(), self.core.queue.take()) {
-                sequencer.commit(&self.core, group);
-            }
+            sequencer::commit_waiting(&self.core);
             return Ok(());
         }
+        self.check_sealer()?;
+        self.core.queue.push(submission)
+    }
+
+    /// Whether an append would be alone: nothing is being recorded or waits. Then
+    /// [`append_prepared`](Self::append_prepared) most likely records in the caller's thread, which takes about
+    /// as long as the disk's sync; otherwise [`submit`](Self::submit) shares a sync with others.
+    pub fn is_quiet(&self) -> bool {
+        self.core.is_quiet()
+    }
+
+    fn check_sealer(&self) -> Result<(), Error> {
         if self.core.store.full_parts() > MAX_UNSEALED {
             return Err(Error::Busy { retry_after_ms: SEALER_BEHIND_RETRY_MS });
         }
-        self.core.queue.push(submission)
+        Ok(())
     }
 
     /// Appends and waits until it is durable.
@@ -234,7 +243,8 @@ impl Ledger {
         self.append_prepared(self.prepare(entries)?)
     }
 
-    /// As [`append`](Self::append), for a batch prepared already.
+    /// As [`append`](Self::append), for a batch prepared already. Nobody else about, this thread writes and syncs
+    /// itself.
     ///
     /// # Errors
     /// As [`submit`](Self::submit), and [`Error::DiskFull`].
@@ -244,7 +254,13 @@ impl Ledger {
             // Nobody waits any more only if the waiting thread died.
             let _ = done.send(result);
         };
-        self.submit(batch, Box::new(on_done))?;
+        if self.core.config.drive == Drive::Threads && self.is_quiet() {
+            self.check_sealer()?;
+            let _told = PoisonOnPanic::new(&self.core);
+            sequencer::commit_alone(&self.core, Submission { batch, on_done: Box::new(on_done) })?;
+        } else {
+            self.submit(batch, Box::new(on_done))?;
+        }
         // Dropped without an answer: the sequencer died.
         outcome.recv().unwrap_or_else(|_| Err(self.core.queue.refusal().unwrap_or(Error::Closed)))
     }
@@ -419,7 +435,7 @@ impl Running {
     fn spawn(&self, name: &str, work: impl FnOnce(&Core) + Send + 'static) -> Result<(), Error> {
         let core = Arc::clone(&self.core);
         let guarded = move || {
-            let _told = PoisonOnPanic(&core);
+            let _told = PoisonOnPanic::new(&core);
             work(&core);
         };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(guarded);
@@ -439,8 +455,12 @@ impl Running {
         if let Some(sequencer) = rest.next() {
             join(sequencer);
         }
+        // Something is left only if this is the sequencer's thread itself.
+        while core.queue.wait() && sequencer::commit_waiting(core) {}
+        // A producer that commits by itself has the lock until it is done; the next one finds nothing.
+        let sequencer = core.sequencer.lock().take();
         let published = checkpointer::publish(core);
-        if let Some(sequencer) = core.sequencer.lock().take() {
+        if let Some(sequencer) = sequencer {
             sequencer.save_window(core);
         }
         core.progress.close();
@@ -467,13 +487,23 @@ fn join(thread: JoinHandle<()>) {
     }
 }
 
-/// Stops the ledger when one of its threads panics: what it was doing is half done.
-struct PoisonOnPanic<'a>(&'a Core);
+/// Stops the ledger when a thread panics while it works for it: what it was doing is half done.
+struct PoisonOnPanic<'a> {
+    core: &'a Core,
+    /// A producer may append while its own panic unwinds.
+    panicked_before: bool,
+}
+
+impl<'a> PoisonOnPanic<'a> {
+    fn new(core: &'a Core) -> Self {
+        Self { core, panicked_before: thread::panicking() }
+    }
+}
 
 impl Drop for PoisonOnPanic<'_> {
     fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.poison_with("a thread of the ledger panicked");
+        if thread::panicking() && !self.panicked_before {
+            self.core.poison_with("a thread of the ledger panicked");
         }
     }
 }

@@ -1,4 +1,6 @@
 //! The bounded queue between producers and the sequencer.
+//!
+//! Whoever takes from it holds the sequencer before, so that batches are committed in the order they came in.
 
 use std::collections::VecDeque;
 
@@ -42,32 +44,56 @@ impl Queue {
     }
 
     pub(crate) fn push(&self, submission: Submission) -> Result<(), Error> {
-        let weight = submission.batch.weight();
         let mut state = self.state.lock();
-        if let Some(refusal) = &state.refusal {
-            return Err(refusal.clone());
-        }
-        let full = state.bytes > 0 && state.bytes + weight > self.limit;
-        if full {
-            return Err(Error::Busy { retry_after_ms: RETRY_AFTER_MS });
-        }
-        state.bytes += weight;
+        self.admit(&mut state, &submission)?;
         state.waiting.push_back(submission);
         drop(state);
         self.filled.notify_one();
         Ok(())
     }
 
-    /// Waits for batches and takes all that wait, up to what makes a group; `None` once the queue refuses
-    /// more and is empty.
-    pub(crate) fn take(&self) -> Option<Vec<Submission>> {
+    /// Gives a batch straight back to be committed by the caller, who holds the sequencer; if others wait, it
+    /// is queued behind them and `None` comes back.
+    pub(crate) fn pass(&self, submission: Submission) -> Result<Option<Submission>, Error> {
+        let mut state = self.state.lock();
+        self.admit(&mut state, &submission)?;
+        if state.waiting.is_empty() {
+            return Ok(Some(submission));
+        }
+        state.waiting.push_back(submission);
+        drop(state);
+        self.filled.notify_one();
+        Ok(None)
+    }
+
+    fn admit(&self, state: &mut State, submission: &Submission) -> Result<(), Error> {
+        if let Some(refusal) = &state.refusal {
+            return Err(refusal.clone());
+        }
+        let weight = submission.batch.weight();
+        let full = state.bytes > 0 && state.bytes + weight > self.limit;
+        if full {
+            return Err(Error::Busy { retry_after_ms: RETRY_AFTER_MS });
+        }
+        state.bytes += weight;
+        Ok(())
+    }
+
+    /// Waits until batches wait; `false` once the queue refuses more and is empty.
+    pub(crate) fn wait(&self) -> bool {
         let mut state = self.state.lock();
         while state.waiting.is_empty() {
             if state.refusal.is_some() {
-                return None;
+                return false;
             }
             self.filled.wait(&mut state);
         }
+        true
+    }
+
+    /// Takes all batches that wait, up to what makes a group.
+    pub(crate) fn take(&self) -> Vec<Submission> {
+        let mut state = self.state.lock();
         let mut bytes = 0;
         let mut group = Vec::new();
         while let Some(next) = state.waiting.front() {
@@ -77,7 +103,7 @@ impl Queue {
             }
             group.extend(state.waiting.pop_front());
         }
-        Some(group)
+        group
     }
 
     /// Gives back the room of batches that are done.
@@ -91,16 +117,16 @@ impl Queue {
         self.filled.notify_all();
     }
 
-    /// As [`refuse`](Self::refuse), and what waits is failed. A refusal that calls for an operator replaces
-    /// that of an ordinary end.
-    pub(crate) fn fail_all(&self, why: &Error) {
+    /// As [`refuse`](Self::refuse), and what waits is given back to be told so. A refusal that calls for an
+    /// operator replaces that of an ordinary end.
+    pub(crate) fn refuse_all(&self, why: &Error) -> Vec<Submission> {
         let mut state = self.state.lock();
         state.refusal = Some(why.clone());
         let waiting: Vec<Submission> = state.waiting.drain(..).collect();
         state.bytes -= waiting.iter().map(|submission| submission.batch.weight()).sum::<usize>();
         drop(state);
         self.filled.notify_all();
-        waiting.into_iter().for_each(|submission| (submission.on_done)(Err(why.clone())));
+        waiting
     }
 
     pub(crate) fn refusal(&self) -> Option<Error> {

@@ -1,15 +1,20 @@
 //! The sequencer: the one writer that gives entries their indices and makes them durable.
+//!
+//! It has a thread of its own, which commits what waits as a group. A producer that is alone commits by itself,
+//! in its own thread: waking another one and being woken by it would take as long as the sync.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use audit_tlog::{Frontier, Hash, LeafIndex};
+use parking_lot::MutexGuard;
 
 use crate::batch::{Appended, Placement, PreparedBatch, hash_key};
 use crate::core::Core;
 use crate::error::Error;
 use crate::frame::{EncodedFrame, Entries, Frame, FrameBuilder, Packing};
+use crate::ledger::OnDone;
 use crate::queue::Submission;
 use crate::sealer::enough_to_train;
 use crate::wal::{RECORD_HEADER_LEN, WalPart, encode_record};
@@ -44,6 +49,22 @@ struct PlacedFrame {
 struct Planned {
     submission: Submission,
     outcome: Result<Vec<Placement>, Error>,
+}
+
+/// Producers that are still to be told what became of their batches; not before the sequencer is free again, since
+/// one of them may hold the last handle of the ledger.
+#[derive(Default)]
+#[must_use = "producers wait to be told"]
+pub(crate) struct Outcomes(Vec<(OnDone, Result<Appended, Error>)>);
+
+impl Outcomes {
+    pub(crate) fn push(&mut self, on_done: OnDone, outcome: Result<Appended, Error>) {
+        self.0.push((on_done, outcome));
+    }
+
+    pub(crate) fn tell(self) {
+        self.0.into_iter().for_each(|(on_done, outcome)| on_done(outcome));
+    }
 }
 
 impl Sequencer {
@@ -90,17 +111,21 @@ impl Sequencer {
         }
     }
 
-    /// Records a group of batches with one sync (one more for each segment that fills up) and tells their
-    /// producers.
+    /// Records a group of batches with one sync (one more for each segment that fills up).
     ///
     /// Died before the sync: none of the group is acknowledged; the WAL's tail may hold all, some or nothing
     /// of it. Died after it: all of it is there, acknowledged or not; a retry finds it by its keys.
-    pub(crate) fn commit(&mut self, core: &Core, group: Vec<Submission>) {
+    fn commit(&mut self, core: &Core, group: Vec<Submission>) -> Outcomes {
+        match group.len() {
+            1 => core.figures.lone_groups.fetch_add(1, Ordering::Relaxed),
+            _ => core.figures.lone_groups.swap(0, Ordering::Relaxed),
+        };
+        let mut outcomes = Outcomes::default();
         let weight: usize = group.iter().map(|submission| submission.batch.weight()).sum();
         if let Err(error) = check_room(core, &group) {
             core.queue.release(weight);
-            group.into_iter().for_each(|submission| (submission.on_done)(Err(error.clone())));
-            return;
+            group.into_iter().for_each(|submission| outcomes.push(submission.on_done, Err(error.clone())));
+            return outcomes;
         }
         let started = Instant::now();
         let now_us = (core.environment.clock)();
@@ -113,15 +138,17 @@ impl Sequencer {
         core.figures.commit_us.fetch_add(elapsed_us, Ordering::Relaxed);
         core.figures.window_ids.store(self.window.len() as u64, Ordering::Relaxed);
         core.queue.release(weight);
-        let failure = written.err().map(|cause| core.poison(&cause));
+        let (failure, others) = written.err().map(|cause| core.stop(&cause.to_string())).unzip();
         let tree_size = self.frontier.size();
         for Planned { submission, outcome } in planned {
             let outcome = match &failure {
                 Some(error) => Err(error.clone()),
                 None => outcome.map(|placements| Appended { placements, tree_size }),
             };
-            (submission.on_done)(outcome);
+            outcomes.push(submission.on_done, outcome);
         }
+        outcomes.0.extend(others.into_iter().flat_map(|others| others.0));
+        outcomes
     }
 
     // --- placing
@@ -369,14 +396,53 @@ fn check_room(core: &Core, group: &[Submission]) -> Result<(), Error> {
     Err(Error::DiskFull { free_bytes, needed_bytes })
 }
 
+/// Commits what waits and tells its producers; `false` if there is no sequencer any more.
+pub(crate) fn commit_waiting(core: &Core) -> bool {
+    let mut place = core.sequencer.lock();
+    let Some(sequencer) = place.take() else { return false };
+    let group = core.queue.take();
+    if group.is_empty() {
+        *place = Some(sequencer);
+        return true;
+    }
+    finish(core, place, sequencer, group);
+    true
+}
+
+/// Commits a batch in the caller's thread if nobody else commits or waits; else the sequencer's thread will.
+pub(crate) fn commit_alone(core: &Core, submission: Submission) -> Result<(), Error> {
+    let Some(mut place) = core.sequencer.try_lock() else { return core.queue.push(submission) };
+    let Some(sequencer) = place.take() else { return core.queue.push(submission) };
+    match core.queue.pass(submission) {
+        Ok(Some(submission)) => finish(core, place, sequencer, vec![submission]),
+        queued_or_refused => {
+            *place = Some(sequencer);
+            queued_or_refused?;
+        }
+    }
+    Ok(())
+}
+
+/// Commits a group with the sequencer taken from its place, where it returns to unless committing panics.
+fn finish(
+    core: &Core,
+    mut place: MutexGuard<'_, Option<Sequencer>>,
+    mut sequencer: Sequencer,
+    group: Vec<Submission>,
+) {
+    let outcomes = sequencer.commit(core, group);
+    *place = Some(sequencer);
+    drop(place);
+    outcomes.tell();
+    core.progress.announce();
+}
+
 /// The sequencer's thread: until the queue is closed and empty.
 pub(crate) fn run(core: &Core, mut sequencer: Sequencer) {
     if let Err(error) = sequencer.remember(core) {
         // Without the window a retry would be recorded twice.
         core.poison(&error);
     }
-    while let Some(group) = core.queue.take() {
-        sequencer.commit(core, group);
-    }
     *core.sequencer.lock() = Some(sequencer);
+    while core.queue.wait() && commit_waiting(core) {}
 }

@@ -177,6 +177,12 @@ impl Intake {
         self.read(body, framing, on_error)?.append(&self.ledger)
     }
 
+    /// Whether [`append`](Self::append) would be alone in the ledger, and so not wait for any other thread.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.ledger.is_quiet()
+    }
+
     /// Takes a request: does the work on it in this thread and returns when it is queued. `done` is called once it is
     /// durable or has failed; on the ledger's thread, so it must be brief.
     ///

@@ -119,12 +119,14 @@ impl Batch {
 
     /// Records the batch and waits until it is durable.
     pub(super) fn append(self, ledger: &Ledger) -> Result<Taken, Error> {
-        let (answer, answered) = std::sync::mpsc::sync_channel(1);
-        self.submit(ledger, move |result| {
-            // The receiver waits below and cannot be gone.
-            let _ = answer.send(result);
-        })?;
-        answered.recv().unwrap_or(Err(Error::Closed))
+        if self.is_rejected() {
+            return Err(Error::Invalid(self.bad));
+        }
+        if self.ids.is_empty() {
+            return Ok(self.nothing(ledger));
+        }
+        let appended = ledger.append_prepared(self.builder.finish())?;
+        Ok(taken(self.ids, appended, self.bad))
     }
 
     /// Queues the batch.
@@ -136,17 +138,20 @@ impl Batch {
         if self.is_rejected() {
             return Err(Error::Invalid(self.bad));
         }
-        let (ids, skipped) = (self.ids, self.bad);
-        if ids.is_empty() {
-            let tree_size = ledger.size();
-            done(Ok(Taken { ids, placements: Vec::new(), tree_size, skipped }));
+        if self.ids.is_empty() {
+            done(Ok(self.nothing(ledger)));
             return Ok(());
         }
+        let (ids, skipped) = (self.ids, self.bad);
         let on_done = move |appended: Result<_, _>| {
             done(appended.map(|appended| taken(ids, appended, skipped)).map_err(Error::from));
         };
         ledger.submit(self.builder.finish(), Box::new(on_done))?;
         Ok(())
+    }
+
+    fn nothing(self, ledger: &Ledger) -> Taken {
+        Taken { ids: self.ids, placements: Vec::new(), tree_size: ledger.size(), skipped: self.bad }
     }
 }
 

@@ -198,15 +198,22 @@ pub(crate) async fn singles(server: &Server, first: u64) -> anyhow::Result<Singl
     Ok(Singles { clients: CLIENTS, events, events_per_s: per_second(events, took), request })
 }
 
-/// One client alone.
+/// One client alone, on one thread: threads of its own that wake each other would be measured, too.
 pub(crate) async fn alone(server: &Server, first: u64) -> anyhow::Result<Singles> {
-    let workload = Arc::new(Workload::more());
-    let wire = Wire::connect(server.address, &server.token).await?;
-    let start = Instant::now();
-    let samples = one_client(wire, workload, Arc::new(AtomicU64::new(first)), |sent| sent < ALONE).await?;
-    let request = samples.summary();
-    let events = request.samples as u64;
-    Ok(Singles { clients: 1, events, events_per_s: per_second(events, start.elapsed()), request })
+    let (address, token) = (server.address, server.token.clone());
+    let client = async move {
+        let workload = Arc::new(Workload::more());
+        let wire = Wire::connect(address, &token).await?;
+        let start = Instant::now();
+        let samples =
+            one_client(wire, workload, Arc::new(AtomicU64::new(first)), |sent| sent < ALONE).await?;
+        let request = samples.summary();
+        let events = request.samples as u64;
+        Ok(Singles { clients: 1, events, events_per_s: per_second(events, start.elapsed()), request })
+    };
+    let on_one_thread =
+        || tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(client);
+    tokio::task::spawn_blocking(on_one_thread).await?
 }
 
 async fn one_client(

@@ -1,0 +1,23 @@
+//! Bodies on their way through.
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Empty, Full};
+
+/// Why a body broke off; shown in logs only.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body of any origin.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// A body without bytes; allocates nothing.
+#[must_use]
+pub fn empty() -> Body {
+    Body::new(Empty::new().map_err(|never| match never {}))
+}
+
+/// A body in one piece.
+#[must_use]
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Body::new(Full::new(bytes.into()).map_err(|never| match never {}))
+}

@@ -1,0 +1,60 @@
+//! Idle connections, the one used last first.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::link::Link;
+
+/// Connections that wait for the next request.
+pub(super) struct Pool {
+    idle: Mutex<Vec<Box<Link>>>,
+    keep_alive: Duration,
+    max_idle: usize,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("idle", &self.idle.lock().len()).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    pub fn new(keep_alive: Duration, max_idle: usize) -> Self {
+        Self { idle: Mutex::default(), keep_alive, max_idle }
+    }
+
+    /// A connection that can take a request now, if one is kept.
+    pub async fn take(&self) -> Option<Box<Link>> {
+        loop {
+            let mut link = self.pop()?;
+            if poll_fn(|cx| Poll::Ready(link.poll_is_ready(cx))).await {
+                return Some(link);
+            }
+        }
+    }
+
+    /// Keeps a connection for the next request.
+    pub fn put(&self, mut link: Box<Link>) {
+        link.idle_since = Instant::now();
+        let surplus = {
+            let mut idle = self.idle.lock();
+            let fresh = idle.partition_point(|old| old.idle_since.elapsed() > self.keep_alive);
+            let surplus: Vec<_> = idle.drain(..fresh).collect();
+            if idle.len() < self.max_idle {
+                idle.push(link);
+            }
+            surplus
+        };
+        // Closing sockets takes time that others shall not wait for.
+        drop(surplus);
+    }
+
+    fn pop(&self) -> Option<Box<Link>> {
+        let link = self.idle.lock().pop()?;
+        (link.idle_since.elapsed() <= self.keep_alive).then_some(link)
+    }
+}

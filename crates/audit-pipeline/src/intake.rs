@@ -18,8 +18,8 @@ mod upload;
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use audit_event::{Clock, EncodeParams, Encoder, Event, Source};
-use audit_ledger::{Appended, BadEntry, Ledger, Placement};
+use audit_event::{Clock, EncodeParams, Encoder, Entry, Event, EventError, Source};
+use audit_ledger::{Appended, BadEntry, Health, Ledger, Placement};
 use audit_tlog::{LeafIndex, TreeSize};
 
 use batch::Batch;
@@ -242,6 +242,40 @@ impl Intake {
     #[must_use]
     pub fn feed(&self, on_error: OnError) -> Feed {
         Feed::new(self.clone(), on_error)
+    }
+
+    /// Whether events are accepted at present; costs no look at the disk.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`], [`Error::Poisoned`] or [`Error::Closed`].
+    pub fn accepts(&self) -> Result<(), Error> {
+        match self.ledger.health() {
+            Health::DiskFull { free_bytes } => Err(Error::DiskFull { free_bytes, needed_bytes: 0 }),
+            Health::Poisoned { reason } => Err(Error::Poisoned { reason }),
+            Health::Closed => Err(Error::Closed),
+            _ => Ok(()),
+        }
+    }
+
+    /// The event's JSON as it would be recorded: secrets removed, what is absent filled in. It can be given to
+    /// [`append`](Self::append) later, under the same id.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: a field is missing, not allowed or too long.
+    pub fn json_of(&self, event: &Event<'_>) -> Result<Vec<u8>, Error> {
+        let invalid = |error: &EventError| {
+            let mut bad = BadLines::default();
+            bad.note(1, || BadLine::new(1, event.id.as_deref().map(str::to_owned), error));
+            Error::Invalid(bad)
+        };
+        // The entry is not kept, so its salt does not matter.
+        let (seed, recorded_at) = ([0; 16], self.clock.now());
+        let params = EncodeParams { seed, recorded_at, instance: self.config.instance.clone() };
+        let encoded = Encoder::new(params).encode(event).map_err(|error| invalid(&error))?;
+        let mut json = Vec::with_capacity(encoded.bytes.len());
+        let entry = Entry::decode(&encoded.bytes).expect("what was just encoded is an entry");
+        entry.write_json(&mut json);
+        Ok(json)
     }
 
     /// The intake's configuration.

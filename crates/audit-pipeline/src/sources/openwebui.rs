@@ -17,6 +17,7 @@ pub(super) mod audit_file;
 mod bodies;
 pub mod caller;
 pub mod exchange;
+pub mod identity;
 mod routes;
 pub mod table;
 pub(super) mod webhook;

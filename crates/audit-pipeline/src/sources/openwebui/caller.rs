@@ -12,6 +12,8 @@ use audit_event::{Actor, ActorType, Event, Org};
 pub struct Caller {
     /// What kind of credential the request carried.
     pub credential: CredentialKind,
+    /// Whether it is proven whose it is.
+    pub standing: Standing,
     /// The user whom Open WebUI says it is.
     pub person: Option<Arc<Person>>,
     /// The user id that an unproven credential names.
@@ -20,6 +22,49 @@ pub struct Caller {
     pub session_id: Option<String>,
     /// How the session began (`password`, `oauth`…), as the credential says.
     pub auth_method: Option<String>,
+}
+
+/// How far Open WebUI stands by a credential.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// There is none.
+    #[default]
+    Absent,
+    /// Open WebUI says whose it is: [`Caller::person`]. For the provisioning token: it was accepted.
+    Proven,
+    /// Open WebUI does not accept it, or not for this.
+    Refused(Refusal),
+    /// Open WebUI could not be asked in time, or did not say whose it is.
+    Open,
+}
+
+/// Why a credential is not accepted, as far as can be told from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A session whose time is over.
+    Expired,
+    /// It was accepted before.
+    Revoked,
+    /// A session or key that was not seen to be good: forged, of another installation, or revoked earlier.
+    Invalid,
+    /// Nothing that Open WebUI ever issues.
+    Malformed,
+    /// A key, where keys are switched off for all or for its owner.
+    KeysDisabled,
+}
+
+impl Refusal {
+    /// The stable code, as in an event's `reason`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "credential_expired",
+            Self::Revoked => "credential_revoked",
+            Self::Invalid => "credential_invalid",
+            Self::Malformed => "credential_malformed",
+            Self::KeysDisabled => "api_keys_disabled",
+        }
+    }
 }
 
 /// A request's credential, in Open WebUI's order of precedence.
@@ -63,12 +108,21 @@ impl Caller {
         self.credential == CredentialKind::Session && role == Some("admin")
     }
 
+    /// Why the credential is not accepted.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<Refusal> {
+        match self.standing {
+            Standing::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
     /// Writes actor, organisation and session into an event.
     pub fn sign(&self, event: &mut Event<'static>) {
         event.session_id = self.session_id.clone().map(Into::into);
         match (&self.person, self.credential) {
             (Some(person), _) => person.sign(event),
-            (None, CredentialKind::Scim) => {
+            (None, CredentialKind::Scim) if self.refusal().is_none() => {
                 event.actor = Some(Actor {
                     kind: Some(ActorType::Service),
                     name: Some("SCIM".into()),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use audit_tlog::{LeafIndex, TreeSize};
+use audit_tlog::{Frontier, Hash, LeafIndex, TreeSize};
 use bytes::Bytes;
 
 use crate::error::Error;
@@ -57,6 +57,15 @@ impl Reader {
     /// As [`get`](Self::get).
     pub fn frame(&self, index: LeafIndex) -> Result<Frame, Error> {
         self.store.frame(index.get(), true)
+    }
+
+    /// Root of the tree of the first `size` entries: with the origin it tells whether something derived from
+    /// them was derived from this ledger.
+    ///
+    /// # Errors
+    /// [`Error::Tree`] if there are fewer entries, [`Error::Damage`], [`Error::Io`].
+    pub fn root(&self, size: u64) -> Result<Hash, Error> {
+        Ok(Frontier::read(TreeSize::new(size), &*self.store)?.root())
     }
 
     /// The frames of `range`, as far as there are entries now. Frames are not kept in memory.

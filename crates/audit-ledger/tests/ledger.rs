@@ -63,7 +63,7 @@ fn entries_come_back_in_order_after_closing_and_opening() {
     let ledger = open(dir.path()).expect("opens");
     for first in (0..5_000).step_by(250) {
         let placements = append(&ledger, first..first + 250);
-        let expected = |nth: u64| Placement { index: LeafIndex::new(first + nth), duplicate: false };
+        let expected = |nth: u64| Placement { index: LeafIndex::new(first + nth), duplicate: false, differs: false };
         assert_eq!(placements, (0..250).map(expected).collect::<Vec<_>>());
     }
     ledger.close().expect("closes");
@@ -318,6 +318,7 @@ fn tiles_and_bundles_lead_from_every_entry_to_the_published_root() {
     let checkpoint = checkpoint_of(&ledger.publish_checkpoint().expect("publishes"));
     let size = checkpoint.size();
     assert_eq!(size, TreeSize::new(1_500));
+    assert_eq!(ledger.reader().root(size.get()).expect("readable"), *checkpoint.root());
     let hashes = TileHashes::new(Tiles(&ledger), size);
     for index in [0, 255, 256, 511, 512, 1_023, 1_024, 1_499].map(LeafIndex::new) {
         let leaf = leaf_hash(&leaf_of(&entry(index.get())));
@@ -332,6 +333,23 @@ fn tiles_and_bundles_lead_from_every_entry_to_the_published_root() {
     assert_eq!(leaves, expected);
     let beyond = TileId::new(0, 6, 1).expect("a tile");
     assert_eq!(ledger.tile(beyond).expect_err("beyond").kind(), ErrorKind::Absent);
+}
+
+#[test]
+fn the_root_of_the_first_entries_is_what_it_was_when_there_were_no_others() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ledger = open(dir.path()).expect("opens");
+    let mut roots = vec![(0, Hash::EMPTY_ROOT)];
+    for size in [1, 200, 512, 700, 1_100] {
+        append(&ledger, ledger.size().get()..size);
+        roots.push((size, *checkpoint_of(&ledger.publish_checkpoint().expect("publishes")).root()));
+    }
+    ledger.seal_pending().expect("seals");
+    for (size, root) in roots {
+        assert_eq!(ledger.reader().root(size).expect("readable"), root);
+    }
+    let beyond = ledger.reader().root(1_101).expect_err("there are no more");
+    assert_eq!(beyond.kind(), ErrorKind::Absent);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use audit_query::filter::Field;
 use audit_query::question::{
     Answers as _, Bucket, Budget, Group, GroupKey, List, Measure, NumberField, Order, Scan, TimeRange,
 };
-use audit_query::{Config, Entries, Error, Filter, Index};
+use audit_query::{Config, Entries, Error, Filter, Identity, Index};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
@@ -41,6 +41,10 @@ impl Entries for Made {
         range.zip(&entries).for_each(|(index, entry)| visit(index, &entry.bytes));
         Ok(())
     }
+
+    fn identity(&self, _size: u64) -> Result<Identity, Error> {
+        Ok(Identity { origin: "bench".to_owned(), root: [0; 32] })
+    }
 }
 
 /// Entries made beforehand.
@@ -66,6 +70,10 @@ impl Entries for Ready {
             .skip(usize::try_from(range.start).unwrap())
             .for_each(|(at, bytes)| visit(at, bytes));
         Ok(())
+    }
+
+    fn identity(&self, _size: u64) -> Result<Identity, Error> {
+        Ok(Identity { origin: "bench".to_owned(), root: [0; 32] })
     }
 }
 

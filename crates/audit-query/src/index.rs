@@ -1,10 +1,12 @@
 //! The index: what it is opened with, what it tells about itself, and the calls it answers.
 
 use crate::entries::Entries;
+pub use crate::failures::Failing;
 use crate::indexer::{Shared, Threads};
 use crate::memory::Size;
 use crate::question::{Answers, Budget, Count, Group, List, Page, RowRef, Scan, Table};
 use crate::rows::Rows;
+pub use crate::store::Rebuilt;
 use crate::{Error, answers};
 use parking_lot::Mutex;
 use std::ops::ControlFlow;
@@ -28,6 +30,8 @@ pub struct Config {
     pub publish_interval: Duration,
     /// Bytes of decoded columns kept in memory.
     pub cache_bytes: usize,
+    /// Pause after a failed write, such as on a full disk, before the next attempt.
+    pub retry_interval: Duration,
 }
 
 impl Config {
@@ -41,6 +45,7 @@ impl Config {
             flush_after: Duration::from_secs(15 * 60),
             publish_interval: Duration::from_millis(100),
             cache_bytes: 96 << 20,
+            retry_interval: Duration::from_secs(2),
         }
     }
 
@@ -68,6 +73,11 @@ pub struct Status {
     pub undecodable: u64,
     /// Files found damaged since the start; each has been or is being rebuilt from the ledger.
     pub damaged: Vec<String>,
+    /// Why the index that was there at the start was given up and is made anew from the ledger, if it was.
+    pub rebuilt: Option<Rebuilt>,
+    /// What the index fails at now: reading the ledger, or writing its files. What is in memory is searchable all
+    /// the same; it tries again until it succeeds.
+    pub failing: Option<Failing>,
 }
 
 /// The index over a ledger's entries. Cloning gives another handle to the same index.
@@ -94,7 +104,8 @@ impl Drop for Running {
 impl Index {
     /// Opens the index in `config.dir` and starts to follow `entries`.
     ///
-    /// Damaged files are rebuilt from the entries and what a crash has left over is removed. The call does not
+    /// Damaged files are rebuilt from the entries and what a crash has left over is removed. An index that was not
+    /// made of these entries is given up and made anew ([`Status::rebuilt`] says why). The call does not
     /// wait for entries that are not in the index yet: see [`Index::wait_for`].
     ///
     /// # Errors
@@ -152,6 +163,8 @@ impl Index {
             cache_bytes: shared.cache.bytes(),
             undecodable: shared.undecodable.load(Ordering::Relaxed),
             damaged: shared.damaged.lock().clone(),
+            rebuilt: shared.rebuilt,
+            failing: shared.failures.longest(),
         }
     }
 

@@ -9,11 +9,12 @@ use crate::Error;
 use crate::answers::View;
 use crate::cache::Cache;
 use crate::entries::Entries;
+use crate::failures::{Failures, Work};
 use crate::index::Config;
 use crate::memory::{Chunk, ChunkView, Size};
 use crate::partition::Partition;
 use crate::rows::Rows;
-use crate::store::{Store, append_entry};
+use crate::store::{Rebuilt, Store, append_entry};
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use std::ops::Range;
@@ -29,8 +30,6 @@ const APPEND_AT_ONCE: u64 = 2048;
 const IDLE_WAIT: Duration = Duration::from_millis(200);
 /// How often the writer looks for partitions to repair and merge, in publishing intervals.
 const UPKEEP_EVERY: u32 = 10;
-/// How long the writer pauses after a failed write, such as on a full disk.
-const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Small partitions that are merged once there are so many side by side.
 const MERGE_AT: usize = 4;
 /// Fewer rows are not worth a partition of their own: the next start reads them from the ledger.
@@ -49,6 +48,8 @@ pub(crate) struct Shared {
     /// The directory; held while partitions are written or replaced.
     store: Mutex<Store>,
     pub(crate) damaged: Mutex<Vec<String>>,
+    pub(crate) rebuilt: Option<Rebuilt>,
+    pub(crate) failures: Failures,
     pub(crate) undecodable: AtomicU64,
     stopping: AtomicBool,
 }
@@ -56,13 +57,15 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn open(config: Config, entries: Arc<dyn Entries>) -> Result<Shared, Error> {
         let cache = Arc::new(Cache::new(config.cache_bytes));
-        let opened = Store::open(&config.dir, config.size(), Arc::clone(&cache), &*entries)?;
+        let opened = Store::open(&config.dir, config.size(), Arc::clone(&cache), Arc::clone(&entries))?;
         Ok(Shared {
             view: ArcSwap::from_pointee(View { partitions: opened.partitions, chunks: Vec::new() }),
             publishing: Mutex::new(()),
             published: Condvar::new(),
             store: Mutex::new(opened.store),
             damaged: Mutex::new(opened.damaged),
+            rebuilt: opened.rebuilt,
+            failures: Failures::default(),
             undecodable: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             config,
@@ -124,7 +127,7 @@ impl Shared {
     /// Writes the partitions of `range` anew; it must begin and end where partitions do.
     pub(crate) fn rebuild(&self, range: Range<u64>) -> Result<(), Error> {
         let mut store = self.store.lock();
-        let written = store.rebuild(range.clone(), &*self.entries)?;
+        let written = store.rebuild(range.clone())?;
         self.publish(|view| {
             view.partitions.retain(|partition| {
                 partition.range().start < range.start || partition.range().start >= range.end
@@ -142,6 +145,14 @@ impl Shared {
 
     fn upkeep_interval(&self) -> Duration {
         self.config.publish_interval * UPKEEP_EVERY
+    }
+
+    /// Waits before the next attempt, not beyond the end of everything.
+    fn pause_after_failure(&self) {
+        let until = Instant::now() + self.config.retry_interval;
+        while !self.is_stopping() && Instant::now() < until {
+            std::thread::sleep(self.config.retry_interval.min(Duration::from_millis(20)));
+        }
     }
 
     fn is_stopping(&self) -> bool {
@@ -210,7 +221,7 @@ impl Follower {
             let cursor = self.chunk.range().end;
             let size = self.shared.entries.wait_beyond(cursor, self.patience());
             if size > cursor && !self.append(cursor..size.min(cursor + APPEND_AT_ONCE)) {
-                std::thread::sleep(RETRY_INTERVAL);
+                self.shared.pause_after_failure();
             }
             let caught_up = self.chunk.range().end >= size;
             self.publish_if_due(caught_up);
@@ -244,6 +255,7 @@ impl Follower {
             }
         });
         self.is_dirty = true;
+        self.shared.failures.note(Work::Follow, &read);
         if let Err(error) = &read {
             tracing::error!(%error, "the index cannot read the ledger");
         }
@@ -314,19 +326,21 @@ impl Writer {
     fn flush(&self, chunk: &ChunkView) {
         while let Err(error) = self.flush_in_turn(chunk) {
             tracing::error!(%error, "the index cannot write a partition; it will try again");
-            let until = Instant::now() + RETRY_INTERVAL;
-            while Instant::now() < until {
-                if self.shared.is_stopping() {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(20));
+            self.shared.pause_after_failure();
+            if self.shared.is_stopping() {
+                return;
             }
         }
     }
 
     /// Partitions follow each other: a chunk whose predecessor was given up has to wait for the next start.
     fn flush_in_turn(&self, chunk: &ChunkView) -> Result<(), Error> {
-        if chunk.first == self.shared.flushed() { self.shared.flush(chunk) } else { Ok(()) }
+        if chunk.first != self.shared.flushed() {
+            return Ok(());
+        }
+        let flushed = self.shared.flush(chunk);
+        self.shared.failures.note(Work::Write, &flushed);
+        flushed
     }
 
     fn upkeep(&self) {
@@ -340,9 +354,10 @@ impl Writer {
             None => to_merge(&view.partitions, self.shared.config.size()),
         };
         drop(view);
-        if let Some(range) = work
-            && let Err(error) = self.shared.rebuild(range)
-        {
+        let Some(range) = work else { return };
+        let rewritten = self.shared.rebuild(range);
+        self.shared.failures.note(Work::Write, &rewritten);
+        if let Err(error) = rewritten {
             tracing::error!(%error, "the index cannot rewrite a partition");
         }
     }

@@ -8,6 +8,8 @@ mod encoding;
 mod entries;
 mod error;
 pub mod export;
+mod failures;
+mod files;
 pub mod filter;
 mod index;
 mod indexer;
@@ -24,7 +26,7 @@ mod rows;
 mod store;
 mod words;
 
-pub use entries::Entries;
+pub use entries::{Entries, Identity};
 pub use error::Error;
 pub use filter::Filter;
-pub use index::{Config, Index, Status};
+pub use index::{Config, Failing, Index, Rebuilt, Status};

@@ -8,15 +8,16 @@
 //!
 //! Opening removes what no manifest names.
 
-use crate::Error;
 use crate::cache::Cache;
 use crate::entries::Entries;
-use crate::manifest::{self, Manifest, Named};
+use crate::manifest::{self, Loaded, Manifest, Named};
 use crate::memory::{Chunk, ChunkView, Size};
 use crate::partition::{self, Partition, parquet_name, summary_name};
 use crate::rows::Rows;
+use crate::{Error, files};
 use audit_event::{Entry, Fields};
 use std::collections::HashSet;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,9 @@ pub(crate) struct Store {
     manifest: Manifest,
     cache: Arc<Cache>,
     size: Size,
+    entries: Arc<dyn Entries>,
+    /// Partitions that the manifest does not name any more, whose files are still there.
+    replaced: Vec<Named>,
 }
 
 /// What opening a directory found.
@@ -35,33 +39,53 @@ pub(crate) struct Opened {
     pub(crate) partitions: Vec<Arc<Partition>>,
     /// Files that were damaged, and rebuilt from the ledger.
     pub(crate) damaged: Vec<String>,
+    /// Why there is nothing left of the index that was there.
+    pub(crate) rebuilt: Option<Rebuilt>,
+}
+
+/// Why an index was given up when it was opened. Nothing is lost: it is made anew from the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rebuilt {
+    /// Its manifest is not what was written.
+    ManifestDamaged,
+    /// It was written by a version of the program that keeps its index differently.
+    OtherVersion,
+    /// It holds more entries than the ledger: an older state of the ledger was restored.
+    LedgerShorter,
+    /// It was made of other entries than those the ledger holds: another ledger took the place of its own.
+    OtherLedger,
+}
+
+impl fmt::Display for Rebuilt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rebuilt::ManifestDamaged => "its manifest was damaged",
+            Rebuilt::OtherVersion => "it was written by another version",
+            Rebuilt::LedgerShorter => "it was ahead of the ledger",
+            Rebuilt::OtherLedger => "it belonged to another ledger",
+        })
+    }
 }
 
 impl Store {
     /// Opens the index in `dir`, making the directory if there is none. What is damaged is rebuilt from
-    /// `entries`, all of it if the manifest cannot be trusted or the ledger is shorter than the index.
+    /// `entries`; if the manifest cannot be trusted or the index is not one of these entries, nothing of it is
+    /// kept.
     pub(crate) fn open(
         dir: &Path,
         size: Size,
         cache: Arc<Cache>,
-        entries: &dyn Entries,
+        entries: Arc<dyn Entries>,
     ) -> Result<Opened, Error> {
-        std::fs::create_dir_all(dir)?;
+        files::create_dir(dir)?;
+        let (manifest, rebuilt) = load(dir, &*entries)?;
         let mut damaged = Vec::new();
-        let mut manifest = match Manifest::load(dir)? {
-            Some(manifest) => manifest,
-            None => {
-                if dir.join(manifest::FILE).exists() {
-                    damaged.push(manifest::FILE.to_owned());
-                }
-                Manifest::default()
-            }
-        };
-        if manifest.cursor() > entries.size() {
-            tracing::warn!("the index is ahead of the ledger: it is built anew");
-            manifest.partitions.clear();
+        if let Some(reason) = rebuilt {
+            tracing::warn!(%reason, "the index is made anew from the ledger");
+            damaged.extend((reason == Rebuilt::ManifestDamaged).then(|| manifest::FILE.to_owned()));
         }
-        let mut store = Store { dir: dir.to_owned(), manifest, cache, size };
+        let mut store = Store { dir: dir.to_owned(), manifest, cache, size, entries, replaced: Vec::new() };
         store.remove_unnamed()?;
         let mut partitions = Vec::new();
         for named in store.manifest.partitions.clone() {
@@ -69,11 +93,11 @@ impl Store {
                 Ok(partition) if partition.range() == (named.first..named.end) => partitions.push(partition),
                 Ok(_) => {
                     damaged.push(summary_name(&named.name));
-                    partitions.extend(store.rebuild(named.first..named.end, entries)?);
+                    partitions.extend(store.rebuild(named.first..named.end)?);
                 }
                 Err(Error::Damaged { file }) => {
                     damaged.push(file);
-                    partitions.extend(store.rebuild(named.first..named.end, entries)?);
+                    partitions.extend(store.rebuild(named.first..named.end)?);
                 }
                 Err(other) => return Err(other),
             }
@@ -81,30 +105,33 @@ impl Store {
         damaged.iter().for_each(|file| {
             tracing::warn!(index.file = %file, "an index file was damaged; it was rebuilt from the ledger");
         });
-        Ok(Opened { store, partitions, damaged })
+        Ok(Opened { store, partitions, damaged, rebuilt })
     }
 
     /// Writes a complete chunk as the partition that follows the others.
     pub(crate) fn append(&mut self, view: &ChunkView) -> Result<Arc<Partition>, Error> {
         assert_eq!(view.first, self.manifest.cursor(), "partitions follow each other without a gap");
         let partition = self.write(view)?;
-        self.name(view.first..view.end, std::slice::from_ref(&partition))?;
+        self.name_or_discard(view.first..view.end, std::slice::from_ref(&partition))?;
         Ok(partition)
     }
 
     /// Writes the partitions of `range` anew from the ledger, in as few as fit.
     ///
     /// `range` must begin and end where partitions do.
-    pub(crate) fn rebuild(
-        &mut self,
-        range: Range<u64>,
-        entries: &dyn Entries,
-    ) -> Result<Vec<Arc<Partition>>, Error> {
+    pub(crate) fn rebuild(&mut self, range: Range<u64>) -> Result<Vec<Arc<Partition>>, Error> {
         let mut written = Vec::new();
-        for view in self.read_chunks(range.clone(), entries) {
-            written.push(self.write(&view?)?);
+        let entries = Arc::clone(&self.entries);
+        for view in self.read_chunks(range.clone(), &*entries) {
+            match view.and_then(|view| self.write(&view)) {
+                Ok(partition) => written.push(partition),
+                Err(error) => {
+                    self.discard(&written);
+                    return Err(error);
+                }
+            }
         }
-        self.name(range, &written)?;
+        self.name_or_discard(range, &written)?;
         Ok(written)
     }
 
@@ -147,17 +174,22 @@ impl Store {
     fn write(&mut self, view: &ChunkView) -> Result<Arc<Partition>, Error> {
         let name = self.manifest.new_name();
         let (parquet, summary) = (self.dir.join(parquet_name(&name)), self.dir.join(summary_name(&name)));
-        if let Err(error) = partition::write(view, &parquet, &summary) {
+        let written = partition::write(view, &parquet, &summary);
+        let opened = written.and_then(|_| self.open_partition(&name));
+        if opened.is_err() {
             // A full disk: make room again.
-            let _ = std::fs::remove_file(&parquet);
-            let _ = std::fs::remove_file(&summary);
-            return Err(error);
+            self.remove_files(&name);
         }
-        self.open_partition(&name)
+        opened
     }
 
     fn open_partition(&self, name: &str) -> Result<Arc<Partition>, Error> {
         Partition::open(&self.dir, name, Arc::clone(&self.cache)).map(Arc::new)
+    }
+
+    /// As [`Store::name`]; without success the partitions' files are removed, for the next attempt writes others.
+    fn name_or_discard(&mut self, range: Range<u64>, partitions: &[Arc<Partition>]) -> Result<(), Error> {
+        self.name(range, partitions).inspect_err(|_| self.discard(partitions))
     }
 
     /// Makes `partitions` those of `range` in the manifest and removes the files of those that were there.
@@ -171,15 +203,38 @@ impl Store {
             Named { name: partition.name().to_owned(), first: range.start, end: range.end }
         });
         manifest.partitions.splice(at..at, named);
+        if manifest.cursor() != self.manifest.cursor() {
+            manifest.bind(self.entries.identity(manifest.cursor())?);
+        }
         manifest::sync_dir(&self.dir)?;
         manifest.save(&self.dir)?;
         self.manifest = manifest;
-        for old in replaced {
-            // Questions under way keep the files open; the names are all that goes.
-            let _ = std::fs::remove_file(self.dir.join(parquet_name(&old.name)));
-            let _ = std::fs::remove_file(self.dir.join(summary_name(&old.name)));
+        self.replaced.extend(replaced);
+        match manifest::sync_dir(&self.dir) {
+            Ok(()) => self.remove_replaced(),
+            // A crash may bring the old manifest back: the files that it names stay until the next change.
+            Err(error) => tracing::warn!(%error, "the index's directory cannot be synced"),
         }
         Ok(())
+    }
+
+    fn remove_replaced(&mut self) {
+        for old in std::mem::take(&mut self.replaced) {
+            // Questions under way keep the files open; the names are all that goes.
+            self.remove_files(&old.name);
+        }
+    }
+
+    /// Removes partitions that the manifest does not name.
+    fn discard(&self, partitions: &[Arc<Partition>]) {
+        partitions.iter().for_each(|partition| self.remove_files(partition.name()));
+    }
+
+    /// What cannot be removed now goes when the index is opened next.
+    fn remove_files(&self, name: &str) {
+        for file in [parquet_name(name), summary_name(name)] {
+            let _ = std::fs::remove_file(self.dir.join(file));
+        }
     }
 
     fn remove_unnamed(&self) -> Result<(), Error> {
@@ -196,6 +251,40 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+/// The manifest of `dir`, without partitions if they are not to be used, and why not.
+fn load(dir: &Path, entries: &dyn Entries) -> Result<(Manifest, Option<Rebuilt>), Error> {
+    let mut manifest = match Manifest::load(dir)? {
+        Loaded::Whole(manifest) => manifest,
+        Loaded::Absent => return Ok((Manifest::default(), None)),
+        Loaded::Damaged => return Ok((Manifest::default(), Some(Rebuilt::ManifestDamaged))),
+        Loaded::OtherVersion => return Ok((Manifest::default(), Some(Rebuilt::OtherVersion))),
+    };
+    let reason = contradiction(&manifest, entries);
+    if reason.is_some() {
+        manifest.clear();
+    }
+    Ok((manifest, reason))
+}
+
+/// Why the index cannot be one of these entries.
+fn contradiction(manifest: &Manifest, entries: &dyn Entries) -> Option<Rebuilt> {
+    let cursor = manifest.cursor();
+    if cursor == 0 {
+        return None;
+    }
+    if cursor > entries.size() {
+        return Some(Rebuilt::LedgerShorter);
+    }
+    match entries.identity(cursor) {
+        Ok(identity) => (!manifest.is_bound_to(identity)).then_some(Rebuilt::OtherLedger),
+        Err(error) => {
+            // The ledger is damaged there: an index made of it before the damage is worth more than none.
+            tracing::warn!(%error, "cannot check that the index belongs to the ledger; it is kept");
+            None
+        }
     }
 }
 

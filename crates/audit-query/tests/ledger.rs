@@ -9,7 +9,7 @@ use audit_ledger::disk::RealDisk;
 use audit_ledger::{BadEntry, Environment, Ledger, NewEntry};
 use audit_query::naive::Naive;
 use audit_query::question::{Answers as _, Budget, List, Order, TimeRange};
-use audit_query::{Config, Filter, Index};
+use audit_query::{Config, Filter, Index, Rebuilt};
 use audit_tlog::Signer;
 use audit_tlog::note::KeyName;
 use proptest::strategy::{Strategy as _, ValueTree as _};
@@ -100,5 +100,33 @@ fn what_the_ledger_holds_is_searchable() {
     let index = open_index(dir.path(), &ledger);
     check(&index, &entries);
     index.reindex(&mut |_, _| {}).unwrap();
+    check(&index, &entries);
+}
+
+#[test]
+fn the_index_of_one_ledger_is_not_used_for_another() {
+    let mut runner = TestRunner::deterministic();
+    let mut events: Vec<_> =
+        (0..EVENTS).map(|_| generate::event().new_tree(&mut runner).unwrap().current()).collect();
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let entries = generate::encode(&events);
+    let ledger = open_ledger(first.path());
+    append(&ledger, &entries);
+    let index = open_index(second.path(), &ledger);
+    check(&index, &entries);
+    index.close().unwrap();
+    assert_eq!(index.status().flushed, 600);
+    drop((index, ledger));
+    let ledger = open_ledger(first.path());
+    let index = open_index(second.path(), &ledger);
+    assert_eq!((index.status().rebuilt, index.status().flushed), (None, 600));
+    drop((index, ledger));
+
+    events.swap(0, 1);
+    let entries = generate::encode(&events);
+    let ledger = open_ledger(second.path());
+    append(&ledger, &entries);
+    let index = open_index(second.path(), &ledger);
+    assert_eq!(index.status().rebuilt, Some(Rebuilt::OtherLedger));
     check(&index, &entries);
 }

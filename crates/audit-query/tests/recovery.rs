@@ -8,7 +8,7 @@ mod growing;
 
 use audit_query::naive::Naive;
 use audit_query::question::{Answers, Budget, Count, Group, List, Page, Table};
-use audit_query::{Error, Filter, Index};
+use audit_query::{Error, Filter, Index, Rebuilt};
 use growing::{Growing, open};
 use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::TestRunner;
@@ -30,17 +30,23 @@ struct Scene {
 
 impl Scene {
     fn new() -> Scene {
-        let mut runner = TestRunner::deterministic();
-        let events: Vec<_> = (0..EVENTS).map(|_| sample(&mut runner, &generate::event())).collect();
+        let scene = Scene::among(&mut TestRunner::deterministic(), EVENTS, tempfile::tempdir().unwrap());
+        scene.open().close().unwrap();
+        scene
+    }
+
+    /// Other events than those made with this runner before, over whatever is in `dir`.
+    fn among(runner: &mut TestRunner, count: usize, dir: tempfile::TempDir) -> Scene {
+        let events: Vec<_> = (0..count).map(|_| sample(runner, &generate::event())).collect();
         let entries = generate::encode(&events);
         let naive = Naive::new(entries.clone());
         let budget = Budget::unlimited();
-        let mut lists: Vec<List> = (0..40).map(|_| sample(&mut runner, &generate::list())).collect();
+        let mut lists: Vec<List> = (0..40).map(|_| sample(runner, &generate::list())).collect();
         lists.push(everything());
-        let groups: Vec<Group> = (0..20).map(|_| sample(&mut runner, &generate::group())).collect();
+        let groups: Vec<Group> = (0..20).map(|_| sample(runner, &generate::group())).collect();
         let growing = Growing::new(entries.clone());
-        growing.show(EVENTS);
-        let scene = Scene {
+        growing.show(count);
+        Scene {
             lists: lists
                 .into_iter()
                 .map(|list| (list.clone(), naive.list(&list, &budget).unwrap()))
@@ -49,18 +55,16 @@ impl Scene {
                 .into_iter()
                 .map(|group| (group.clone(), naive.group(&group, &budget).unwrap()))
                 .collect(),
-            dir: tempfile::tempdir().unwrap(),
+            dir,
             entries,
             growing,
-        };
-        scene.open().close().unwrap();
-        scene
+        }
     }
 
     /// The index, once it has caught up.
     fn open(&self) -> Index {
         let index = open(self.dir.path(), &self.growing);
-        assert!(index.wait_for(EVENTS as u64, LONG));
+        assert!(index.wait_for(self.entries.len() as u64, LONG));
         index
     }
 
@@ -73,12 +77,13 @@ impl Scene {
             let answer = index.group(group, &budget).map(|table| (table.rows.len(), table.left_out));
             is_right(answer, &(expected.rows.len(), expected.left_out))
         });
-        let ids: Vec<String> = (0..EVENTS + 1).map(|n| format!("e-{n}")).collect();
+        let count = self.entries.len();
+        let ids: Vec<String> = (0..count + 1).map(|n| format!("e-{n}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let mut expected = vec![true; EVENTS];
+        let mut expected = vec![true; count];
         expected.push(false);
         let contained = is_right(index.contains_ids(&ids), &expected);
-        let found = (0..EVENTS).all(|n| is_right(index.find_id(&format!("e-{n}")), &Some(n as u64)));
+        let found = (0..count).all(|n| is_right(index.find_id(&format!("e-{n}")), &Some(n as u64)));
         lists && groups && contained && found
     }
 
@@ -190,6 +195,7 @@ fn a_manifest_that_is_gone_or_damaged_is_built_anew() {
         flip(&scene.manifest(), at);
         let index = scene.open();
         assert_eq!(index.status().damaged, ["manifest"]);
+        assert_eq!(index.status().rebuilt, Some(Rebuilt::ManifestDamaged));
         assert!(scene.ask(&index));
     }
     scene.open().close().unwrap();
@@ -237,12 +243,46 @@ fn an_index_ahead_of_its_ledger_is_built_anew() {
     let scene = Scene::new();
     scene.growing.show(20);
     let index = open(scene.dir.path(), &scene.growing);
+    assert_eq!(index.status().rebuilt, Some(Rebuilt::LedgerShorter));
     assert!(index.wait_for(20, LONG));
     let count = Count { filter: Filter::All, range: audit_query::question::TimeRange::ALL, snapshot: None };
     assert_eq!(index.count(&count, &Budget::unlimited()).unwrap(), 20);
     scene.growing.show(EVENTS);
     assert!(index.wait_for(EVENTS as u64, LONG));
     assert!(scene.ask(&index));
+}
+
+/// A ledger restored from elsewhere, as large as the one before or larger, under the index of that one.
+#[test]
+fn an_index_of_another_ledger_is_built_anew() {
+    for size in [EVENTS, EVENTS + 50] {
+        let mut runner = TestRunner::deterministic();
+        let first = Scene::among(&mut runner, EVENTS, tempfile::tempdir().unwrap());
+        first.open().close().unwrap();
+        let second = Scene::among(&mut runner, size, first.dir);
+        assert_ne!(second.entries[..EVENTS], first.entries);
+        let index = second.open();
+        assert_eq!(index.status().rebuilt, Some(Rebuilt::OtherLedger));
+        assert!(second.ask(&index));
+        index.close().unwrap();
+        drop(index);
+        assert_eq!(second.open().status().rebuilt, None, "it belongs to the new one now");
+    }
+}
+
+/// The same ledger in an older state has grown again, by other events.
+#[test]
+fn an_index_whose_last_entries_were_replaced_is_built_anew() {
+    let scene = Scene::new();
+    let mut entries = scene.entries.clone();
+    entries.swap(62, 63);
+    let growing = Growing::new(entries.clone());
+    growing.show(EVENTS);
+    let index = open(scene.dir.path(), &growing);
+    assert_eq!(index.status().rebuilt, Some(Rebuilt::OtherLedger));
+    assert!(index.wait_for(EVENTS as u64, LONG));
+    let (list, budget) = (everything(), Budget::unlimited());
+    assert_eq!(index.list(&list, &budget).unwrap(), Naive::new(entries).list(&list, &budget).unwrap());
 }
 
 #[test]
@@ -303,9 +343,20 @@ fn an_index_that_cannot_write_goes_on_answering_and_catches_up() {
     let count =
         Count { filter: Filter::All, range: audit_query::question::TimeRange::ALL, snapshot: Some(40) };
     assert_eq!(index.count(&count, &Budget::unlimited()).unwrap(), 40);
+    let failing = loop {
+        if let Some(failing) = index.status().failing {
+            break failing;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    assert!(failing.error.contains("No such file"), "{}", failing.error);
     assert_eq!(index.status().flushed, 16);
     fs::create_dir(&path).unwrap();
     assert!(index.wait_for(EVENTS as u64, LONG), "it tries again");
+    while index.status().flushed < 64 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(index.status().failing, None);
     assert!(scene.ask(&index));
     index.close().unwrap();
     drop(index);
@@ -313,4 +364,64 @@ fn an_index_that_cannot_write_goes_on_answering_and_catches_up() {
     assert!(index.wait_for(EVENTS as u64, LONG));
     assert_eq!(index.status().damaged.len(), 1, "the partition that went with the directory");
     assert!(scene.ask(&index));
+}
+
+#[test]
+fn failed_attempts_leave_no_files_behind() {
+    let scene = Scene::new();
+    let dir = tempfile::tempdir().unwrap();
+    // The manifest is written under this name first: now it cannot be.
+    let obstacle = dir.path().join("manifest.new");
+    fs::create_dir(&obstacle).unwrap();
+    let files = || {
+        let names = fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name());
+        names.filter(|name| name != "manifest.new" && name != "manifest").count()
+    };
+    scene.growing.show(20);
+    let index = open(dir.path(), &scene.growing);
+    // It tries every ten milliseconds.
+    let many_attempts = Duration::from_millis(300);
+    while index.status().failing.is_none_or(|failing| failing.elapsed < many_attempts) {
+        assert!(files() <= 2, "the files of one attempt at most");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(index.status().flushed, 0);
+    fs::remove_dir(&obstacle).unwrap();
+    scene.growing.show(EVENTS);
+    assert!(index.wait_for(EVENTS as u64, LONG));
+    while index.status().flushed < 64 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(files(), 2 * index.status().partitions);
+    assert!(scene.ask(&index));
+}
+
+#[test]
+fn a_rewrite_that_fails_leaves_the_index_as_it_is() {
+    let scene = Scene::new();
+    let index = scene.open();
+    let before = (scene.files("parquet"), scene.files("summary"));
+    let obstacle = scene.dir.path().join("manifest.new");
+    fs::create_dir(&obstacle).unwrap();
+    assert!(index.reindex(&mut |_, _| {}).is_err());
+    assert_eq!((scene.files("parquet"), scene.files("summary")), before);
+    assert!(scene.ask(&index));
+    fs::remove_dir(&obstacle).unwrap();
+    index.reindex(&mut |_, _| {}).unwrap();
+    assert!(scene.ask(&index));
+}
+
+#[test]
+fn the_files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let scene = Scene::new();
+    let dir = scene.dir.path().join("below/index");
+    let index = open(&dir, &scene.growing);
+    assert!(index.wait_for(EVENTS as u64, LONG));
+    index.close().unwrap();
+    assert_eq!([mode(dir.parent().unwrap()), mode(&dir)], [0o700, 0o700]);
+    let files: Vec<PathBuf> = fs::read_dir(&dir).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() > 4);
+    files.iter().for_each(|file| assert_eq!(mode(file), 0o600, "{}", file.display()));
 }

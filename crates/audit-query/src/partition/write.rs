@@ -5,17 +5,16 @@ mod tables;
 
 use super::leaf::{self, ID_FORMS, Leaf};
 use super::summary::{ColumnPages, PageSpan, Section, SectionKind, Summary};
-use crate::Error;
 use crate::columns::{CodeColumn, Codes, IdColumn, Ids, NumberColumn, PAGE_ROWS, Strings, WideId};
 use crate::encoding::{bit_width, delta, hybrid, split};
 use crate::memory::{Block, ChunkView, Vocabulary};
+use crate::{Error, files};
 use pages::ColumnWriter;
 use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,7 +42,7 @@ pub(crate) fn write(view: &ChunkView, parquet: &Path, summary: &Path) -> Result<
         sections: kinds.into_iter().map(section).collect(),
     };
     let encoded = described.encode(&bodies);
-    let mut file = File::create_new(summary)?;
+    let mut file = files::create_new(summary)?;
     std::io::Write::write_all(&mut file, &encoded)?;
     file.sync_all()?;
     Ok(described)
@@ -231,7 +230,7 @@ fn write_parquet(
         .set_sorting_columns(Some(vec![sorting(0), sorting(1)]))
         .set_key_value_metadata(Some(vec![KeyValue::new("secureai-audit.index".to_owned(), "1".to_owned())]))
         .build();
-    let file = File::create_new(path)?;
+    let file = files::create_new(path)?;
     let mut writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
     let descriptors = writer.schema_descr().columns().to_vec();
     let mut group = writer.next_row_group()?;

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use audit_query::{Config, Entries, Error, Index};
+use audit_query::naive::Naive;
+use audit_query::{Config, Entries, Error, Identity, Index};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
@@ -41,6 +42,10 @@ impl Entries for Growing {
         range.for_each(|index| visit(index, &self.entries[usize::try_from(index).unwrap()]));
         Ok(())
     }
+
+    fn identity(&self, size: u64) -> Result<Identity, Error> {
+        Naive::new(self.entries[..usize::try_from(size).unwrap()].to_vec()).identity(size)
+    }
 }
 
 /// Partitions of 16 rows in pages of 4, and a cache that holds few of them.
@@ -49,5 +54,6 @@ pub fn open(dir: &Path, entries: &Growing) -> Index {
     (config.partition_rows, config.page_rows) = (16, 4);
     config.cache_bytes = 20_000;
     config.publish_interval = Duration::from_millis(1);
+    config.retry_interval = Duration::from_millis(10);
     Index::open(config, entries.clone()).unwrap()
 }

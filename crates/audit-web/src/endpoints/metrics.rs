@@ -113,6 +113,12 @@ fn write_index(state: &AppState, page: &mut Page) {
         "Entries that could not be decoded.",
         status.undecodable,
     );
+    page.single(
+        "secureai_audit_index_failing_seconds",
+        "gauge",
+        "For how long the index has failed to read the ledger or to write its files; 0 while it does not.",
+        status.failing.map_or(0, |failing| failing.elapsed.as_secs()),
+    );
     page.family(
         "secureai_audit_follower_lag",
         "gauge",

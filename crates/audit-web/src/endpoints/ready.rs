@@ -32,6 +32,9 @@ pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<(S
         "index_lag": index.lag,
         "unreadable": state.unreadable().count(),
         "undecodable": index.undecodable,
+        // The reason is in the log: errors name paths, and this is told without a token.
+        "index_failing_seconds": index.failing.map(|failing| failing.elapsed.as_secs()),
+        "index_rebuilt": index.rebuilt.map(|reason| reason.to_string()),
     });
     Ok((status, Json(body)))
 }

@@ -6,7 +6,7 @@ use audit_control::Role;
 use audit_ledger::disk::RealDisk;
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::app::{Answer, App, event, events};
 use crate::Config;
@@ -23,6 +23,7 @@ async fn health_and_readiness_need_no_token() {
     let ready = open(&app, "/readyz").await;
     assert_eq!(ready.status, StatusCode::OK);
     assert_eq!(ready.json()["ledger"], "accepting");
+    assert_eq!([&ready.json()["index_failing_seconds"], &ready.json()["index_rebuilt"]], [&Value::Null; 2]);
 }
 
 #[tokio::test]

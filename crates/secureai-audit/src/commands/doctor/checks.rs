@@ -46,13 +46,19 @@ pub(super) async fn server(context: &Context, url: &str) -> Vec<Finding> {
             return vec![bad("server", format!("{error:#}"), "is it running, and is the address right?")];
         }
     }];
-    findings.push(match api.get_json::<Value>("/readyz", &Query::default()).await {
+    let readiness = api.get_json::<Value>("/readyz", &Query::default()).await;
+    let state = match &readiness {
+        Ok(state) => Some(state.clone()),
+        Err(error) => error.downcast_ref::<Problem>().map(|problem| problem.body.clone()),
+    };
+    findings.push(match readiness {
         Ok(state) => {
-            let lag = state.get("index_lag").and_then(Value::as_u64).unwrap_or(0);
+            let lag = figure(&state, "index_lag");
             good("recording", format!("accepts events, the index is {} behind", count(lag)))
         }
         Err(error) => not_ready(&error),
     });
+    findings.extend(state.map(|state| entries(&state)));
     let mut one = Query::default();
     one.add("limit", "1");
     findings.push(match api.get("", &one).await {
@@ -64,6 +70,30 @@ pub(super) async fn server(context: &Context, url: &str) -> Vec<Finding> {
         ),
     });
     findings
+}
+
+fn figure(state: &Value, name: &str) -> u64 {
+    state.get(name).and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// Whether the server has met entries that it could not read.
+fn entries(state: &Value) -> Finding {
+    let (unreadable, undecodable) = (figure(state, "unreadable"), figure(state, "undecodable"));
+    if unreadable == 0 && undecodable == 0 {
+        return good(
+            "entries",
+            "no read of an entry has failed since the start; `verify` looks at all of them",
+        );
+    }
+    bad(
+        "entries",
+        format!(
+            "{} reads met damage, {} entries could not be indexed",
+            count(unreadable),
+            count(undecodable)
+        ),
+        "`verify` on the data directory says which; restore them from your backup",
+    )
 }
 
 fn not_ready(error: &anyhow::Error) -> Finding {
@@ -208,6 +238,14 @@ fn open(loaded: &Loaded, directory: &DataDir) -> Vec<Finding> {
     // What it is still behind after a moment is worth telling.
     let _ = store.wait_until_searchable(INDEX_PATIENCE);
     let status = store.index().status();
+    if let Some(failing) = &status.failing {
+        let found = format!("fails for {} s: {}", failing.elapsed.as_secs(), failing.error);
+        findings.push(warning("index", found, "what is in memory is searchable; it tries again by itself"));
+    }
+    if let Some(reason) = status.rebuilt {
+        let found = format!("given up, for {reason}");
+        findings.push(warning("index", found, "being made anew from the ledger; nothing is lost"));
+    }
     findings.push(match status.damaged.as_slice() {
         [] => good(
             "index",

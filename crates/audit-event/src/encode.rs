@@ -222,9 +222,10 @@ fn time_marks(time: Timestamp, recorded_at: Timestamp) -> Marks {
     future.into_iter().chain(past).collect()
 }
 
-/// RFC 9562, 5.7: 48 bits of milliseconds since 1970 (a clock that shows less gives 0), version, variant, the
-/// rest random.
-fn uuid_v7(time: Timestamp, random: &[u8; 10]) -> String {
+/// An id for an event of that time. RFC 9562, 5.7: 48 bits of milliseconds since 1970 (a clock that shows less gives
+/// 0), version, variant, the rest random.
+#[must_use]
+pub fn uuid_v7(time: Timestamp, random: &[u8; 10]) -> String {
     let millis = time.max(Timestamp::EPOCH).as_micros().unsigned_abs() / 1000;
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);

@@ -29,7 +29,7 @@ mod validate;
 mod vocabulary;
 
 pub use commitment::{Digest, GroupSalt, GroupSalts, LeafData, Seed};
-pub use encode::{EncodeParams, Encoded, Encoder};
+pub use encode::{EncodeParams, Encoded, Encoder, uuid_v7};
 pub use entry::{Entry, GroupState, entry_id, leaf_data};
 pub use error::{DecodeError, ErrorKind, EventError};
 pub use event::{Actor, Change, Client, Event, Http, Model, Org, Target, Usage};

@@ -11,6 +11,7 @@
 pub mod demo;
 pub mod import;
 pub mod intake;
+pub mod prices;
 pub mod sources;
 
 pub use intake::Intake;

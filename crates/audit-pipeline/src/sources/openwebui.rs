@@ -16,9 +16,11 @@
 pub(super) mod audit_file;
 mod bodies;
 pub mod caller;
+pub mod completions;
 pub mod exchange;
 pub mod identity;
 mod routes;
+pub mod socket;
 pub mod table;
 pub(super) mod webhook;
 
@@ -30,7 +32,8 @@ fn target(kind: impl Into<String>, id: impl Into<String>) -> Target<'static> {
 }
 
 /// One sentence a person can read. It claims no success that is not known.
-fn sentence(event: &Event<'_>) -> String {
+#[must_use]
+pub fn sentence(event: &Event<'_>) -> String {
     let actor = event.actor.as_ref();
     let unnamed = match actor.and_then(|actor| actor.kind) {
         Some(ActorType::System) => "Open WebUI",
@@ -59,7 +62,7 @@ fn sentence(event: &Event<'_>) -> String {
 /// What the sentence is about: the model for calls of one, else the target, unless that is the actor again; for a
 /// request of which no more is known, its path.
 fn object<'e>(event: &'e Event<'_>) -> Option<&'e str> {
-    let is_call = matches!(event.action.as_ref(), "chat.completion" | "embeddings.created");
+    let is_call = matches!(event.action.as_ref(), "chat.completion" | "embeddings.created" | "model.called");
     if is_call {
         return event.model.as_ref()?.id.as_deref();
     }

@@ -170,6 +170,7 @@ fn open(dir: &Path) -> Ledger {
         former_keys: Vec::new(),
         leaf_fn,
         key_fn,
+        same_fn: |recorded, offered| recorded == offered,
     };
     Ledger::open(config, environment).expect("opens")
 }

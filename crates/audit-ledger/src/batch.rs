@@ -56,6 +56,8 @@ pub struct Placement {
     pub index: LeafIndex,
     /// Whether the key was recorded before, so that this entry's bytes were not stored.
     pub duplicate: bool,
+    /// Whether it is a duplicate with other content than the entry recorded under the key, which stands.
+    pub differs: bool,
 }
 
 impl BatchBuilder {

@@ -38,6 +38,10 @@ pub type LeafFn = fn(entry: &[u8], leaf: &mut Vec<u8>) -> Result<(), BadEntry>;
 /// Appends an entry's idempotency key to the buffer. Pure.
 pub type KeyFn = fn(entry: &[u8], key: &mut Vec<u8>) -> Result<(), BadEntry>;
 
+/// Whether an entry offered again under a key has the content of the one recorded under it, as far as that can be
+/// told. Pure.
+pub type SameFn = fn(recorded: &[u8], offered: &[u8]) -> bool;
+
 /// The bytes are no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an entry")]
@@ -64,6 +68,8 @@ pub struct Environment {
     pub leaf_fn: LeafFn,
     /// Idempotency key of an entry.
     pub key_fn: KeyFn,
+    /// Whether a repeated entry is the one recorded.
+    pub same_fn: SameFn,
 }
 
 /// What opening found and repaired.

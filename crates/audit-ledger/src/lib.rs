@@ -45,6 +45,6 @@ pub use error::{Contradiction, Damage, Error, ErrorKind, Flaw};
 pub use follower::{Follower, FollowerError, FollowerHandle, FollowerStatus};
 pub use frame::{FRAME_ENTRIES, Frame};
 pub use ledger::{
-    BadEntry, ClockFn, Environment, Health, KeyFn, LeafFn, Ledger, OnDone, Recovery, Stats, TornTail,
+    BadEntry, ClockFn, Environment, Health, KeyFn, LeafFn, Ledger, OnDone, Recovery, SameFn, Stats, TornTail,
 };
 pub use reader::{Direction, Reader, Scan};

@@ -207,17 +207,17 @@ impl Sequencer {
         let mut fresh = Vec::with_capacity(keys.len());
         for (at, key) in keys.iter().enumerate() {
             let recorded = self.find_recorded(core, plan, &frame.entries, &fresh, at, *key)?;
-            let index = recorded.unwrap_or(plan.next + fresh.len() as u64);
-            placements.push(Placement { index: LeafIndex::new(index), duplicate: recorded.is_some() });
-            if recorded.is_none() {
+            placements.push(recorded.unwrap_or_else(|| {
+                let index = plan.next + fresh.len() as u64;
                 self.window.insert(*key, index, now_us);
                 fresh.push(at);
-            }
+                Placement { index: LeafIndex::new(index), duplicate: false, differs: false }
+            }));
         }
         Ok(fresh)
     }
 
-    /// Index of the entry recorded (or placed just now) under the key of entry `at` of a frame.
+    /// The entry recorded (or placed just now) under the key of entry `at` of a frame.
     fn find_recorded(
         &self,
         core: &Core,
@@ -226,7 +226,7 @@ impl Sequencer {
         fresh: &[usize],
         at: usize,
         hash: KeyHash,
-    ) -> Result<Option<u64>, Error> {
+    ) -> Result<Option<Placement>, Error> {
         let mut candidates = self.window.candidates(hash).peekable();
         if candidates.peek().is_none() {
             return Ok(None);
@@ -236,20 +236,22 @@ impl Sequencer {
             let mut key = Vec::new();
             key_fn(entry, &mut key).ok().map(|()| key)
         };
-        let key = key_of(entries.get(at));
+        let offered = entries.get(at);
+        let Some(key) = key_of(offered) else { return Ok(None) };
         let durable = core.store.size();
         for index in candidates {
-            let same = if index < durable {
-                let frame = core.store.frame(index, true)?;
-                frame.get(LeafIndex::new(index)).is_some_and(|entry| key_of(entry) == key)
-            } else if index < plan.next {
-                plan.entry(index).is_some_and(|entry| key_of(entry) == key)
-            } else {
-                let in_frame = usize::try_from(index - plan.next).ok().and_then(|nth| fresh.get(nth));
-                in_frame.is_some_and(|nth| key_of(entries.get(*nth)) == key)
+            let frame = if index < durable { Some(core.store.frame(index, true)?) } else { None };
+            let recorded = match &frame {
+                Some(frame) => frame.get(LeafIndex::new(index)),
+                None if index < plan.next => plan.entry(index),
+                None => {
+                    let in_frame = usize::try_from(index - plan.next).ok().and_then(|nth| fresh.get(nth));
+                    in_frame.map(|nth| entries.get(*nth))
+                }
             };
-            if same && key.is_some() {
-                return Ok(Some(index));
+            if let Some(recorded) = recorded.filter(|entry| key_of(entry).as_ref() == Some(&key)) {
+                let differs = !(core.environment.same_fn)(recorded, offered);
+                return Ok(Some(Placement { index: LeafIndex::new(index), duplicate: true, differs }));
             }
         }
         Ok(None)

@@ -87,7 +87,7 @@ fn batches_are_recorded_in_the_order_in_which_a_thread_sends_them_whoever_commit
         assert_eq!(append(&ledger, next + 3).expect("appends"), next + 3, "not before those that waited");
         for _ in 0..3 {
             let (key, outcome) = outcomes.recv().expect("told");
-            let placement = Placement { index: LeafIndex::new(key), duplicate: false };
+            let placement = Placement { index: LeafIndex::new(key), duplicate: false, differs: false };
             assert_eq!(outcome.expect("recorded").placements, [placement]);
         }
         next += 4;

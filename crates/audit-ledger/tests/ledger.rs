@@ -63,7 +63,8 @@ fn entries_come_back_in_order_after_closing_and_opening() {
     let ledger = open(dir.path()).expect("opens");
     for first in (0..5_000).step_by(250) {
         let placements = append(&ledger, first..first + 250);
-        let expected = |nth: u64| Placement { index: LeafIndex::new(first + nth), duplicate: false, differs: false };
+        let expected =
+            |nth: u64| Placement { index: LeafIndex::new(first + nth), duplicate: false, differs: false };
         assert_eq!(placements, (0..250).map(expected).collect::<Vec<_>>());
     }
     ledger.close().expect("closes");

@@ -8,7 +8,7 @@ use audit_event::{EncodeParams, Encoder, Entry, ManualClock, Timestamp};
 use audit_ledger::disk::SimDisk;
 use audit_ledger::{Config, Drive, Environment, Ledger};
 use audit_pipeline::demo::Demo;
-use audit_pipeline::intake::{Framing, Intake, OnError, key_of_entry, leaf_of_entry};
+use audit_pipeline::intake::{Framing, Intake, OnError, key_of_entry, leaf_of_entry, same_event};
 use audit_tlog::Signer;
 use audit_tlog::note::KeyName;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -30,6 +30,7 @@ fn intake() -> Intake {
         former_keys: Vec::new(),
         leaf_fn: leaf_of_entry,
         key_fn: key_of_entry,
+        same_fn: same_event,
     };
     let ledger = Ledger::open(config, environment).expect("a new ledger opens");
     Intake::new(ledger, Arc::new(ManualClock::new(NOW)), audit_pipeline::intake::Config::default())

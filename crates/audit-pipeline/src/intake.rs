@@ -13,6 +13,7 @@
 mod batch;
 mod feed;
 mod report;
+mod same;
 mod upload;
 
 use std::borrow::Borrow;
@@ -25,6 +26,7 @@ use audit_tlog::{LeafIndex, TreeSize};
 use batch::Batch;
 pub use feed::{Fed, Feed};
 pub use report::{BadLine, BadLines};
+pub use same::same_event;
 pub use upload::Upload;
 
 /// How the intake works; see [`Config::default`].
@@ -92,6 +94,12 @@ impl Taken {
     #[must_use]
     pub fn duplicates(&self) -> usize {
         self.placements.iter().filter(|placement| placement.duplicate).count()
+    }
+
+    /// The ids of those duplicates that have other content than what was recorded under the id.
+    pub fn differing(&self) -> impl Iterator<Item = &str> {
+        let all = self.ids.iter().zip(&self.placements);
+        all.filter(|(_, placement)| placement.differs).map(|(id, _)| &**id)
     }
 }
 

@@ -47,6 +47,7 @@ fn ledger(dir: &std::path::Path) -> Ledger {
         former_keys: Vec::new(),
         leaf_fn: leaf,
         key_fn: key,
+        same_fn: |recorded, offered| recorded == offered,
     };
     let ledger = Ledger::open(config, environment).expect("a new ledger opens");
     for begin in (0..EVENTS).step_by(1000) {

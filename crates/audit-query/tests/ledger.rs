@@ -41,6 +41,7 @@ fn open_ledger(dir: &Path) -> Ledger {
         former_keys: Vec::new(),
         leaf_fn: leaf,
         key_fn: key,
+        same_fn: |recorded, offered| recorded == offered,
     };
     Ledger::open(config, environment).unwrap()
 }

@@ -180,6 +180,7 @@ fn open_ledger(
         former_keys,
         leaf_fn: intake::leaf_of_entry,
         key_fn: intake::key_of_entry,
+        same_fn: intake::same_event,
     };
     Ledger::open(ledger, environment).context("cannot open the ledger")
 }

@@ -52,6 +52,7 @@ pub fn environment(disk: Arc<dyn Disk>, now_us: i64) -> Environment {
         former_keys: Vec::new(),
         leaf_fn,
         key_fn,
+        same_fn: |recorded, offered| leaf_of(recorded) == leaf_of(offered),
     }
 }
 

@@ -38,6 +38,7 @@ impl Store {
             former_keys: Vec::new(),
             leaf_fn: intake::leaf_of_entry,
             key_fn: intake::key_of_entry,
+            same_fn: intake::same_event,
         };
         let ledger = Ledger::open(config, environment).expect("a new ledger opens");
         Self { intake: Intake::new(ledger.clone(), clock, intake), ledger, disk }

@@ -71,6 +71,7 @@ impl App {
             former_keys: Vec::new(),
             leaf_fn: intake::leaf_of_entry,
             key_fn: intake::key_of_entry,
+            same_fn: intake::same_event,
         };
         let ledger = Ledger::open(ledger_config, environment).unwrap();
         let mut index_config = audit_query::Config::new(dir.path().join("index"));

@@ -64,6 +64,57 @@ async fn a_repeated_event_is_where_it_was_first() {
 }
 
 #[tokio::test]
+async fn a_repeated_id_with_other_content_is_named_and_the_first_record_stands() {
+    let app = App::start();
+    let sent = events(4);
+    app.record(&sent).await;
+    let mut again = sent.clone();
+    again[1]["outcome"] = json!("failure");
+    again[3]["actor"]["email"] = json!("somebody.else@example.com");
+    let receipt = app.post("", NDJSON, lines(&again)).await.json();
+    assert_eq!((&receipt["recorded"], &receipt["duplicates"]), (&json!(0), &json!(4)));
+    assert_eq!(receipt["differing"], json!([sent[1]["id"], sent[3]["id"]]));
+    assert_eq!(app.get_json("/1").await["outcome"], sent[1]["outcome"], "the first record stands");
+    let receipt = app.post("", NDJSON, lines(&sent)).await.json();
+    assert_eq!(receipt.get("differing"), None, "the same events sent again");
+}
+
+#[tokio::test]
+async fn the_same_event_without_a_time_is_the_same_whenever_it_is_sent() {
+    let app = App::start();
+    let event = r#"{"id":"e-1","action":"auth.login","source":"api"}"#;
+    app.post("", JSON, event).await.json();
+    app.clock.advance_micros(60_000_000);
+    let receipt = app.post("", JSON, event).await.json();
+    assert_eq!((&receipt["duplicates"], receipt.get("differing")), (&json!(1), None));
+    let timed = r#"{"id":"e-1","action":"auth.login","source":"api","time":"2026-01-01T00:00:00Z"}"#;
+    assert_eq!(app.post("", JSON, timed).await.json()["differing"], json!(["e-1"]));
+}
+
+#[tokio::test]
+async fn a_body_of_white_space_is_refused() {
+    let app = App::start();
+    let problem = app.post("", NDJSON, "\n \r\n\n").await.problem(422, "invalid_events");
+    assert!(problem["detail"].as_str().unwrap().contains("white space"), "{problem}");
+    post_packed(&app, "gzip", gzip(b"\n\n")).await.problem(422, "invalid_events");
+    app.post("", JSON, " \n").await.problem(422, "invalid_events");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lone_client_is_answered_as_any_other() {
+    let app = App::start();
+    for number in 0..40 {
+        let one = event(&format!("lone-{number}"), 1, &json!({})).to_string();
+        let answer = app.post("", JSON, one.clone()).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+        assert_eq!(answer.json()["indices"], json!([number]));
+        assert_eq!(app.post("", JSON, one).await.json()["indices"], json!([number]));
+        app.post("", JSON, r#"{"action":"auth.login","colour":"red"}"#).await.problem(422, "invalid_events");
+    }
+    assert!(app.ledger.is_quiet());
+}
+
+#[tokio::test]
 async fn every_bad_line_is_named_and_nothing_is_recorded() {
     let app = App::start();
     let body = format!(

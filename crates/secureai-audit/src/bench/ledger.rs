@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 use anyhow::Context as _;
 use audit_event::{Clock as _, EncodeParams, Encoder};
 use audit_ledger::{Environment, Ledger, NewEntry, disk::RealDisk};
-use audit_pipeline::intake::{key_of_entry, leaf_of_entry};
+use audit_pipeline::intake::{key_of_entry, leaf_of_entry, same_event};
 use audit_tlog::{Signer, note::KeyName};
 use serde::Serialize;
 
@@ -64,6 +64,7 @@ fn open(directory: &Path) -> anyhow::Result<Ledger> {
         former_keys: Vec::new(),
         leaf_fn: leaf_of_entry,
         key_fn: key_of_entry,
+        same_fn: same_event,
     };
     Ok(Ledger::open(config, environment)?)
 }

@@ -85,7 +85,7 @@ fn may_block() -> bool {
 impl Upload {
     /// Records the events of a body that is not packed, in this thread.
     fn record(self, state: &AppState) -> Result<Taken> {
-        let framing = self.framing(&self.bytes);
+        let framing = self.framing(&self.bytes)?;
         let taken = state.intake().append(&self.bytes, framing, self.on_error);
         taken.map_err(|error| refused(error, Some(framing)))
     }
@@ -103,7 +103,7 @@ impl Upload {
                 &unpacked
             }
         };
-        let framing = self.framing(events);
+        let framing = self.framing(events)?;
         let answer = move |taken| {
             // The client may be gone; its events are recorded all the same.
             let _ = done.send(taken);
@@ -114,8 +114,14 @@ impl Upload {
             .map_err(|error| refused(error, Some(framing)))
     }
 
-    fn framing(&self, events: &[u8]) -> Framing {
-        self.declared.unwrap_or_else(|| Framing::sniff(events))
+    /// How the events stand in the body. Whoever sends nothing but white space has lost what it meant to send.
+    fn framing(&self, events: &[u8]) -> Result<Framing> {
+        if events.iter().all(u8::is_ascii_whitespace) {
+            let detail =
+                "nothing was recorded: the body has nothing but white space; send at least one event";
+            return Err(Problem::new(Code::InvalidEvents, detail));
+        }
+        Ok(self.declared.unwrap_or_else(|| Framing::sniff(events)))
     }
 }
 
@@ -166,6 +172,10 @@ fn receipt(taken: &Taken) -> Response {
     let _ = write!(text, "],\"tree_size\":{}", taken.tree_size.get());
     if let [only] = taken.placements.as_slice() {
         let _ = write!(text, ",\"proof\":\"{}/{}/proof\"", PREFIXES[0], only.index.get());
+    }
+    let differing: Vec<&str> = taken.differing().collect();
+    if !differing.is_empty() {
+        let _ = write!(text, ",\"differing\":{}", Value::from(differing));
     }
     if !taken.skipped.is_empty() {
         let errors: Vec<_> = taken.skipped.listed.iter().map(bad_line).collect();

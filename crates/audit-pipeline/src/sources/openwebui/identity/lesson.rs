@@ -21,15 +21,9 @@ const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise
 /// One thing learnt. They are to be taken in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lesson {
-    /// Open WebUI issued this credential, by this answer. The person is given when the answer says so.
-    Issued {
-        /// A session token or a key.
-        credential: Credential,
-        /// Whose it is, groups not known.
-        person: Option<Person>,
-        /// Whether the sender of the request is now who that is: a sign-in, not an admin making an account.
-        is_senders: bool,
-    },
+    /// The sender signed in and got this session token; whose cookie the request carried does not matter. The person
+    /// is given when the answer says so, groups not known.
+    SignedIn(Credential, Option<Person>),
     /// Open WebUI issued this key to the sender of the request.
     IssuedToSender(Credential),
     /// The request's own credential may be void.
@@ -69,7 +63,6 @@ pub fn lessons(exchange: &Exchange<'_>, department_claim: Option<&str>) -> Vec<L
         Subject::Account(id) => vec![Lesson::Forget(id.to_owned())],
         Subject::Membership => members(exchange).unwrap_or_else(|| vec![Lesson::ForgetAll]),
         Subject::Everybody => vec![Lesson::ForgetAll],
-        Subject::NewAccount => issued(answer, false).into_iter().collect(),
         Subject::ScimUser(id) => provisioned(exchange, answer, id),
     }
 }
@@ -85,7 +78,6 @@ enum Subject<'p> {
     OwnKey,
     KeyRead,
     Account(&'p str),
-    NewAccount,
     Membership,
     /// Settings and groups.
     Everybody,
@@ -120,7 +112,6 @@ impl<'p> Subject<'p> {
             "signout" => Self::SignOut,
             "update/password" | "update/profile" | "mfa/replace" | "mfa/recovery/codes" => Self::OwnAccount,
             "api_key" => Self::OwnKey,
-            "add" => Self::NewAccount,
             _ if rest.starts_with("admin/config") => Self::Everybody,
             _ => return None,
         })
@@ -150,26 +141,17 @@ impl<'p> Subject<'p> {
 ///
 /// What was known of the person is dropped first: a trusted header or a directory may have changed role and groups.
 fn signed_in(answer: &Answer<'_>) -> Vec<Lesson> {
-    let Some(issued) = issued(answer, true) else {
-        // An authenticator was replaced: the sender's other sessions end.
-        return vec![Lesson::ForgetSenderPerson];
-    };
-    let renewed = match &issued {
-        Lesson::Issued { person: Some(person), .. } => Some(Lesson::Forget(person.id.clone())),
-        _ => None,
-    };
-    renewed.into_iter().chain([issued]).collect()
-}
-
-/// The token and the person in an answer.
-fn issued(answer: &Answer<'_>, is_senders: bool) -> Option<Lesson> {
     #[derive(Deserialize)]
     struct Token {
         token: String,
     }
-    let Token { token } = serde_json::from_slice(answer.body.bytes).ok()?;
+    let Ok(Token { token }) = serde_json::from_slice(answer.body.bytes) else {
+        // An authenticator may have been replaced: then the sender's other sessions end.
+        return vec![Lesson::ForgetSenderPerson];
+    };
     let person = inquiry::person(answer.body.bytes);
-    Some(Lesson::Issued { credential: Credential::new(token), person, is_senders })
+    let renewed = person.as_ref().map(|person| Lesson::Forget(person.id.clone()));
+    renewed.into_iter().chain([Lesson::SignedIn(Credential::new(token), person)]).collect()
 }
 
 /// The end of a sign-in at an identity provider: a redirection that sets the cookie. Role, name and groups may have
@@ -183,12 +165,7 @@ fn came_back_from_provider(answer: &Answer<'_>, department_claim: Option<&str>) 
         .and_then(|(claim, id_token)| Some(claims::payload(&id_token)?.get(claim)?.as_str()?.to_owned()));
     let told = user_id.clone().zip(department);
     let told = told.map(|(user_id, department)| Lesson::Department { user_id, department: Some(department) });
-    user_id
-        .map(Lesson::Forget)
-        .into_iter()
-        .chain(told)
-        .chain([Lesson::Issued { credential, person: None, is_senders: true }])
-        .collect()
+    user_id.map(Lesson::Forget).into_iter().chain(told).chain([Lesson::SignedIn(credential, None)]).collect()
 }
 
 /// The value that an answer gives to a cookie; `None` when it takes it away.

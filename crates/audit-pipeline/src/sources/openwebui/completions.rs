@@ -7,14 +7,19 @@
 //! at fixed places count.
 //!
 //! [`RequestReader`] does the same for the request: which model, streamed or not, and where to ask for usage.
+//! [`Forwarded`] is for whom Open WebUI calls, and [`ModelCall`] makes an event of it all.
 
+mod call;
 pub(super) mod fields;
+mod forwarded;
 mod framing;
 mod request;
 pub(super) mod scan;
 
 use audit_event::Usage;
 
+pub use self::call::ModelCall;
+pub use self::forwarded::Forwarded;
 pub use self::request::{Edit, RequestReader, task_of_header};
 use self::{fields::Fields, framing::Framing};
 

@@ -19,7 +19,6 @@ pub mod caller;
 pub mod completions;
 pub mod exchange;
 pub mod identity;
-mod routes;
 pub mod socket;
 pub mod table;
 pub(super) mod webhook;

@@ -10,13 +10,12 @@
 //! - Of the bodies only the members listed in `bodies` are read.
 
 use audit_event::{
-    Actor, ActorType, Change, Client, Event, Http, Json, Model, Org, Outcome, Source, Target, Timestamp,
-    Usage,
+    Actor, ActorType, Client, Event, Http, Json, Model, Org, Outcome, Source, Timestamp, Usage,
 };
 use serde::Deserialize;
 
-use super::bodies::{Answer, Named, completion_answer};
-use super::routes::{self, Aim, Caller, Deed, Matched};
+use super::bodies::{Answer, completion_answer};
+use super::table::{Deed, RouteTable, Scene, Sight, Someone};
 use crate::sources::Refusal;
 
 #[derive(Deserialize)]
@@ -100,22 +99,34 @@ impl Line {
     }
 
     fn request_event(&self) -> Event<'static> {
-        let path = path_of(&self.request_uri);
-        let row = routes::find(&self.verb, path);
-        let request = Named::read(self.request_object.as_deref());
-        let answer = Named::read(self.response_object.as_deref());
+        let table = RouteTable::embedded();
+        let uri = relative(&self.request_uri);
+        let found = table.find(&self.verb, uri);
+        let scene = found.as_ref().map(|found| {
+            Scene::read(&Sight {
+                row: found.row,
+                target: uri,
+                path: &found.path,
+                caller: self.user.id.as_deref().map(|id| Someone { id, email: self.user.email.as_deref() }),
+                request: self.request_object.as_deref().unwrap_or_default().as_bytes(),
+                answer: self.response_object.as_deref().unwrap_or_default().as_bytes(),
+                before: None,
+            })
+        });
+        let row = found.as_ref().map(|found| Known { deed: &found.row.deed, anybody: found.row.anybody });
 
         let mut event = Event::new("api.request", Source::AuditFile);
-        self.judge(row.as_ref(), &request, &answer, &mut event);
-        event.actor = self.actor(row.as_ref());
-        if let Some(row) = &row {
-            self.aim(row, &request, &answer, &mut event);
+        self.judge(row, scene.as_ref(), &mut event);
+        event.actor = self.actor(row);
+        if let Some(scene) = scene.filter(|_| row.is_some_and(|row| !row.is_entry())) {
+            event.target = scene.target();
+            event.targets = scene.targets();
+            event.changes = scene.set_of_user();
         }
         event.model = self.model();
-        let recorded_path = row.and_then(|row| row.safe_path).unwrap_or_else(|| path.to_owned());
         event.http = Some(Http {
             method: Some(self.verb.clone().into()),
-            path: Some(recorded_path.into()),
+            path: Some(table.safe_path(uri).into()),
             status: self.response_status_code,
             request_id: self.id.clone().map(Into::into),
         });
@@ -124,12 +135,12 @@ impl Line {
     }
 
     /// Sets action, outcome and reason.
-    fn judge(&self, row: Option<&Matched<'_>>, request: &Named, answer: &Named, event: &mut Event<'static>) {
+    fn judge(&self, row: Option<Known<'_>>, scene: Option<&Scene<'_>>, event: &mut Event<'static>) {
         let status = self.response_status_code;
         let nobody = self.user.id.is_none();
-        let needs_user = row.is_none_or(|row| row.caller == Caller::SignedIn);
-        let entering = row.is_some_and(|row| matches!(row.deed, Deed::Entry { .. }));
-        let signing_out = row.is_some_and(|row| row.deed == Deed::Is("auth.logout"));
+        let needs_user = row.is_none_or(|row| !row.anybody);
+        let entering = row.is_some_and(Known::is_entry);
+        let signing_out = row.is_some_and(|row| matches!(row.deed, Deed::SignOut { .. }));
 
         let (action, outcome, reason) = if (nobody && needs_user) || (status == Some(401) && !entering) {
             let reason = if nobody { "invalid_credential" } else { "insufficient_rights" };
@@ -137,69 +148,28 @@ impl Line {
         } else if signing_out && nobody {
             ("api.request", outcome_of(status), Some("no_session"))
         } else {
-            let action = row.map_or("api.request", |row| action_of(row.deed, status, request, answer));
-            (action, outcome_of(status), status.and_then(|status| reason_of(status, entering)))
+            let outcome = outcome_of(status);
+            let action = scene.map_or("api.request", |scene| scene.action_of(outcome));
+            (action, outcome, status.and_then(|status| reason_of(status, entering)))
         };
-        event.action = action.into();
+        event.action = action.to_owned().into();
         event.outcome = outcome;
         event.reason = reason.map(Into::into);
 
-        let is_completion = row.is_some_and(|row| row.deed == Deed::Completion);
+        let is_completion = row.is_some_and(|row| *row.deed == Deed::Completion);
         if is_completion && event.outcome == Outcome::Success {
-            event.outcome = match completion_answer(self.response_object.as_deref()) {
+            let answer = self.response_object.as_deref().unwrap_or_default();
+            event.outcome = match completion_answer(answer.as_bytes(), b"") {
                 Answer::Complete => Outcome::Success,
                 Answer::Failed => Outcome::Failure,
-                Answer::Unknown => Outcome::Unknown,
+                Answer::Follows | Answer::Unknown => Outcome::Unknown,
             };
         }
     }
 
-    /// Sets target, targets and changes.
-    fn aim(&self, row: &Matched<'_>, request: &Named, answer: &Named, event: &mut Event<'static>) {
-        let in_path = row.id.map(str::to_owned);
-        let named = |kind: &str, id: String| Target {
-            name: request.name.clone().or_else(|| answer.name.clone()).map(Into::into),
-            ..super::target(kind, id)
-        };
-        event.target = match row.aim {
-            Aim::Nothing => None,
-            Aim::Path(kind) => in_path.map(|id| named(kind, id)),
-            Aim::Unnamed(kind) => in_path.map(|id| super::target(kind, id)),
-            Aim::Body(kind) => answer.id.clone().or_else(|| request.id.clone()).map(|id| named(kind, id)),
-            Aim::Query(kind) => query_parameter(&self.request_uri, "id").map(|id| super::target(kind, id)),
-            Aim::Fixed(kind, id) => Some(super::target(kind, id)),
-            Aim::Oneself => self.user.id.clone().map(|id| Target {
-                name: self.user.email.clone().map(Into::into),
-                ..super::target("user", id)
-            }),
-            Aim::Chat => {
-                answer.chat_id.clone().or_else(|| request.chat_id.clone()).map(|id| super::target("chat", id))
-            }
-            Aim::Collections => {
-                request.collection_names.first().map(|id| super::target("knowledge", id.as_str()))
-            }
-            Aim::KnowledgeFile => in_path.map(|id| super::target("knowledge", id)),
-        };
-        event.targets = match row.aim {
-            Aim::KnowledgeFile => {
-                request.file_id.iter().map(|id| super::target("file", id.as_str())).collect()
-            }
-            Aim::Collections if request.collection_names.len() > 1 => {
-                request.collection_names.iter().map(|id| super::target("knowledge", id.as_str())).collect()
-            }
-            _ => Vec::new(),
-        };
-        if row.deed == Deed::UserUpdate {
-            event.changes = user_changes(request);
-            if let Some(target) = &mut event.target {
-                target.name = request.email.clone().or_else(|| answer.email.clone()).map(Into::into);
-            }
-        }
-    }
-
-    fn actor(&self, row: Option<&Matched<'_>>) -> Option<Actor<'static>> {
-        let entering = row.is_some_and(|row| matches!(row.deed, Deed::Entry { .. }));
-        let may_be_anybody = row.is_some_and(|row| row.caller == Caller::Anybody);
+    fn actor(&self, row: Option<Known<'_>>) -> Option<Actor<'static>> {
+        let entering = row.is_some_and(Known::is_entry);
+        let may_be_anybody = row.is_some_and(|row| row.anybody);
         match self.signed_in_user() {
             _ if entering => None,
             None if may_be_anybody => None,
@@ -246,31 +216,17 @@ impl Line {
     }
 }
 
-fn action_of(deed: Deed, status: Option<u16>, request: &Named, answer: &Named) -> &'static str {
-    let refused = status.is_some_and(|status| status >= 400);
-    match deed {
-        Deed::Is(action) => action,
-        Deed::Entry { refused: action, .. } if refused => action,
-        Deed::Entry { entered: action, .. } => action,
-        Deed::Completion => "chat.completion",
-        Deed::Switch { member, on, off, unseen } => match answer.switch(member) {
-            Some(true) => on,
-            Some(false) => off,
-            None => unseen,
-        },
-        Deed::UserUpdate if request.has("password") => "auth.password_changed",
-        Deed::UserUpdate if request.members == ["role"] => "user.role_updated",
-        Deed::UserUpdate => "user.updated",
-    }
+/// What is known of a route.
+#[derive(Clone, Copy)]
+struct Known<'t> {
+    deed: &'t Deed,
+    anybody: bool,
 }
 
-fn user_changes(request: &Named) -> Vec<Change<'static>> {
-    let change = |field: &'static str, after: &Option<String>| {
-        after.clone().map(|after| Change { field: field.into(), before: None, after: Some(after.into()) })
-    };
-    let known =
-        [change("role", &request.role), change("name", &request.name), change("email", &request.email)];
-    known.into_iter().flatten().collect()
+impl Known<'_> {
+    const fn is_entry(self) -> bool {
+        matches!(self.deed, Deed::Entry(_))
+    }
 }
 
 fn outcome_of(status: Option<u16>) -> Outcome {
@@ -297,40 +253,11 @@ fn reason_of(status: u16, entering: bool) -> Option<&'static str> {
     }
 }
 
-/// The path of an absolute or relative URI, without query and fragment.
-fn path_of(uri: &str) -> &str {
+/// Path and query of an absolute or relative URI.
+fn relative(uri: &str) -> &str {
     let after_scheme = uri.find("://").map_or(uri, |at| &uri[at + 3..]);
-    let path = match after_scheme.find('/') {
-        Some(at) => &after_scheme[at..],
-        None => "/",
-    };
-    path.split(['?', '#']).next().unwrap_or(path)
-}
-
-fn query_parameter(uri: &str, name: &str) -> Option<String> {
-    let (_, query) = uri.split_once('?')?;
-    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
-    Some(percent_decoded(value))
-}
-
-/// Undoes percent encoding; what is not UTF-8 then becomes the replacement character.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(if *first == b'+' { b' ' } else { *first });
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let from_path = after_scheme.find('/').map_or("/", |at| &after_scheme[at..]);
+    from_path.split('#').next().unwrap_or(from_path)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "`as` saturates: no time is out of range")]
@@ -344,15 +271,11 @@ mod tests {
 
     #[test]
     fn the_path_is_cut_out_of_the_uri() {
-        assert_eq!(path_of("http://127.0.0.1:8080/api/v1/files/?process=false"), "/api/v1/files/");
-        assert_eq!(path_of("https://chat.example"), "/");
-        assert_eq!(path_of("/api/v1/chats/x#y"), "/api/v1/chats/x");
-    }
-
-    #[test]
-    fn query_parameters_are_decoded() {
-        let uri = "http://h/api/v1/models/model/toggle?x=1&id=ada%2Fb%20c+%zz";
-        assert_eq!(query_parameter(uri, "id").as_deref(), Some("ada/b c %zz"));
-        assert_eq!(query_parameter(uri, "missing"), None);
+        assert_eq!(
+            relative("http://127.0.0.1:8080/api/v1/files/?process=false"),
+            "/api/v1/files/?process=false"
+        );
+        assert_eq!(relative("https://chat.example"), "/");
+        assert_eq!(relative("/api/v1/chats/x#y"), "/api/v1/chats/x");
     }
 }

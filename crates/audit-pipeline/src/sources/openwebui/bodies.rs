@@ -1,248 +1,300 @@
 //! The few members of a request's or answer's body that an event may use.
 //!
-//! Bodies in the audit file hold provider keys, file contents and conversations in plain text, so they are never
-//! copied: only the members named here are read, and everything else is skipped. Open WebUI cuts bodies at
-//! `MAX_BODY_LOG_SIZE`; what came before the cut counts.
+//! Bodies hold provider keys, file contents and conversations in plain text, so they are never copied: only the members
+//! that a row of the table names are read, and everything else is skipped. A body may be cut short (Open WebUI's audit
+//! file cuts at `MAX_BODY_LOG_SIZE`, the gateway keeps the beginning only); what came before the cut counts.
+
+mod outcome;
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// What was found of the members we know. Only the top level of an object counts.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Named {
-    /// The names of all members seen, known or not.
-    pub(super) members: Vec<String>,
-    pub(super) id: Option<String>,
-    /// `name`, `title` or `filename`, whichever stands first.
-    pub(super) name: Option<String>,
-    pub(super) email: Option<String>,
-    pub(super) role: Option<String>,
-    pub(super) chat_id: Option<String>,
-    pub(super) file_id: Option<String>,
-    pub(super) collection_names: Vec<String>,
-    /// Boolean members, such as `is_active`.
-    pub(super) switches: Vec<(String, bool)>,
-}
+pub(super) use outcome::{Answer, completion_answer};
 
-impl Named {
-    /// Reads what it can; a body that is cut short, or no JSON object at all, is not an error.
-    pub(super) fn read(body: Option<&str>) -> Self {
-        let mut named = Self::default();
-        if let Some(body) = body.filter(|body| body.trim_start().starts_with('{')) {
-            let mut json = serde_json::Deserializer::from_str(body);
-            let _cut_short = Object(&mut named).deserialize(&mut json).is_err();
-        }
-        named
-    }
+/// Most values that are taken from one body.
+const MAX_VALUES: usize = 1000;
+/// Longer texts are cut; nothing that is read as a name or an id is longer.
+const MAX_TEXT_BYTES: usize = 1024;
+/// Deeper bodies are not read further; `serde_json` itself stops at 128.
+const MAX_DEPTH: usize = 64;
 
-    pub(super) fn switch(&self, member: &str) -> Option<bool> {
-        self.switches.iter().find(|(name, _)| name == member).map(|(_, on)| *on)
-    }
+/// Where a member stands: names that lead into objects. Arrays are walked through.
+pub(super) type MemberPath = Box<[Box<str>]>;
 
-    pub(super) fn has(&self, member: &str) -> bool {
-        self.members.iter().any(|name| name == member)
-    }
-
-    fn take(&mut self, member: &str, value: Value) {
-        match (member, value) {
-            ("id", Value::Text(text)) => self.id = Some(text),
-            ("name" | "title" | "filename", Value::Text(text)) => {
-                self.name.get_or_insert(text);
-            }
-            ("email", Value::Text(text)) => self.email = Some(text),
-            ("role", Value::Text(text)) => self.role = Some(text),
-            ("chat_id", Value::Text(text)) => self.chat_id = Some(text),
-            ("file_id", Value::Text(text)) => self.file_id = Some(text),
-            ("collection_names", Value::Texts(texts)) => self.collection_names = texts,
-            (_, Value::Switch(on)) => self.switches.push((member.to_owned(), on)),
-            _ => {}
-        }
-    }
-}
-
-const TEXT_MEMBERS: &[&str] =
-    &["id", "name", "title", "filename", "email", "role", "chat_id", "file_id", "collection_names"];
-
-/// Fills a [`Named`] member by member, so that what was read before an error stays.
-struct Object<'n>(&'n mut Named);
-
-impl<'de> DeserializeSeed<'de> for Object<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Object<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(member) = map.next_key::<String>()? {
-            let wanted = TEXT_MEMBERS.contains(&member.as_str());
-            self.0.members.push(member.clone());
-            let value = map.next_value_seed(AnyValue { keep_text: wanted })?;
-            self.0.take(&member, value);
-        }
-        Ok(())
-    }
-}
-
-enum Value {
+/// A value that was wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
     Text(String),
-    Texts(Vec<String>),
     Switch(bool),
-    Other,
+    Number(f64),
 }
 
-/// Reads any value, keeping booleans, and texts only where they are wanted.
-#[derive(Clone, Copy)]
-struct AnyValue {
-    keep_text: bool,
+impl Value {
+    /// As an id or a name: a number in its decimal form.
+    pub(super) fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text).filter(|text| !text.is_empty()),
+            Self::Number(number) => Some(number.to_string()),
+            Self::Switch(_) => None,
+        }
+    }
 }
 
-impl<'de> DeserializeSeed<'de> for AnyValue {
-    type Value = Value;
+/// What was found of the members that were wanted.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Members {
+    found: Vec<(MemberPath, Value)>,
+    /// The names of all members at the top, known or not, and whether each has a value: neither `null` nor empty.
+    top: Vec<(String, bool)>,
+    /// The body is just `false`: how Open WebUI says that nothing was done.
+    is_false: bool,
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+impl Members {
+    /// Reads what it can; a body that is cut short, or no JSON at all, is not an error.
+    pub(super) fn read(body: &[u8], wanted: &[&MemberPath]) -> Self {
+        let mut members = Self::default();
+        let body = body.trim_ascii_start();
+        if matches!(body.first(), Some(b'{' | b'[')) {
+            let mut json = serde_json::Deserializer::from_slice(body);
+            let wanted = wanted.iter().map(|path| (*path, 0)).collect();
+            let walk = Walk { members: &mut members, wanted, depth: 0 };
+            let _cut_short = walk.deserialize(&mut json).is_err();
+        }
+        members.is_false = body.trim_ascii_end() == b"false";
+        members
+    }
+
+    /// The first value of that member.
+    pub(super) fn first(&self, path: &MemberPath) -> Option<&Value> {
+        self.found.iter().find(|(found, _)| found == path).map(|(_, value)| value)
+    }
+
+    /// All values of that member.
+    pub(super) fn all<'m>(&'m self, path: &'m MemberPath) -> impl Iterator<Item = &'m Value> {
+        self.found.iter().filter(move |(found, _)| found == path).map(|(_, value)| value)
+    }
+
+    /// The first of several values that is on or off.
+    pub(super) fn switch(&self, path: &MemberPath) -> Option<bool> {
+        self.all(path).find_map(|value| if let Value::Switch(on) = value { Some(*on) } else { None })
+    }
+
+    /// Whether there is a member of that name at the top, empty or not.
+    pub(super) fn has(&self, member: &str) -> bool {
+        self.top.iter().any(|(name, _)| name == member)
+    }
+
+    /// Whether the member of that name at the top has a value.
+    pub(super) fn sets(&self, member: &str) -> bool {
+        self.top.iter().any(|(name, is_set)| name == member && *is_set)
+    }
+
+    /// Whether the member of that name is the only one at the top.
+    pub(super) fn has_only(&self, member: &str) -> bool {
+        matches!(self.top.as_slice(), [(name, _)] if name == member)
+    }
+
+    /// Whether the whole body was `false`.
+    pub(super) const fn is_false(&self) -> bool {
+        self.is_false
+    }
+}
+
+/// Reads one value: takes it when it is wanted, goes into it when something below is, and skips it otherwise.
+struct Walk<'m, 'w> {
+    members: &'m mut Members,
+    /// The paths that lead here, each with how many of its names are behind.
+    wanted: Vec<(&'w MemberPath, usize)>,
+    depth: usize,
+}
+
+/// What a value was, apart from what was taken of it.
+#[derive(PartialEq, Eq)]
+enum Seen {
+    Empty,
+    Something,
+}
+
+impl Walk<'_, '_> {
+    fn number(mut self, number: f64) -> Seen {
+        self.take(&Value::Number(number));
+        Seen::Something
+    }
+
+    fn take(&mut self, value: &Value) {
+        for (path, behind) in &self.wanted {
+            if path.len() == *behind && self.members.found.len() < MAX_VALUES {
+                self.members.found.push(((*path).clone(), value.clone()));
+            }
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_, '_> {
+    type Value = Seen;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Seen, D::Error> {
+        if self.depth > MAX_DEPTH {
+            return Err(D::Error::custom("too deep"));
+        }
+        if self.wanted.is_empty() && self.depth > 1 {
+            return deserializer.deserialize_ignored_any(IgnoredAny).map(|_| Seen::Something);
+        }
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for AnyValue {
-    type Value = Value;
+impl<'de> Visitor<'de> for Walk<'_, '_> {
+    type Value = Seen;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any value")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(if self.keep_text { Value::Text(text.to_owned()) } else { Value::Other })
+    fn visit_str<E>(mut self, text: &str) -> Result<Seen, E> {
+        if self.wanted.is_empty() {
+            return Ok(if text.is_empty() { Seen::Empty } else { Seen::Something });
+        }
+        self.take(&Value::Text(clipped(text, MAX_TEXT_BYTES).to_owned()));
+        Ok(if text.is_empty() { Seen::Empty } else { Seen::Something })
     }
 
-    fn visit_bool<E>(self, on: bool) -> Result<Value, E> {
-        Ok(Value::Switch(on))
+    fn visit_bool<E>(mut self, on: bool) -> Result<Seen, E> {
+        self.take(&Value::Switch(on));
+        Ok(Seen::Something)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_i64<E>(self, number: i64) -> Result<Seen, E> {
+        Ok(self.number(number as f64))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_u64<E>(self, number: u64) -> Result<Seen, E> {
+        Ok(self.number(number as f64))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_f64<E>(self, number: f64) -> Result<Seen, E> {
+        Ok(self.number(number))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_unit<E>(self) -> Result<Seen, E> {
+        Ok(Seen::Empty)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut texts = Vec::new();
-        while let Some(item) = items.next_element_seed(self)? {
-            if let Value::Text(text) = item {
-                texts.push(text);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Seen, A::Error> {
+        let Walk { members, wanted, depth } = self;
+        let mut seen = Seen::Empty;
+        while items.next_element_seed(Walk { members, wanted: wanted.clone(), depth: depth + 1 })?.is_some() {
+            seen = Seen::Something;
+        }
+        Ok(seen)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Seen, A::Error> {
+        let Walk { members, wanted, depth } = self;
+        let mut seen = Seen::Empty;
+        while let Some(name) = map.next_key::<String>()? {
+            let leads_here =
+                |(path, behind): &&(&MemberPath, usize)| path.get(*behind).is_some_and(|n| **n == *name);
+            let below = wanted.iter().filter(leads_here).map(|(path, behind)| (*path, behind + 1)).collect();
+            // Named before its value is read: a body that is cut within it still has the member.
+            let place = (depth == 0).then(|| {
+                members.top.push((clipped(&name, MAX_TEXT_BYTES).to_owned(), true));
+                members.top.len() - 1
+            });
+            let value = map.next_value_seed(Walk { members, wanted: below, depth: depth + 1 })?;
+            if let Some(top) = place.and_then(|place| members.top.get_mut(place)) {
+                top.1 = value == Seen::Something;
             }
+            seen = Seen::Something;
         }
-        Ok(Value::Texts(texts))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Value::Other)
+        Ok(seen)
     }
 }
 
-/// How a model call ended, as far as its answer tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
-    Complete,
-    Failed,
-    /// A web UI chat, whose answer comes later by another way, or an answer that was cut or not recorded.
-    Unknown,
-}
-
-/// Looks at the answer of a model call that had a good status.
-pub(super) fn completion_answer(body: Option<&str>) -> Answer {
-    match body.map(str::trim) {
-        Some(stream) if stream.starts_with("data:") || stream.starts_with("event:") => {
-            streamed_answer(stream)
-        }
-        Some(object) if object.starts_with('{') => {
-            let named = Named::read(Some(object));
-            let is_answer = ["choices", "content", "output", "message", "response"];
-            if named.has("error") {
-                Answer::Failed
-            } else if !named.has("task_ids") && is_answer.iter().any(|member| named.has(member)) {
-                Answer::Complete
-            } else {
-                Answer::Unknown
-            }
-        }
-        _ => Answer::Unknown,
-    }
-}
-
-/// A provider that breaks off leaves the status at 200 and an `error` object before `[DONE]`.
-fn streamed_answer(stream: &str) -> Answer {
-    let mut chunks = stream.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start);
-    let is_error = |chunk: &str| Named::read(Some(chunk)).has("error");
-    if chunks.clone().any(is_error) {
-        Answer::Failed
-    } else if chunks.any(|chunk| chunk == "[DONE]" || chunk.contains("\"message_stop\"")) {
-        Answer::Complete
-    } else {
-        Answer::Unknown
-    }
+/// The beginning of a text, at most that many bytes, no character cut in two.
+pub(super) fn clipped(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn path(dotted: &str) -> MemberPath {
+        dotted.split('.').map(Into::into).collect()
+    }
+
+    fn read(body: &str, wanted: &[&str]) -> Vec<(String, Value)> {
+        let paths: Vec<_> = wanted.iter().map(|wanted| path(wanted)).collect();
+        let members = Members::read(body.as_bytes(), &paths.iter().collect::<Vec<_>>());
+        members.found.into_iter().map(|(path, value)| (path.join("."), value)).collect()
+    }
+
+    fn text(path: &str, text: &str) -> (String, Value) {
+        (path.to_owned(), Value::Text(text.to_owned()))
+    }
+
     #[test]
-    fn known_members_are_read_and_others_skipped() {
-        let named = Named::read(Some(
-            r#"{"id":"m-1","api_key":"sk-secret","meta":{"name":"inner"},"name":"Model","is_active":false,"collection_names":["a","b"]}"#,
-        ));
-        assert_eq!(named.id.as_deref(), Some("m-1"));
-        assert_eq!(named.name.as_deref(), Some("Model"));
-        assert_eq!(named.switch("is_active"), Some(false));
-        assert_eq!(named.collection_names, ["a", "b"]);
-        assert!(!format!("{named:?}").contains("sk-secret"));
+    fn wanted_members_are_read_and_others_skipped() {
+        let body = r#"{"id":"m-1","api_key":"sk-secret","meta":{"name":"inner","size":7},"name":"Model","is_active":false}"#;
+        let found = read(body, &["id", "name", "meta.size", "is_active"]);
+        assert_eq!(
+            found,
+            [
+                text("id", "m-1"),
+                ("meta.size".to_owned(), Value::Number(7.0)),
+                text("name", "Model"),
+                ("is_active".to_owned(), Value::Switch(false))
+            ]
+        );
+    }
+
+    #[test]
+    fn arrays_are_walked_through() {
+        assert_eq!(
+            read(r#"{"user_ids":["a","b"]}"#, &["user_ids"]),
+            [text("user_ids", "a"), text("user_ids", "b")]
+        );
+        assert_eq!(
+            read(r#"[{"id":"1","x":{"id":"no"}},{"id":"2"}]"#, &["id"]),
+            [text("id", "1"), text("id", "2")]
+        );
+        assert_eq!(read(r#"{"files":[{"id":"1"},[{"id":"2"}]]}"#, &["files.id"]).len(), 2);
     }
 
     #[test]
     fn a_body_cut_short_gives_what_came_before_the_cut() {
-        let named = Named::read(Some(r#"{"id":"f-1","filename":"plan.md","data":{"content":"very lo"#));
-        assert_eq!(named.id.as_deref(), Some("f-1"));
-        assert_eq!(named.name.as_deref(), Some("plan.md"));
+        let body = r#"{"id":"f-1","filename":"plan.md","data":{"content":"very lo"#;
+        assert_eq!(read(body, &["id", "filename"]), [text("id", "f-1"), text("filename", "plan.md")]);
+        assert!(Members::read(body.as_bytes(), &[]).has("data"));
     }
 
     #[test]
-    fn what_is_not_an_object_gives_nothing() {
-        for body in [None, Some(""), Some("true"), Some("--boundary\r\nid: 1"), Some("[1]")] {
-            assert_eq!(Named::read(body), Named::default());
+    fn a_member_without_a_value_is_there_but_sets_nothing() {
+        let members = Members::read(br#"{"password":"","role":"admin","name":null,"list":[],"n":0}"#, &[]);
+        let sets =
+            ["password", "role", "name", "list", "n"].map(|name| (members.has(name), members.sets(name)));
+        assert_eq!(sets, [(true, false), (true, true), (true, false), (true, false), (true, true)]);
+        assert!(Members::read(br#"{"role":"admin"}"#, &[]).has_only("role"));
+    }
+
+    #[test]
+    fn what_is_no_object_gives_nothing() {
+        for body in ["", "true", "--boundary\r\nid: 1", "\u{fffd}", "{", "["] {
+            assert_eq!(read(body, &["id"]), [], "{body}");
         }
+        assert!(Members::read(b" false\n", &[]).is_false());
+        assert!(!Members::read(b"{\"false\":false}", &[]).is_false());
     }
 
     #[test]
-    fn the_answer_tells_how_a_model_call_ended() {
-        let check = |body: &str, expected| assert_eq!(completion_answer(Some(body)), expected, "{body}");
-        check(r#"{"id":"x","choices":[{"index":0}]}"#, Answer::Complete);
-        check(r#"{"status":true,"task_ids":["t"],"chat_id":"c"}"#, Answer::Unknown);
-        check(r#"{"error":{"message":"no"}}"#, Answer::Failed);
-        check("data: {\"choices\":[]}\n\ndata: [DONE]\n\n", Answer::Complete);
-        check("data: {\"choices\":[]}\n\ndata: {\"error\":{\"code\":1}}\n\ndata: [DONE]\n\n", Answer::Failed);
-        check("data: {\"choices\":[]}\n\ndata: {\"choi", Answer::Unknown);
-        assert_eq!(completion_answer(None), Answer::Unknown);
+    fn a_flood_of_values_and_depth_is_bounded() {
+        let many = format!("[{}]", vec!["\"x\""; 5000].join(","));
+        let whole: MemberPath = Box::new([]);
+        assert_eq!(Members::read(many.as_bytes(), &[&whole]).found.len(), MAX_VALUES);
+        assert_eq!(read(&"[".repeat(100_000), &["id"]), []);
+        assert_eq!(read(&format!(r#"{{"id":"{}"}}"#, "ä".repeat(4000)), &["id"]).len(), 1);
     }
 }

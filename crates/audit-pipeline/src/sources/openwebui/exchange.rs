@@ -97,4 +97,6 @@ pub struct Plan {
     pub keep_answer: usize,
     /// A path to fetch, with the caller's own credential, before the request is forwarded: the state before.
     pub before: Option<String>,
+    /// The answer is the state of something: it is to be remembered under this path, as `before` names it.
+    pub remember: Option<String>,
 }

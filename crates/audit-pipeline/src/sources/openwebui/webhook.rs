@@ -243,13 +243,8 @@ impl Request {
     /// The made-up request of an automation's run has no method that a client would have sent.
     fn http(&self) -> Option<Http<'static>> {
         let path = self.path.as_deref().filter(|path| !path.contains("/internal"))?;
-        let safe =
-            super::routes::find(self.method.as_deref().unwrap_or(""), path).and_then(|row| row.safe_path);
-        Some(Http {
-            method: self.method.clone().map(Into::into),
-            path: Some(safe.unwrap_or_else(|| path.to_owned()).into()),
-            ..Http::default()
-        })
+        let safe = super::table::RouteTable::embedded().safe_path(path);
+        Some(Http { method: self.method.clone().map(Into::into), path: Some(safe.into()), ..Http::default() })
     }
 }
 

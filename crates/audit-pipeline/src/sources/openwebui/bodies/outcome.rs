@@ -1,0 +1,54 @@
+//! How a model call ended, as far as its answer tells.
+
+use crate::sources::openwebui::completions::UsageReader;
+
+/// How a model call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sources::openwebui) enum Answer {
+    /// The answer is whole, or was cut by whoever kept it.
+    Complete,
+    /// It holds an error.
+    Failed,
+    /// A web UI chat, whose answer comes later by another way.
+    Follows,
+    /// It broke off, or was not recorded.
+    Unknown,
+}
+
+/// Looks at the answer of a model call that had a good status: its beginning and, of a long one, its end.
+pub(in crate::sources::openwebui) fn completion_answer(body: &[u8], tail: &[u8]) -> Answer {
+    let completion = UsageReader::of_parts(body, tail);
+    let began_as_a_document =
+        !completion.is_stream && (completion.id.is_some() || completion.model.is_some());
+    if completion.error.is_some() {
+        Answer::Failed
+    } else if completion.is_deferred {
+        Answer::Follows
+    } else if completion.is_ended || began_as_a_document {
+        Answer::Complete
+    } else {
+        Answer::Unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_tells_how_a_model_call_ended() {
+        let check =
+            |body: &str, expected| assert_eq!(completion_answer(body.as_bytes(), b""), expected, "{body}");
+        check(r#"{"id":"x","choices":[{"index":0}]}"#, Answer::Complete);
+        check(
+            r#"{"id":"x","model":"m","choices":[{"index":0,"message":{"content":"cut by who ke"#,
+            Answer::Complete,
+        );
+        check(r#"{"status":true,"task_ids":["t"],"chat_id":"c"}"#, Answer::Follows);
+        check(r#"{"error":{"message":"no"}}"#, Answer::Failed);
+        check("data: {\"choices\":[]}\n\ndata: [DONE]\n\n", Answer::Complete);
+        check("data: {\"choices\":[]}\n\ndata: {\"error\":{\"code\":1}}\n\ndata: [DONE]\n\n", Answer::Failed);
+        check("data: {\"choices\":[]}\n\ndata: {\"choi", Answer::Unknown);
+        check("", Answer::Unknown);
+    }
+}

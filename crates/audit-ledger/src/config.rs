@@ -43,8 +43,9 @@ pub struct Window {
     pub min_ids: u64,
     /// Age up to which entries are remembered, in seconds.
     pub min_age_s: u64,
-    /// Most entries remembered, whatever their age: bounds the memory, 11 to 27 bytes each (16 MiB for
-    /// 1,250,000). Who takes in more than that a day recognises older repetitions by other means.
+    /// Most entries remembered, whatever their age: bounds the memory, 11 to 27 bytes each (16 MiB for a
+    /// million, 64 MiB for 4 million), and the file `ids`, 6 bytes each. Who takes in more than that within
+    /// `min_age_s` (with the defaults 46 a second, day and night) recognises older repetitions by other means.
     pub max_ids: u64,
 }
 
@@ -69,7 +70,7 @@ impl Config {
             segment_entries: 65_536,
             queue_bytes: 32 * MIB,
             max_entry_bytes: MIB,
-            window: Window { min_ids: 1_000_000, min_age_s: 24 * 3600, max_ids: 1_250_000 },
+            window: Window { min_ids: 1_000_000, min_age_s: 24 * 3600, max_ids: 4_000_000 },
             min_free_bytes: 256 * MIB as u64,
             ring_bytes: 16 * MIB,
             cache_bytes: 8 * MIB,
@@ -90,8 +91,8 @@ impl Config {
         if self.max_entry_bytes > 16 * MIB {
             return refuse("max_entry_bytes", "must be at most 16 MiB");
         }
-        if self.window.max_ids > 4_000_000 || self.window.min_ids > self.window.max_ids {
-            return refuse("window.max_ids", "must be at least min_ids and at most 4000000");
+        if self.window.max_ids > 8_000_000 || self.window.min_ids > self.window.max_ids {
+            return refuse("window.max_ids", "must be at least min_ids and at most 8000000");
         }
         if self.origin.is_empty() {
             return refuse("origin", "must not be empty");

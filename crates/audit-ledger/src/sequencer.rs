@@ -105,8 +105,9 @@ impl Sequencer {
         if !is_complete || core.is_poisoned() {
             return;
         }
+        let (disk, now_us) = (&*core.store.disk, (core.environment.clock)());
         let saved = Saved { seed: core.key_seed, size: self.frontier.size(), root: self.frontier.root() };
-        if let Err(error) = window::save(&*core.store.disk, &core.store.files.ids(), &self.window, &saved) {
+        if let Err(error) = window::save(disk, &core.store.files.ids(), &self.window, &saved, now_us) {
             tracing::warn!(error = %error, "cannot save the idempotency window; the next start takes longer");
         }
     }

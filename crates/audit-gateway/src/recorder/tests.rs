@@ -75,6 +75,7 @@ fn ledger(directory: &Path, min_free_bytes: u64) -> Ledger {
         former_keys: Vec::new(),
         leaf_fn: intake::leaf_of_entry,
         key_fn: intake::key_of_entry,
+        same_fn: intake::same_event,
     };
     Ledger::open(config, environment).expect("the ledger opens")
 }

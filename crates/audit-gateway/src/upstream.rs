@@ -19,6 +19,7 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 pub use self::answer::{AnswerBody, Tunnel};
 pub use self::connect::BuildError;
 use self::connect::Connector;
+pub(crate) use self::link::Quiet;
 use self::link::Unsent;
 use self::pool::Pool;
 use crate::body::Body;

@@ -92,7 +92,7 @@ impl Link {
 /// Completes when nothing has moved on a connection for as long as the limit.
 ///
 /// The timer is not touched while bytes flow; when it fires, it looks whether any did.
-pub(super) struct Quiet {
+pub(crate) struct Quiet {
     moved: Moved,
     seen: u64,
     limit: Duration,

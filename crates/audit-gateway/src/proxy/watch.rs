@@ -1,0 +1,250 @@
+//! One exchange that is recorded: what is gathered while it passes, and what is done when it has ended.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use audit_event::{Client, Event, Timestamp};
+use audit_pipeline::sources::openwebui::caller::Caller;
+use audit_pipeline::sources::openwebui::exchange::{Answer, Captured, Ending, Exchange, Plan};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use super::Inner;
+use super::capture::{Capture, Kept};
+use crate::recorder::{Mode, Refused, Ticket, Unrecorded};
+
+/// What is known of a request before it is forwarded.
+pub(super) struct Seen {
+    pub plan: Plan,
+    pub method: Method,
+    pub target: String,
+    /// As forwarded.
+    pub headers: HeaderMap,
+    pub client: Client<'static>,
+}
+
+/// An exchange under way. Dropped before [`Watch::conclude`] — the client left, and its task was cancelled — it is
+/// recorded as far as it got.
+pub(super) struct Watch(Option<Box<State>>);
+
+struct State {
+    gateway: Arc<Inner>,
+    seen: Seen,
+    id: String,
+    started: Timestamp,
+    clock: Instant,
+    /// `None`: asked when the exchange has ended, which is soon enough for what changes nothing.
+    caller: Option<Caller>,
+    ticket: Option<Ticket>,
+    is_strict: bool,
+    before: Option<Bytes>,
+    request: SharedCapture,
+    answer: Option<(u16, HeaderMap)>,
+    answer_body: Capture,
+    first_byte_ms: Option<f64>,
+}
+
+/// The copy of a request's body is taken by the body, which hyper owns, and read by the watch.
+pub(super) type SharedCapture = Arc<Mutex<Capture>>;
+
+impl Watch {
+    /// Begins to watch.
+    pub fn begin(gateway: &Arc<Inner>, seen: Seen) -> Self {
+        let is_strict = seen.plan.changes_state && gateway.recorder.mode(seen.plan.category) == Mode::Strict;
+        let started = gateway.clock.now();
+        let request = Capture::new(seen.plan.keep_request, &seen.headers);
+        Self(Some(Box::new(State {
+            id: gateway.new_id(started),
+            gateway: Arc::clone(gateway),
+            started,
+            clock: Instant::now(),
+            caller: None,
+            ticket: None,
+            is_strict,
+            before: None,
+            request: Arc::new(Mutex::new(request)),
+            answer: None,
+            answer_body: Capture::new(0, &HeaderMap::new()),
+            first_byte_ms: None,
+            seen,
+        })))
+    }
+
+    /// Whether the end of the answer waits for the record.
+    pub fn is_strict(&self) -> bool {
+        self.0.as_ref().is_some_and(|state| state.is_strict)
+    }
+
+    /// Before a request that may change something is forwarded: asks who sends it and what was there before, and in
+    /// strict mode writes the intent down.
+    ///
+    /// # Errors
+    /// It must not be forwarded.
+    pub async fn prepare(&mut self) -> Result<(), Refused> {
+        let Some(state) = &mut self.0 else { return Ok(()) };
+        if !state.seen.plan.changes_state {
+            return Ok(());
+        }
+        let (gateway, seen) = (&state.gateway, &state.seen);
+        state.caller = Some(gateway.resolver.resolve(&seen.target, &seen.headers).await);
+        if let Some(path) = &seen.plan.before {
+            state.before = super::before::fetch(&gateway.upstream, path, &seen.headers).await;
+        }
+        if state.is_strict {
+            let intent = state.intent();
+            state.ticket = Some(state.gateway.recorder.begin(intent)?);
+        }
+        Ok(())
+    }
+
+    /// The request was not forwarded because it could not be recorded: says so to the queue, which may still take it.
+    pub fn give_up(mut self) {
+        if let Some(mut state) = self.0.take() {
+            state.is_strict = false;
+            drop(state.spawn(Ending::RefusedUnrecordable));
+        }
+    }
+
+    /// Nothing of it is to be recorded.
+    pub fn forget(mut self) {
+        self.0 = None;
+    }
+
+    /// Where the request's body leaves its copy.
+    pub fn request_copy(&self) -> Option<SharedCapture> {
+        self.0.as_ref().map(|state| Arc::clone(&state.request))
+    }
+
+    /// The answer's head has come.
+    pub fn answered<B>(&mut self, answer: &Response<B>) {
+        if let Some(state) = &mut self.0 {
+            state.answer_body = Capture::new(state.seen.plan.keep_answer, answer.headers());
+            state.answer = Some((answer.status().as_u16(), answer.headers().clone()));
+        }
+    }
+
+    /// A piece of the answer's body has come.
+    pub fn saw(&mut self, bytes: &[u8]) {
+        if let Some(state) = &mut self.0 {
+            if state.first_byte_ms.is_none() {
+                state.first_byte_ms = Some(milliseconds_since(state.clock));
+            }
+            state.answer_body.feed(bytes);
+        }
+    }
+
+    /// The exchange is over: records it, in a task of its own that nobody's leaving can cancel. In strict mode the
+    /// caller waits for it and releases the answer then.
+    pub fn conclude(mut self, ending: Ending) -> Option<JoinHandle<Result<(), Unrecorded>>> {
+        self.0.take().map(|state| state.spawn(ending))
+    }
+
+    /// [`Watch::conclude`], and waits for it where the mode asks for that.
+    ///
+    /// # Errors
+    /// It happened, but is not recorded.
+    pub async fn conclude_and_wait(self, ending: Ending) -> Result<(), Lost> {
+        let is_strict = self.is_strict();
+        match self.conclude(ending) {
+            Some(recording) if is_strict => outcome(recording.await),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An event that should have been recorded is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the request was carried out, but could not be recorded")]
+pub(super) struct Lost;
+
+/// What came of recording; the reason for a failure goes to the log.
+pub(super) fn outcome(recorded: Result<Result<(), Unrecorded>, tokio::task::JoinError>) -> Result<(), Lost> {
+    match recorded {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(unrecorded)) => tracing::error!(error.message = %unrecorded, "an event is lost"),
+        Err(panic) => tracing::error!(error.message = %panic, "recording an exchange panicked"),
+    }
+    Err(Lost)
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(state) = self.0.take() {
+            drop(state.spawn(Ending::ClientLeft));
+        }
+    }
+}
+
+impl State {
+    fn spawn(self: Box<Self>, ending: Ending) -> JoinHandle<Result<(), Unrecorded>> {
+        let latency_ms = milliseconds_since(self.clock);
+        let tasks = self.gateway.tasks.clone();
+        tasks.spawn(self.record(ending, latency_ms))
+    }
+
+    async fn record(mut self: Box<Self>, ending: Ending, latency_ms: f64) -> Result<(), Unrecorded> {
+        let gateway = Arc::clone(&self.gateway);
+        let caller = match self.caller.take() {
+            Some(caller) => caller,
+            None => gateway.resolver.resolve(&self.seen.target, &self.seen.headers).await,
+        };
+        let request = self.request.lock().finish(ending != Ending::ClientLeft);
+        let answer = self.answer_body.finish(ending == Ending::Complete);
+        let ticket = self.ticket.take();
+        let (request_id, is_strict) = (self.id.clone(), self.is_strict);
+        let mut exchange = self.exchange(&caller, ending, latency_ms, &request, &answer);
+        let concluded = gateway.resolver.conclude(&exchange).await;
+        exchange.caller = concluded.as_ref().unwrap_or(&caller);
+        let events = gateway.table.events(&self.seen.plan, &exchange);
+        tracing::trace!(request.id = request_id, events = events.len(), "an exchange ended");
+        if is_strict {
+            return gateway.recorder.settle(ticket, events).await;
+        }
+        gateway.recorder.note(events);
+        Ok(())
+    }
+
+    fn intent(&self) -> Event<'static> {
+        let nobody = Caller::default();
+        let caller = self.caller.as_ref().unwrap_or(&nobody);
+        let nothing = Kept::default();
+        let exchange = self.exchange(caller, Ending::ClientLeft, 0.0, &nothing, &nothing);
+        self.gateway.table.intent(&self.seen.plan, &exchange)
+    }
+
+    fn exchange<'s>(
+        &'s self,
+        caller: &'s Caller,
+        ending: Ending,
+        latency_ms: f64,
+        request: &'s Kept,
+        answer: &'s Kept,
+    ) -> Exchange<'s> {
+        let body = |kept: &'s Kept| -> Captured<'s> { kept.captured() };
+        Exchange {
+            id: &self.id,
+            started: self.started,
+            latency_ms,
+            first_byte_ms: self.first_byte_ms,
+            method: &self.seen.method,
+            target: &self.seen.target,
+            request_headers: &self.seen.headers,
+            request_body: body(request),
+            answer: self.answer.as_ref().map(|(status, headers)| Answer {
+                status: *status,
+                headers,
+                body: body(answer),
+            }),
+            ending,
+            caller,
+            client: self.seen.client.clone(),
+            before: self.before.as_deref(),
+        }
+    }
+}
+
+fn milliseconds_since(clock: Instant) -> f64 {
+    clock.elapsed().as_secs_f64() * 1_000.0
+}

@@ -16,5 +16,5 @@ mod store;
 
 pub use access::{Caller, Denial, Directory, Role, Token};
 pub use error::{Error, Result};
-pub use secret::{Digest, Secret, SecretError};
+pub use secret::{Digest, Secret, SecretError, TOKEN_PREFIX};
 pub use store::{Control, DEFAULT_TOKEN_DAYS, Expiry, NewToken};

@@ -9,7 +9,9 @@
 
 use sha2::{Digest as _, Sha256};
 
-const PREFIX: &str = "saa_";
+/// What every token begins with, so that secret scanners find them.
+pub const TOKEN_PREFIX: &str = "saa_";
+const PREFIX: &str = TOKEN_PREFIX;
 const BODY_CHARS: usize = 43;
 const CHECK_CHARS: usize = 6;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

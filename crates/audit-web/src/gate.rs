@@ -1,4 +1,8 @@
 //! What every request passes before its handler: authentication, the route's role, counting.
+//!
+//! Two kinds of callers are known: bearers of our own tokens and, where we stand in front of a platform, its signed-in
+//! administrators. The latter come with the platform's cookie or bearer token. A browser sends the cookie along
+//! whatever page made it ask, so a cookie alone only reads; what changes something needs the bearer token.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,12 +13,14 @@ use audit_event::{Event, Outcome};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::HeaderValue;
 use http::header::{AUTHORIZATION, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Method};
 
+use crate::endpoints::pages;
 use crate::in_process::AtKeyboard;
 use crate::problem::{Code, Problem, Result};
-use crate::router::Admission;
+use crate::router::{Admission, Kind};
+use crate::sessions::{self, PlatformUser};
 use crate::state::AppState;
 use crate::visitor::Visitor;
 
@@ -25,6 +31,8 @@ pub(crate) struct Gate {
     pub state: AppState,
     /// Whom the route admits.
     pub admission: Admission,
+    /// Whether programs or people read its answers.
+    pub kind: Kind,
     /// The route's number in the counters.
     pub route: usize,
 }
@@ -32,8 +40,9 @@ pub(crate) struct Gate {
 /// Lets a request through to its handler, or answers it.
 pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let mut response = match gate.admit(&mut request) {
+    let mut response = match gate.admit(&mut request).await {
         Ok(()) => next.run(request).await,
+        Err(problem) if gate.kind == Kind::Page => pages::refused(&problem),
         Err(problem) => problem.into_response(),
     };
     // What was recorded may contain markup: no browser shall guess that an answer is a page.
@@ -43,66 +52,130 @@ pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
 }
 
 /// What a request was let in on. An answer that lasts asks from time to time whether it still holds: tokens expire and
-/// are revoked.
+/// are revoked, sessions end.
 #[derive(Clone)]
 pub(crate) struct Admitted {
-    /// The `Authorization` header; none for callers in this process, who are who they are.
-    authorization: Option<HeaderValue>,
+    by: Credential,
     required: Role,
 }
+
+/// What a caller shows.
+#[derive(Clone)]
+enum Credential {
+    /// Callers in this process are who they are.
+    None,
+    /// The `Authorization` header, if there is one.
+    Token(Option<HeaderValue>),
+    /// Headers of the platform's session, and the request's method.
+    Session(Box<HeaderMap>, Method),
+}
+
+/// Who was let in.
+#[derive(Clone)]
+struct Known {
+    caller: Arc<Caller>,
+    user: Option<Arc<PlatformUser>>,
+}
+
+/// Who was refused, as far as known, and why.
+type Refusal = (Option<Known>, Problem);
 
 impl Admitted {
     /// Whether the request would be let in now.
     ///
     /// # Errors
     /// What it would be answered with.
-    pub fn check(&self, state: &AppState) -> Result<()> {
-        let Some(authorization) = &self.authorization else { return Ok(()) };
-        admitted_by(Some(authorization), self.required, state).map(drop).map_err(|(_, problem)| problem)
+    pub async fn check(&self, state: &AppState) -> Result<()> {
+        self.by.admitted(self.required, state).await.map(drop).map_err(|(_, problem)| problem)
     }
 }
 
-/// Whom the header stands for, if they may do what `required` may; else who was refused, as far as known, and why.
-fn admitted_by(
-    authorization: Option<&HeaderValue>,
-    required: Role,
-    state: &AppState,
-) -> std::result::Result<Arc<Caller>, (Option<Arc<Caller>>, Problem)> {
-    let caller =
-        state.access().authenticate(authorization, state.now()).map_err(|problem| (None, problem))?;
-    if caller.role.may(required) {
-        Ok(caller)
-    } else {
-        let problem = lacks_role(&caller, required);
-        Err((Some(caller), problem))
+impl Credential {
+    fn of(request: &Request, state: &AppState) -> Self {
+        let headers = request.headers();
+        let authorization = headers.get(AUTHORIZATION);
+        let may_be_platform =
+            state.sessions().is_some() && !authorization.is_some_and(sessions::is_our_token);
+        if may_be_platform {
+            Self::Session(Box::new(sessions::credentials(headers)), request.method().clone())
+        } else {
+            Self::Token(authorization.cloned())
+        }
     }
+
+    /// Whom this stands for, if they may do what `required` may.
+    async fn admitted(
+        &self,
+        required: Role,
+        state: &AppState,
+    ) -> std::result::Result<Option<Known>, Refusal> {
+        let known = match self {
+            Self::None => return Ok(None),
+            Self::Token(authorization) => by_token(authorization.as_ref(), state)?,
+            Self::Session(headers, method) => by_session(headers, method, state).await?,
+        };
+        if known.caller.role.may(required) {
+            Ok(Some(known))
+        } else {
+            let problem = lacks_role(&known.caller, required);
+            Err((Some(known), problem))
+        }
+    }
+}
+
+fn by_token(authorization: Option<&HeaderValue>, state: &AppState) -> std::result::Result<Known, Refusal> {
+    let caller = state.access().authenticate(authorization, state.now());
+    caller.map(|caller| Known { caller, user: None }).map_err(|problem| (None, problem))
+}
+
+/// An administrator of the platform is one of ours.
+async fn by_session(
+    headers: &HeaderMap,
+    method: &Method,
+    state: &AppState,
+) -> std::result::Result<Known, Refusal> {
+    let Some(sessions) = state.sessions() else { return by_token(headers.get(AUTHORIZATION), state) };
+    // Without a vouched-for session the answer speaks of tokens, as it does to everybody.
+    let Some(user) = sessions.find(headers).await else { return by_token(headers.get(AUTHORIZATION), state) };
+    let caller = Caller { id: user.id.clone(), name: user.name.clone(), role: Role::Admin };
+    let (is_admin, user) = (user.is_admin, Some(Arc::new(user)));
+    let known = Known { caller: Arc::new(caller), user };
+    let by_cookie_alone = !headers.contains_key(AUTHORIZATION);
+    let only_reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
+    if !is_admin {
+        return Err((Some(known), not_an_admin()));
+    }
+    if by_cookie_alone && !only_reads {
+        return Err((Some(known), cookie_only_reads()));
+    }
+    Ok(known)
 }
 
 impl Gate {
     /// Decides whether the request may pass; its caller then travels with it.
-    fn admit(&self, request: &mut Request) -> Result<()> {
+    async fn admit(&self, request: &mut Request) -> Result<()> {
         let Some(required) = self.admission.required(self.state.config()) else { return Ok(()) };
         if let Some(AtKeyboard(caller)) = request.extensions_mut().remove() {
             request.extensions_mut().insert(caller);
-            request.extensions_mut().insert(Admitted { authorization: None, required });
+            request.extensions_mut().insert(Admitted { by: Credential::None, required });
             return Ok(());
         }
-        let authorization = request.headers().get(AUTHORIZATION).cloned();
-        match admitted_by(authorization.as_ref(), required, &self.state) {
-            Ok(caller) => {
-                request.extensions_mut().insert(caller);
-                request.extensions_mut().insert(Admitted { authorization, required });
+        let by = Credential::of(request, &self.state);
+        match by.admitted(required, &self.state).await {
+            Ok(known) => {
+                introduce(request, known);
+                request.extensions_mut().insert(Admitted { by, required });
                 Ok(())
             }
-            Err((caller, problem)) => Err(self.turned_away(request, caller, problem)),
+            Err((known, problem)) => {
+                introduce(request, known);
+                Err(self.turned_away(request, problem))
+            }
         }
     }
 
     /// Notes that somebody was refused, and why.
-    fn turned_away(&self, request: &mut Request, caller: Option<Arc<Caller>>, problem: Problem) -> Problem {
-        if let Some(caller) = caller {
-            request.extensions_mut().insert(caller);
-        }
+    fn turned_away(&self, request: &mut Request, problem: Problem) -> Problem {
         let (parts, body) = std::mem::take(request).into_parts();
         let visitor = Visitor::of(&parts);
         *request = Request::from_parts(parts, body);
@@ -117,9 +190,28 @@ impl Gate {
     }
 }
 
+fn introduce(request: &mut Request, known: Option<Known>) {
+    let Some(Known { caller, user }) = known else { return };
+    request.extensions_mut().insert(caller);
+    if let Some(user) = user {
+        request.extensions_mut().insert(user);
+    }
+}
+
 fn lacks_role(caller: &Caller, required: Role) -> Problem {
     let detail = format!("this needs the role {required}; the token {:?} has {}", caller.name, caller.role);
     Problem::new(Code::RoleRequired, detail)
         .with("required_role", required.as_str())
         .challenge(Some("insufficient_scope"))
+}
+
+fn not_an_admin() -> Problem {
+    let detail = "the audit log is for administrators: sign in as one, or use an access token of your own";
+    Problem::new(Code::RoleRequired, detail).challenge(Some("insufficient_scope"))
+}
+
+fn cookie_only_reads() -> Problem {
+    let detail =
+        "a cookie only reads: send the session's token as \"Authorization: Bearer …\" to change something";
+    Problem::new(Code::RoleRequired, detail).challenge(Some("insufficient_scope"))
 }

@@ -22,6 +22,7 @@ pub mod problem;
 mod question;
 mod router;
 mod server;
+mod sessions;
 mod stall;
 mod state;
 mod unreadable;
@@ -31,6 +32,7 @@ mod workers;
 pub use config::Config;
 pub use in_process::InProcess;
 pub use server::{PeerAddr, serve};
+pub use sessions::{Pending, PlatformUser, Sessions};
 pub use state::{AppState, BuildError, Parts};
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::Config;
-use crate::endpoints::{events, fallback, health, metrics, openapi, ready, stats, stream, tlog, tokens};
+use crate::endpoints::{
+    events, fallback, health, metrics, openapi, pages, ready, session, stats, stream, tlog, tokens,
+};
 use crate::gate::{self, Gate};
 use crate::state::AppState;
 
@@ -39,7 +41,26 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         get   ("/readyz",        Anyone,  ready::handle),
         get   ("/metrics",       METRICS, metrics::handle),
         get   ("/openapi.json",  Anyone,  openapi::handle),
+        get   ("/session",       AUDITOR, session::handle),
     ]
+}
+
+/// Every page, with its whole address.
+#[rustfmt::skip]
+pub(crate) fn pages() -> Vec<Endpoint> {
+    vec![
+        get   ("/audit",           Admission::Only(Role::Auditor), pages::events::handle),
+        get   ("/audit/style.css", Admission::Anyone,              pages::style::handle),
+    ]
+}
+
+/// Who reads a route's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Programs: JSON, and problems as JSON.
+    Api,
+    /// People: HTML, and problems as a page.
+    Page,
 }
 
 /// Whom a route admits.
@@ -96,10 +117,12 @@ fn delete<T: 'static>(
 /// The router: each route below both prefixes, with and without a slash at its end.
 pub(crate) fn router(state: AppState) -> Router {
     let mut router = Router::new();
-    for (route, endpoint) in endpoints().into_iter().enumerate() {
-        let gate = Gate { state: state.clone(), admission: endpoint.admission, route };
+    let surface = endpoints().into_iter().map(|endpoint| (Kind::Api, spellings(endpoint.path), endpoint));
+    let pages = pages().into_iter().map(|page| (Kind::Page, vec![page.path.to_owned()], page));
+    for (route, (kind, paths, endpoint)) in surface.chain(pages).enumerate() {
+        let gate = Gate { state: state.clone(), admission: endpoint.admission, kind, route };
         let handler = endpoint.handler.route_layer(from_fn_with_state(gate, gate::pass));
-        for path in spellings(endpoint.path) {
+        for path in paths {
             router = router.route(&path, handler.clone());
         }
     }

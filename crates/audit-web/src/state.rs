@@ -15,6 +15,7 @@ use crate::access::Access;
 use crate::activity::Activity;
 use crate::config::Config;
 use crate::metrics::Requests;
+use crate::sessions::Sessions;
 use crate::unreadable::Unreadable;
 use crate::workers::Workers;
 
@@ -36,6 +37,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Signs page tokens.
     pub page_key: [u8; 32],
+    /// Knows who is signed in to the platform, where we stand in front of one.
+    pub sessions: Option<Arc<dyn Sessions>>,
 }
 
 /// Why the API could not be built.
@@ -77,8 +80,8 @@ impl AppState {
     /// # Errors
     /// [`BuildError`].
     pub fn build(config: Config, parts: Parts) -> Result<Self, BuildError> {
-        let requests =
-            Requests::new(crate::router::endpoints().iter().map(|route| (route.method, route.path)));
+        let (endpoints, pages) = (crate::router::endpoints(), crate::router::pages());
+        let requests = Requests::new(endpoints.iter().chain(&pages).map(|route| (route.method, route.path)));
         let inner = Inner {
             access: Access::load(Arc::clone(&parts.control))?,
             activity: Activity::start(parts.intake.clone(), Arc::clone(&parts.clock))?,
@@ -111,6 +114,10 @@ impl AppState {
 
     pub(crate) fn intake(&self) -> &Intake {
         &self.0.parts.intake
+    }
+
+    pub(crate) fn sessions(&self) -> Option<&dyn Sessions> {
+        self.0.parts.sessions.as_deref()
     }
 
     pub(crate) fn page_key(&self) -> &[u8; 32] {

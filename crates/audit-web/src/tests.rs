@@ -11,6 +11,7 @@ mod operations;
 mod proof;
 mod reading_is_recorded;
 mod resume;
+mod sessions;
 mod socket;
 mod stats;
 mod stream;

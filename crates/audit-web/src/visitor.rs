@@ -13,11 +13,14 @@ use http::request::Parts;
 
 use crate::in_process::InProcess;
 use crate::server::PeerAddr;
+use crate::sessions::PlatformUser;
 
 /// The caller (none on a public route), from where, and with what request.
 #[derive(Debug, Clone)]
 pub(crate) struct Visitor {
     caller: Option<Arc<Caller>>,
+    /// Where the caller is somebody signed in to the platform.
+    user: Option<Arc<PlatformUser>>,
     ip: Option<IpAddr>,
     user_agent: Option<String>,
     method: String,
@@ -30,6 +33,7 @@ impl Visitor {
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         Self {
             caller: parts.extensions.get::<Arc<Caller>>().cloned(),
+            user: parts.extensions.get::<Arc<PlatformUser>>().cloned(),
             ip: parts.extensions.get::<PeerAddr>().map(|peer| peer.0.ip().to_canonical()),
             user_agent: user_agent.map(|text| text.chars().take(512).collect()),
             method: parts.method.to_string(),
@@ -64,6 +68,7 @@ impl Visitor {
                 path: Some(Cow::Owned(self.path.clone())),
                 ..Http::default()
             }),
+            session_id: self.user.as_ref().and_then(|user| user.session_id.clone()).map(Cow::Owned),
             ..Event::new(action, Source::Internal)
         }
     }
@@ -71,14 +76,14 @@ impl Visitor {
     fn actor(&self) -> Actor<'static> {
         match &self.caller {
             Some(caller) => Actor {
-                kind: Some(if caller.id == InProcess::CALLER_ID {
+                kind: Some(if self.user.is_some() || caller.id == InProcess::CALLER_ID {
                     ActorType::User
                 } else {
                     ActorType::ApiKey
                 }),
                 id: Some(Cow::Owned(caller.id.clone())),
                 name: Some(Cow::Owned(caller.name.clone())),
-                email: None,
+                email: self.user.as_ref().and_then(|user| user.email.clone()).map(Cow::Owned),
             },
             None => Actor { kind: Some(ActorType::Anonymous), ..Actor::default() },
         }

@@ -107,6 +107,7 @@ pub(crate) fn web_parts(store: &Store) -> Parts {
         control: Arc::clone(store.control()),
         clock: Arc::clone(store.clock()),
         page_key: store.page_key(),
+        sessions: None,
     }
 }
 

@@ -176,7 +176,7 @@ impl Tail {
             }
             let size = self.state.ledger().size().get();
             if self.next < size || self.last_checked.elapsed() >= CHECK_EVERY {
-                self.check_admission()?;
+                self.check_admission().await?;
             }
             if self.next < size {
                 let upto = size.min(self.next + READ_AT_ONCE);
@@ -198,9 +198,9 @@ impl Tail {
     }
 
     /// Whether the caller would still be let in. That they no longer are is on the record, like any refusal.
-    fn check_admission(&mut self) -> Result<()> {
+    async fn check_admission(&mut self) -> Result<()> {
         self.last_checked = Instant::now();
-        self.admitted.check(&self.state).inspect_err(|problem| {
+        self.admitted.check(&self.state).await.inspect_err(|problem| {
             let reason = problem.code().as_str();
             let event = Event {
                 outcome: Outcome::Denied,

@@ -22,6 +22,7 @@ use tower::ServiceExt as _;
 
 use crate::router::{PREFIXES, router};
 use crate::server::PeerAddr;
+use crate::sessions::Sessions;
 use crate::{AppState, Config, Parts};
 
 /// The log's name in its checkpoints.
@@ -50,11 +51,25 @@ impl App {
         Self::start_on(Arc::new(RealDisk), config, |_| {})
     }
 
+    /// In front of a platform that knows who is signed in.
+    pub fn start_behind(config: Config, sessions: Option<Arc<dyn Sessions>>) -> Self {
+        Self::assemble(Arc::new(RealDisk), config, |_| {}, sessions)
+    }
+
     /// On this disk, with the ledger's settings changed by `adjust`.
     pub fn start_on(
         disk: Arc<dyn Disk>,
         config: Config,
         adjust: impl FnOnce(&mut audit_ledger::Config),
+    ) -> Self {
+        Self::assemble(disk, config, adjust, None)
+    }
+
+    fn assemble(
+        disk: Arc<dyn Disk>,
+        config: Config,
+        adjust: impl FnOnce(&mut audit_ledger::Config),
+        sessions: Option<Arc<dyn Sessions>>,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
@@ -91,6 +106,7 @@ impl App {
             control,
             clock: clock.clone(),
             page_key: [3; 32],
+            sessions,
         };
         let state = AppState::build(config, parts).unwrap();
         let router = router(state.clone());

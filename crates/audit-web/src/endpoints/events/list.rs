@@ -109,7 +109,11 @@ struct PageAnswer {
     snapshot: u64,
 }
 
-fn open_page_token(state: &AppState, question: &Question) -> Result<Option<PageToken>> {
+/// The position that a page token stands for.
+///
+/// # Errors
+/// [`Code::InvalidPageToken`].
+pub(crate) fn open_page_token(state: &AppState, question: &Question) -> Result<Option<PageToken>> {
     let Some(text) = &question.page_token else { return Ok(None) };
     PageToken::open(text, question.digest(), state.page_key(), state.now())
         .map(Some)

@@ -1,0 +1,43 @@
+//! People who are signed in to the platform in front of which we stand.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderValue};
+
+/// Somebody who is signed in to the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlatformUser {
+    /// The platform's id.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// A keyed hash of the session.
+    pub session_id: Option<String>,
+    /// Whether this is an administrator of the platform, by a session of their own (not by an API key).
+    pub is_admin: bool,
+}
+
+/// An answer that is still to come.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Knows whom a request's platform credential stands for. Answers from a short-lived memory, or asks the platform.
+pub trait Sessions: Send + Sync {
+    /// Who sends these headers; `None` when the platform does not vouch for anybody.
+    fn find<'a>(&'a self, headers: &'a HeaderMap) -> Pending<'a, Option<PlatformUser>>;
+}
+
+/// The headers that a session is known by, kept to ask again later.
+pub(crate) fn credentials(headers: &HeaderMap) -> HeaderMap {
+    let kept = headers.iter().filter(|(name, _)| [AUTHORIZATION, COOKIE].contains(name));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Whether the header carries a token of ours. Anything else may be the platform's.
+pub(crate) fn is_our_token(authorization: &HeaderValue) -> bool {
+    let token = authorization.to_str().ok().and_then(|text| text.split_once(' ')).map(|(_, token)| token);
+    token.is_some_and(|token| token.trim_start().starts_with(audit_control::TOKEN_PREFIX))
+}

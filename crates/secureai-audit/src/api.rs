@@ -7,7 +7,7 @@ mod problem;
 mod remote;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use serde::de::DeserializeOwned;
 
@@ -29,6 +29,7 @@ pub(crate) enum Api {
 
 /// An answer whose body is still to come.
 pub(crate) struct Answer {
+    headers: HeaderMap,
     body: Body,
 }
 
@@ -93,12 +94,18 @@ impl Answer {
     /// An answer that tells of success, or the [`Problem`] that it tells of.
     async fn from(response: Response<Body>) -> anyhow::Result<Self> {
         let status = response.status();
-        let answer = Self { body: response.into_body() };
+        let (head, body) = response.into_parts();
+        let answer = Self { headers: head.headers, body };
         if status.is_success() {
             return Ok(answer);
         }
         let body = answer.whole().await.unwrap_or_default();
         Err(Problem::read(status, &body).into())
+    }
+
+    /// A header that holds a number.
+    pub(crate) fn number(&self, header: &str) -> Option<u64> {
+        self.headers.get(header)?.to_str().ok()?.parse().ok()
     }
 
     /// The next piece of the body, or `None` at its end.

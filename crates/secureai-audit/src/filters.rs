@@ -14,11 +14,24 @@ impl FilterArgs {
     /// The parameters that these flags stand for. Ages (`7d`) become times here: all pages of a list must speak of
     /// the same time.
     pub(crate) fn to_query(&self) -> anyhow::Result<Query> {
-        let now = SystemClock.now();
+        self.to_query_at(SystemClock.now())
+    }
+
+    /// [`Self::to_query`], with ages counted back from `now`.
+    pub(crate) fn to_query_at(&self, now: Timestamp) -> anyhow::Result<Query> {
+        self.query_with(|flag, text| moment(flag, text, now))
+    }
+
+    /// The flags as they were typed, to recognise the same command when it is given again.
+    pub(crate) fn as_typed(&self) -> anyhow::Result<String> {
+        Ok(self.query_with(|_, text| Ok(text.to_owned()))?.suffix())
+    }
+
+    fn query_with(&self, time: impl Fn(&str, &str) -> anyhow::Result<String>) -> anyhow::Result<Query> {
         let mut query = Query::default();
         query.add_some("q", self.terms_and_query());
-        query.add_some("from", self.from.as_deref().map(|text| moment("--from", text, now)).transpose()?);
-        query.add_some("to", self.to.as_deref().map(|text| moment("--to", text, now)).transpose()?);
+        query.add_some("from", self.from.as_deref().map(|text| time("--from", text)).transpose()?);
+        query.add_some("to", self.to.as_deref().map(|text| time("--to", text)).transpose()?);
         query.add_some("user", self.user.as_deref());
         for category in &self.event_type {
             query.add("event_type", category);

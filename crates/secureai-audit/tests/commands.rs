@@ -82,6 +82,46 @@ fn exports_to_files_and_pipes() {
 }
 
 #[test]
+fn an_export_may_go_to_a_bare_file_name() {
+    let home = Home::new();
+    home.with_events(3);
+    let server = home.serve();
+    home.run_on(&server, &["export", "--format", "csv", "-o", "remote.csv", "id:event-*"]).good();
+    assert_eq!(server.stop(), 0);
+    home.run(&["export", "--format", "csv", "-o", "local.csv", "id:event-*"]).good();
+    let [remote, local] = ["remote.csv", "local.csv"].map(|name| std::fs::read(home.file(name)).unwrap());
+    assert_eq!(local.split(|byte| *byte == b'\n').count(), 1 + 3 + 1);
+    assert_eq!(remote, local);
+}
+
+#[test]
+fn a_flag_goes_before_the_environment() {
+    let home = Home::new();
+    home.with_events(3);
+    let nobody = "http://127.0.0.1:9";
+    let ask = |url: &str, token: &str, arguments: &[&str]| {
+        let mut command = home.command(&[&["search", "--json", "id:event-1"][..], arguments].concat());
+        command.env("SECUREAI_AUDIT_URL", url).env("SECUREAI_AUDIT_TOKEN", token);
+        command.env_remove("SECUREAI_AUDIT_DATA_DIR").output().unwrap()
+    };
+    // Who names a data directory does not mean the server of the environment; whichever side of the command it is on.
+    let data_dir = home.data_dir();
+    let local = ask(nobody, "", &["--data-dir", data_dir.to_str().unwrap()]);
+    assert!(local.status.success(), "{local:?}");
+    assert!(String::from_utf8_lossy(&local.stdout).contains("event number 1"));
+
+    let server = home.serve();
+    let remote = ask(nobody, &server.token, &["--url", &server.url()]);
+    assert!(remote.status.success(), "{remote:?}");
+    assert!(String::from_utf8_lossy(&remote.stdout).contains("event number 1"));
+    // Without a flag the variable counts.
+    let unreachable = ask(nobody, &server.token, &[]);
+    assert_eq!(unreachable.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unreachable.stderr).contains("cannot reach"), "{unreachable:?}");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
 fn import_says_what_was_taken_and_is_safe_to_repeat() {
     let home = Home::new();
     let bad = r#"{"id":"x","action":"auth.login","colour":"red"}"#;

@@ -1,7 +1,8 @@
 //! `export`: events to a file or a pipe.
 //!
 //! To a file, an export that was interrupted goes on when the same command is given again ([`state`]): the bytes are
-//! in `FILE.part`, how far it was in `FILE.part.state`, and both are gone when FILE is there.
+//! in `FILE.part`, how far it was in `FILE.part.state`, and both are gone when FILE is there. Parquet cannot be gone on
+//! with: it begins again.
 
 mod local;
 mod remote;
@@ -14,6 +15,7 @@ use std::{
 };
 
 use anyhow::bail;
+use audit_query::export::Format;
 use serde_json::json;
 
 use super::Context;
@@ -57,17 +59,18 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<
     if done.interrupted {
         match target {
             Target::Pipe => bail!("stopped after {}", bytes(done.bytes)),
-            Target::File(_) if context.global.url.is_some() => {
-                bail!("stopped after {}: the same command begins again", bytes(done.bytes))
-            }
-            Target::File(_) => {
-                bail!("stopped after {}: the same command goes on from here", bytes(done.bytes))
-            }
+            Target::File(_) => bail!(stopped_after(done.bytes, args)),
         }
     }
     let Target::File(path) = target else { return Ok(ExitCode::SUCCESS) };
     report(context, &path, &done, start.elapsed().as_secs_f64())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says how far an export to a file has come, and what the same command does next.
+fn stopped_after(length: u64, args: &ExportArgs) -> String {
+    let next = if args.format.is_resumable() { "goes on from here" } else { "begins again" };
+    format!("stopped after {}: the same command {next}", bytes(length))
 }
 
 fn report(context: &Context, path: &Path, done: &Done, seconds: f64) -> anyhow::Result<()> {
@@ -92,7 +95,29 @@ fn bytes_per_second(written: u64, seconds: f64) -> String {
     format!("{}/s", bytes((written as f64 / seconds.max(1e-6)) as u64))
 }
 
+impl ExportArgs {
+    /// The question as it was typed, by which the same command is recognised.
+    fn as_typed(&self) -> anyhow::Result<String> {
+        Ok(format!("{} {} {}", self.format.as_str(), self.order.as_str(), self.filter.as_typed()?))
+    }
+}
+
 impl ExportFormat {
+    /// Whether an interrupted export goes on where it was.
+    fn is_resumable(self) -> bool {
+        self.format().is_resumable()
+    }
+
+    /// The format as the exports know it.
+    fn format(self) -> Format {
+        match self {
+            Self::Json => Format::Json,
+            Self::Ndjson => Format::Ndjson,
+            Self::Csv => Format::Csv,
+            Self::Parquet => Format::Parquet,
+        }
+    }
+
     /// The parameter's value.
     pub(super) fn as_str(self) -> &'static str {
         match self {

@@ -271,3 +271,19 @@ fn open(loaded: &Loaded, directory: &DataDir) -> Vec<Finding> {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn damage_that_a_server_has_met_is_bad() {
+        let level = |unreadable: u64, undecodable: u64| {
+            entries(&json!({ "unreadable": unreadable, "undecodable": undecodable })).level
+        };
+        assert_eq!(level(0, 0), Level::Good);
+        assert_eq!([level(1, 0), level(0, 1)], [Level::Bad; 2]);
+    }
+}

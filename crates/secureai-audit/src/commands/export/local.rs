@@ -4,20 +4,24 @@ use std::{
     fs::File,
     io::{self, Write},
     os::fd::AsFd,
+    path::Path,
     time::Duration,
 };
 
-use audit_event::{Clock as _, Json};
+use audit_event::{Clock as _, Json, Timestamp};
 use audit_query::{
     Filter,
-    export::{Export, Format, Origin, Position},
+    export::{Export, Origin, Position},
     params::Request,
     question::{Answers as _, Budget},
 };
 
-use super::{Done, Target, state::Unfinished};
+use super::{
+    Done, Target,
+    state::{Tail, Unfinished},
+};
 use crate::{
-    cli::{ExportArgs, ExportFormat},
+    cli::ExportArgs,
     clock::SystemClock,
     commands::{Context, UsageError},
     interrupt::Interrupt,
@@ -37,40 +41,64 @@ pub(super) fn export(
     target: &Target,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Done> {
-    let query = args.filter.to_query()?;
-    let pairs = query.pairs().chain([("order", args.order.as_str())]);
-    let request = Request::parse(pairs, &[], Some(SystemClock.now()))
-        .map_err(|error| UsageError::new(error.to_string()))?;
+    let now = SystemClock.now();
+    // What is wrong with the question is told before a file is touched.
+    let question = question(args, now)?;
     let store = context.open_store()?;
     if !store.wait_until_searchable(INDEX_PATIENCE) {
         note("warning: the index is still catching up: the newest events may be missing");
     }
-    let export = Export {
-        format: args.format.format(),
-        columns: request.fields.clone(),
-        filter: request.filter.clone(),
-        range: request.range,
-        order: request.order,
-        bom: request.bom,
-        threads: THREADS,
-    };
     let done = match target {
         Target::Pipe => {
-            record(&store, context, args, &export).and_then(|()| to_pipe(&store, &export, interrupt))
+            let export = the_export(args, &question);
+            record(&store, context, &export, 0);
+            to_pipe(&store, &export, interrupt)
         }
-        Target::File(path) => {
-            let question = format!("{} {}", args.format.as_str(), query.suffix());
-            let mut unfinished = Unfinished::<Position>::open(path, &question)?;
-            let start = unfinished.take_position().filter(|_| export.format.is_resumable());
-            if start.is_none() {
-                record(&store, context, args, &export)?;
-            }
-            let total = store.index().count(&request.total(), &Budget::unlimited())?;
-            to_file(&store, &export, unfinished, start.unwrap_or_default(), total, interrupt)
-        }
+        Target::File(path) => go_on(&store, context, args, path, interrupt),
     };
     store.close()?;
     done
+}
+
+/// What is asked for, with ages counted back from `now`.
+fn question(args: &ExportArgs, now: Timestamp) -> anyhow::Result<Request> {
+    let query = args.filter.to_query_at(now)?;
+    let pairs = query.pairs().chain([("order", args.order.as_str())]);
+    Request::parse(pairs, &[], Some(now)).map_err(|error| UsageError::new(error.to_string()).into())
+}
+
+fn the_export(args: &ExportArgs, question: &Request) -> Export {
+    Export {
+        format: args.format.format(),
+        columns: question.fields.clone(),
+        filter: question.filter.clone(),
+        range: question.range,
+        order: question.order,
+        bom: question.bom,
+        threads: THREADS,
+    }
+}
+
+/// Writes to a file: from where an interrupted export of the same question was, or from the beginning.
+fn go_on(
+    store: &Store,
+    context: &Context,
+    args: &ExportArgs,
+    path: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Done> {
+    let now = SystemClock.now();
+    let mut unfinished = Unfinished::<Position>::open(path, &args.as_typed()?, now)?;
+    let start = unfinished.resume(Tail::Cut)?.filter(|_| args.format.is_resumable());
+    if start.is_none() {
+        unfinished.begin_anew(now)?;
+    }
+    let question = question(args, unfinished.began())?;
+    let export = the_export(args, &question);
+    let start = start.unwrap_or_default();
+    record(store, context, &export, start.bytes);
+    let total = store.index().count(&question.total(), &Budget::unlimited())?;
+    to_file(store, &export, unfinished, start, total, interrupt)
 }
 
 fn to_pipe(store: &Store, export: &Export, interrupt: &Interrupt) -> anyhow::Result<Done> {
@@ -148,29 +176,19 @@ fn cancelled_by(interrupt: &Interrupt) -> Budget {
     budget
 }
 
-/// Records that an export begins: durable before its first byte leaves.
-fn record(store: &Store, context: &Context, args: &ExportArgs, export: &Export) -> anyhow::Result<()> {
+/// Records that an export begins, or goes on: durable before its first byte leaves.
+fn record(store: &Store, context: &Context, export: &Export, resumed_at: u64) {
     let mut event = system_event("audit.exported");
     event.actor = Some(person_at_keyboard(context.environment.login_name()));
     let filter =
         if export.filter == Filter::All { "everything".to_owned() } else { export.filter.to_string() };
-    event.details = Some(Json::object([
-        ("format", args.format.as_str().to_owned()),
+    let details = [
+        ("format", export.format.name().to_owned()),
         ("filter", filter),
         ("from", export.range.from.to_string()),
         ("to", export.range.to.to_string()),
-    ]));
+    ];
+    let resumed = (resumed_at > 0).then(|| ("resumed_at_bytes", resumed_at.to_string()));
+    event.details = Some(Json::object(details.into_iter().chain(resumed)));
     store.record_or_warn(event);
-    Ok(())
-}
-
-impl ExportFormat {
-    fn format(self) -> Format {
-        match self {
-            Self::Json => Format::Json,
-            Self::Ndjson => Format::Ndjson,
-            Self::Csv => Format::Csv,
-            Self::Parquet => Format::Parquet,
-        }
-    }
 }

@@ -1,9 +1,37 @@
-//! Exports of a running server. A stream has no position to go on from: interrupted, it begins again.
+//! Exports of a running server.
+//!
+//! The first answer says which state of the ledger it is of (`Audit-Tree-Size`). Gone on with, the export is asked for
+//! again in that state, without the bytes that the file has; with their SHA-256, so that the server can tell whether
+//! they are the beginning of what it would send.
 
 use std::io::Write;
 
-use super::{Done, Target, state::Unfinished};
-use crate::{api::Answer, cli::ExportArgs, commands::Context, interrupt::Interrupt, output::Bar};
+use anyhow::Context as _;
+use audit_event::{Clock as _, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Done, Target,
+    state::{Tail, Unfinished},
+    stopped_after,
+};
+use crate::{
+    api::{Answer, Api, Problem, Query},
+    cli::ExportArgs,
+    clock::SystemClock,
+    commands::Context,
+    interrupt::Interrupt,
+    output::{Bar, note},
+};
+
+/// The ledger's size that an answer is of.
+const TREE_SIZE_HEADER: &str = "audit-tree-size";
+
+/// Which state of the ledger an export is of; holds for any number of its bytes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Pin {
+    tree_size: u64,
+}
 
 pub(super) async fn export(
     context: &Context,
@@ -11,57 +39,115 @@ pub(super) async fn export(
     target: &Target,
     interrupt: Interrupt,
 ) -> anyhow::Result<Done> {
-    let mut query = args.filter.to_query()?;
-    query.add("order", args.order.as_str()).add("format", args.format.as_str());
     let api = context.api()?;
     match target {
         Target::Pipe => {
-            let answer = api.get("", &query).await?;
-            let mut out = std::io::stdout();
-            let (bytes, interrupted) = copy(answer, &mut out, interrupt, |_| Ok(())).await?;
+            let answer = api.get("", &question(args, SystemClock.now())?).await?;
+            let (mut out, mut bytes) = (std::io::stdout(), 0);
+            let interrupted = copy(answer, &mut out, &mut bytes, interrupt, |_| Ok(())).await?;
             Ok(Done { bytes, rows: None, interrupted, resumed_at: 0 })
         }
         Target::File(path) => {
-            let mut unfinished = Unfinished::<()>::open(path, &query.suffix())?;
-            unfinished.begin_anew()?;
-            to_file(api.get("", &query).await?, unfinished, interrupt).await
+            let url = context.global.url.as_deref().unwrap_or_default();
+            let question = format!("{url} {}", args.as_typed()?);
+            let unfinished = Unfinished::open(path, &question, SystemClock.now())?;
+            to_file(&api, args, unfinished, interrupt).await
         }
     }
 }
 
-async fn to_file(answer: Answer, unfinished: Unfinished<()>, interrupt: Interrupt) -> anyhow::Result<Done> {
-    let bar = Bar::open_bytes("exporting");
-    let mut out = unfinished.writer()?;
-    let (bytes, interrupted) = copy(answer, &mut out, interrupt, |length| {
-        bar.set(length);
-        Ok(())
-    })
-    .await?;
-    bar.clear();
-    if !interrupted {
-        unfinished.finish()?;
-    }
-    Ok(Done { bytes, rows: None, interrupted, resumed_at: 0 })
+/// What is asked for, with ages counted back from `now`.
+fn question(args: &ExportArgs, now: Timestamp) -> anyhow::Result<Query> {
+    let mut query = args.filter.to_query_at(now)?;
+    query.add("order", args.order.as_str()).add("format", args.format.as_str());
+    Ok(query)
 }
 
-/// Copies the answer's body; says how long it was and whether a signal ended it early.
+async fn to_file(
+    api: &Api,
+    args: &ExportArgs,
+    mut unfinished: Unfinished<Pin>,
+    interrupt: Interrupt,
+) -> anyhow::Result<Done> {
+    let begun = match unfinished.resume(Tail::Keep)?.filter(|_| args.format.is_resumable()) {
+        Some(pin) => rest(api, args, &mut unfinished, pin).await?,
+        None => None,
+    };
+    let answer = match begun {
+        Some(answer) => answer,
+        None => {
+            unfinished.begin_anew(SystemClock.now())?;
+            api.get("", &question(args, unfinished.began())?).await?
+        }
+    };
+    let tree_size =
+        answer.number(TREE_SIZE_HEADER).context("the server does not say what its answer is of")?;
+    let pin = Pin { tree_size };
+    let resumed_at = unfinished.length();
+    unfinished.at(resumed_at, &pin)?;
+    let bar = Bar::open_bytes("exporting");
+    let (mut out, mut bytes) = (unfinished.writer()?, resumed_at);
+    let ended = copy(answer, &mut out, &mut bytes, interrupt, |length| {
+        bar.set(length);
+        unfinished.at(length, &pin)
+    })
+    .await;
+    bar.clear();
+    if let Ok(false) = ended {
+        unfinished.finish()?;
+    } else {
+        unfinished.save(&pin)?;
+    }
+    let interrupted = ended.with_context(|| stopped_after(bytes, args))?;
+    Ok(Done { bytes, rows: None, interrupted, resumed_at })
+}
+
+/// Asks for what comes after the bytes that the file has. `None` when the server has another file now.
+async fn rest(
+    api: &Api,
+    args: &ExportArgs,
+    unfinished: &mut Unfinished<Pin>,
+    pin: Pin,
+) -> anyhow::Result<Option<Answer>> {
+    let mut query = question(args, unfinished.began())?;
+    query.add("tree_size", pin.tree_size.to_string());
+    if unfinished.length() > 0 {
+        query.add("skip_bytes", unfinished.length().to_string()).add("skip_sha256", unfinished.sha256()?);
+    }
+    match api.get("", &query).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if is_of_another_ledger(&error) => {
+            note("what the unfinished file holds is not what the server has now: the export begins again");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn is_of_another_ledger(error: &anyhow::Error) -> bool {
+    let Some(problem) = error.downcast_ref::<Problem>() else { return false };
+    let parameter = problem.body.get("parameter").and_then(serde_json::Value::as_str);
+    problem.code() == "export_differs" || parameter == Some("tree_size")
+}
+
+/// Copies the answer's body, counting its bytes; says whether a signal ended it early.
 async fn copy(
     mut answer: Answer,
     out: &mut impl Write,
+    bytes: &mut u64,
     mut interrupt: Interrupt,
     mut progress: impl FnMut(u64) -> std::io::Result<()>,
-) -> anyhow::Result<(u64, bool)> {
-    let mut length = 0;
+) -> anyhow::Result<bool> {
     loop {
         let piece = tokio::select! {
             piece = answer.piece() => piece?,
-            () = interrupt.wait() => return Ok((length, true)),
+            () = interrupt.wait() => return Ok(true),
         };
         let Some(piece) = piece else { break };
         out.write_all(&piece)?;
-        length += piece.len() as u64;
-        progress(length)?;
+        *bytes += piece.len() as u64;
+        progress(*bytes)?;
     }
     out.flush()?;
-    Ok((length, false))
+    Ok(false)
 }

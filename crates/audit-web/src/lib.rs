@@ -14,6 +14,7 @@ mod body;
 mod config;
 mod encoding;
 mod endpoints;
+mod front;
 mod gate;
 mod in_process;
 mod metrics;
@@ -25,15 +26,19 @@ mod server;
 mod sessions;
 mod stall;
 mod state;
+mod territory;
+mod tls;
 mod unreadable;
 mod visitor;
 mod workers;
 
 pub use config::Config;
+pub use front::{Answering, Front, FrontBody, Via};
 pub use in_process::InProcess;
-pub use server::{PeerAddr, serve};
+pub use server::{Around, PeerAddr, serve};
 pub use sessions::{Pending, PlatformUser, Sessions};
 pub use state::{AppState, BuildError, Parts};
+pub use tls::{Tls, TlsError};
 
 #[cfg(test)]
 mod tests;

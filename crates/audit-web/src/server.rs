@@ -1,5 +1,6 @@
-//! Connections: accept, serve HTTP/1.1, drain.
+//! Connections: accept, TLS, HTTP/1.1 and HTTP/2, drain.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -8,18 +9,25 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::Request;
+use axum::response::IntoResponse as _;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::endpoints::fallback;
+use crate::front::{Front, FrontBody, Via};
 use crate::stall::StallLimit;
 use crate::state::AppState;
+use crate::territory::Territory;
+use crate::tls::Tls;
 
 /// After a failed `accept` (no file descriptors left, most likely) wait a moment instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -27,6 +35,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The address a request came from; every request carries it as an extension.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerAddr(pub SocketAddr);
+
+/// What is served beside the API, and how.
+#[derive(Clone, Default)]
+pub struct Around {
+    /// Answers what is not ours; without it, there is nothing else.
+    pub front: Option<Front>,
+    /// Speak TLS, with HTTP/2 for those who can.
+    pub tls: Option<Tls>,
+}
 
 /// Serves the API on `listener` until `stop` completes, then drains: no new connections, live tails end, running
 /// requests have [`crate::Config::drain_timeout`] to finish, and what was noted about readers is recorded. The ledger
@@ -37,12 +54,15 @@ pub struct PeerAddr(pub SocketAddr);
 pub async fn serve(
     listener: TcpListener,
     state: AppState,
+    around: Around,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     listener.local_addr()?;
-    let connections = Connections::new(&state);
+    let tls = around.tls.clone();
+    let connections = Connections::new(&state, around);
     tokio::select! {
         () = connections.accept(&listener) => {}
+        () = keep_fresh(tls.as_ref()) => {}
         () = state.keep_house() => {}
         () = stop => {}
     }
@@ -52,9 +72,19 @@ pub async fn serve(
     Ok(())
 }
 
+async fn keep_fresh(tls: Option<&Tls>) {
+    match tls {
+        Some(tls) => tls.keep_fresh().await,
+        None => std::future::pending().await,
+    }
+}
+
 struct Connections {
-    router: Router,
-    http: http1::Builder,
+    service: Service,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+    tls: Option<Tls>,
+    head_timeout: Duration,
     stall_timeout: Duration,
     permits: Arc<Semaphore>,
     tracker: TaskTracker,
@@ -62,13 +92,18 @@ struct Connections {
 }
 
 impl Connections {
-    fn new(state: &AppState) -> Self {
+    fn new(state: &AppState, around: Around) -> Self {
         let config = state.config();
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(config.head_timeout);
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(config.head_timeout);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2.timer(TokioTimer::new()).keep_alive_interval(config.head_timeout);
         Self {
-            router: crate::router::router(state.clone()),
-            http,
+            service: Service { router: crate::router::router(state.clone()), front: around.front },
+            http1,
+            http2,
+            tls: around.tls,
+            head_timeout: config.head_timeout,
             stall_timeout: config.stall_timeout,
             permits: Arc::new(Semaphore::new(config.max_connections)),
             tracker: TaskTracker::new(),
@@ -96,29 +131,29 @@ impl Connections {
         }
     }
 
-    /// Serves one connection until it ends or, when the server stops, until its running request is answered.
+    /// Serves one connection until it ends or, when the server stops, until its running requests are answered.
     fn connection(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + use<> {
         // Answers are written whole: waiting for more to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
-        let router = self.router.clone();
-        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(PeerAddr(peer));
-            router.clone().oneshot(request.map(Body::new))
-        });
-        let io = TokioIo::new(StallLimit::new(stream, self.stall_timeout));
-        let connection = self.http.serve_connection(io, service);
-        let stopping = self.stopping.clone();
+        let stream = StallLimit::new(stream, self.stall_timeout);
+        let (http1, http2) = (self.http1.clone(), self.http2.clone());
+        let (tls, head_timeout) = (self.tls.clone(), self.head_timeout);
+        let (service, stopping) = (self.service.clone(), self.stopping.clone());
         async move {
-            let mut connection = std::pin::pin!(connection);
-            let ended = tokio::select! {
-                ended = &mut connection => ended,
-                () = stopping.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+            let via = Via { peer, is_tls: tls.is_some() };
+            let Some(tls) = tls else {
+                return serve_http1(&http1, stream, service, via, &stopping).await;
             };
-            if let Err(error) = ended {
-                tracing::debug!(error.message = %error, "a connection ended early");
+            let handshake = tokio::time::timeout(head_timeout, tls.acceptor().accept(stream));
+            let Ok(Ok(stream)) = handshake.await else {
+                return tracing::debug!("a TLS handshake failed");
+            };
+            // The session is large: on the heap, so that plain connections do not pay for it.
+            let stream = Box::new(stream);
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                serve_http2(&http2, stream, service, via, &stopping).await;
+            } else {
+                Box::pin(serve_http1(&http1, stream, service, via, &stopping)).await;
             }
         }
     }
@@ -130,4 +165,82 @@ impl Connections {
             tracing::warn!(connections = self.tracker.len(), "some requests did not end in time");
         }
     }
+}
+
+async fn serve_http1(
+    http: &http1::Builder,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: Service,
+    via: Via,
+    stopping: &CancellationToken,
+) {
+    let answer = hyper::service::service_fn(move |request| service.clone().answer(request, via));
+    let connection = http.serve_connection(TokioIo::new(stream), answer).with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    note_end(ended);
+}
+
+async fn serve_http2(
+    http: &http2::Builder<TokioExecutor>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: Service,
+    via: Via,
+    stopping: &CancellationToken,
+) {
+    let answer = hyper::service::service_fn(move |request| service.clone().answer(request, via));
+    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), answer));
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    note_end(ended);
+}
+
+fn note_end(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(error.message = %error, "a connection ended early");
+    }
+}
+
+/// Decides who answers a request.
+#[derive(Clone)]
+struct Service {
+    router: Router,
+    front: Option<Front>,
+}
+
+impl Service {
+    async fn answer(
+        self,
+        mut request: Request<Incoming>,
+        via: Via,
+    ) -> Result<Response<FrontBody>, Infallible> {
+        if let Some(front) = &self.front {
+            match Territory::of(request.uri().path()) {
+                Territory::Theirs => return Ok(front.answer(request, via).await),
+                Territory::Disguised => {
+                    let problem = fallback::no_such_route(request.uri().clone()).await;
+                    return Ok(boxed(problem.into_response()));
+                }
+                Territory::Ours => {}
+            }
+        }
+        request.extensions_mut().insert(PeerAddr(via.peer));
+        let Ok(answer) = self.router.oneshot(request.map(Body::new)).await;
+        Ok(boxed(answer))
+    }
+}
+
+fn boxed(answer: axum::response::Response) -> Response<FrontBody> {
+    answer.map(|body| FrontBody::new(body.map_err(Into::into)))
 }

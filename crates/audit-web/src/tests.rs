@@ -12,6 +12,7 @@ mod proof;
 mod reading_is_recorded;
 mod resume;
 mod sessions;
+mod front;
 mod socket;
 mod stats;
 mod stream;

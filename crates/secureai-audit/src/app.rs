@@ -65,7 +65,8 @@ impl App {
         let (stop, stopped) = oneshot::channel();
         // A sender that is gone asks to stop as well.
         let stopped = async move { drop(stopped.await) };
-        let server = tokio::spawn(audit_web::serve(self.listener, state, stopped));
+        let server =
+            tokio::spawn(audit_web::serve(self.listener, state, audit_web::Around::default(), stopped));
         Ok(Running { store, address: self.address, stop, server })
     }
 }

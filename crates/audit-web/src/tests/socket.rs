@@ -26,7 +26,7 @@ async fn serve(config: Config) -> Server {
     let (stop, stopped) = oneshot::channel::<()>();
     let state = app.state.clone();
     let ended = tokio::spawn(async move {
-        crate::serve(listener, state, async {
+        crate::serve(listener, state, crate::Around::default(), async {
             let _ = stopped.await;
         })
         .await

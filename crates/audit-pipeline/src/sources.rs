@@ -2,6 +2,7 @@
 
 mod native;
 pub mod openwebui;
+pub mod tail;
 
 use std::fmt;
 use std::str::FromStr;

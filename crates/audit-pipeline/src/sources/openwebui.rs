@@ -19,6 +19,8 @@ pub mod caller;
 pub mod completions;
 pub mod exchange;
 pub mod identity;
+pub mod ownership;
+pub mod sightings;
 pub mod socket;
 pub mod table;
 pub(super) mod webhook;

@@ -3,5 +3,8 @@
 mod damaged_input;
 mod import;
 mod intake;
+mod one_fact;
 mod recordings;
+mod scene;
 mod store;
+mod tail;

@@ -14,8 +14,9 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema, TimeUnit};
 use audit_event::Fields;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
@@ -30,15 +31,14 @@ pub(crate) struct FileWriter<'w> {
 
 impl<'w> FileWriter<'w> {
     pub(crate) fn new(columns: &Columns, out: &'w mut (dyn Write + Send)) -> Result<FileWriter<'w>, Error> {
-        let mut properties = WriterProperties::builder()
+        let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+            .set_statistics_enabled(EnabledStatistics::None)
             .set_created_by("secureai-audit".to_owned());
-        for column in columns.as_slice().iter().filter(|column| column.is_diverse()) {
-            properties = properties.set_column_dictionary_enabled(column.name().into(), false);
-        }
-        Ok(FileWriter { writer: ArrowWriter::try_new(out, schema(columns), Some(properties.build()))? })
+        let properties = columns.as_slice().iter().fold(properties, encode_column).build();
+        Ok(FileWriter { writer: ArrowWriter::try_new(out, schema(columns), Some(properties))? })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
@@ -53,6 +53,24 @@ impl<'w> FileWriter<'w> {
     pub(crate) fn finish(mut self) -> Result<u64, Error> {
         self.writer.finish()?;
         Ok(self.bytes_written())
+    }
+}
+
+/// Chooses how a column is written. Finding values in a dictionary is most of a column's work: numbers and texts
+/// of which nearly each is another go without. Extremes are noted where files are in order (or nearly) and readers
+/// skip by them; among texts they would only be compared.
+fn encode_column(properties: WriterPropertiesBuilder, column: &Column) -> WriterPropertiesBuilder {
+    let path = ColumnPath::from(column.name());
+    let encoded = |properties: WriterPropertiesBuilder, encoding| {
+        let path = path.clone();
+        properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding)
+    };
+    match column.kind() {
+        ColumnKind::Whole | ColumnKind::Time => encoded(properties, Encoding::DELTA_BINARY_PACKED)
+            .set_column_statistics_enabled(path, EnabledStatistics::Chunk),
+        ColumnKind::Fraction => encoded(properties, Encoding::PLAIN),
+        _ if column.is_diverse() => encoded(properties, Encoding::DELTA_LENGTH_BYTE_ARRAY),
+        _ => properties,
     }
 }
 
@@ -87,8 +105,9 @@ enum ColumnBuilder {
 }
 
 impl<'c> BatchBuilder<'c> {
-    pub(crate) fn new(columns: &'c Columns) -> BatchBuilder<'c> {
-        let builders = columns.as_slice().iter().map(|column| ColumnBuilder::new(column.kind())).collect();
+    /// For about `rows` events.
+    pub(crate) fn new(columns: &'c Columns, rows: usize) -> BatchBuilder<'c> {
+        let builders = columns.as_slice().iter().map(|column| ColumnBuilder::new(*column, rows)).collect();
         BatchBuilder { columns, builders, scratch: Vec::new() }
     }
 
@@ -105,12 +124,18 @@ impl<'c> BatchBuilder<'c> {
 }
 
 impl ColumnBuilder {
-    fn new(kind: ColumnKind) -> ColumnBuilder {
-        match kind {
-            ColumnKind::Text | ColumnKind::Json => ColumnBuilder::Text(StringBuilder::new()),
-            ColumnKind::Time => ColumnBuilder::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
-            ColumnKind::Whole => ColumnBuilder::Whole(Int64Builder::new()),
-            ColumnKind::Fraction => ColumnBuilder::Fraction(Float64Builder::new()),
+    fn new(column: Column, rows: usize) -> ColumnBuilder {
+        // A start that fits most columns: growing means copying.
+        let text_bytes = if column.is_diverse() { 64 } else { 16 };
+        match column.kind() {
+            ColumnKind::Text | ColumnKind::Json => {
+                ColumnBuilder::Text(StringBuilder::with_capacity(rows, rows * text_bytes))
+            }
+            ColumnKind::Time => {
+                ColumnBuilder::Time(TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC"))
+            }
+            ColumnKind::Whole => ColumnBuilder::Whole(Int64Builder::with_capacity(rows)),
+            ColumnKind::Fraction => ColumnBuilder::Fraction(Float64Builder::with_capacity(rows)),
             ColumnKind::Texts => ColumnBuilder::Texts(ListBuilder::new(StringBuilder::new())),
         }
     }

@@ -273,7 +273,7 @@ impl Renderer<'_> {
                 })
             }
             (Format::Parquet, _) => {
-                let mut batch = BatchBuilder::new(self.columns);
+                let mut batch = BatchBuilder::new(self.columns, rows.len());
                 self.for_each_entry(rows, &mut bytes_read, |index, entry| {
                     batch.push(index, &Fields::decode(entry)?);
                     Ok(())

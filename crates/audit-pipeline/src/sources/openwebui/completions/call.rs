@@ -15,6 +15,8 @@ use crate::sources::openwebui::{sentence, target};
 pub struct ModelCall<'a> {
     /// The event's id.
     pub id: &'a str,
+    /// `model.called`, or `api.request` for what calls no model.
+    pub action: &'static str,
     /// When its head arrived.
     pub started: Timestamp,
     /// Until the end of its answer, in milliseconds.
@@ -57,7 +59,7 @@ impl ModelCall<'_> {
     /// The event.
     #[must_use]
     pub fn event(&self, prices: &Prices) -> Event<'static> {
-        let mut event = Event::new("model.called", Source::ModelGateway);
+        let mut event = Event::new(self.action, Source::ModelGateway);
         event.id = Some(self.id.to_owned().into());
         event.time = Some(self.started);
         event.latency_ms = Some(self.latency_ms);

@@ -1,0 +1,124 @@
+//! For whom a call is: believed, or only claimed.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::Request;
+
+use super::super::Hidden;
+use super::provider::{Provider, json};
+use super::world::{NOW, World, config, post};
+use crate::recorder::Mode;
+
+const REQUEST: &str = r#"{"model":"m"}"#;
+const PATH: &str = "/llm/stub/v1/chat/completions";
+
+async fn provider() -> Provider {
+    Provider::start(|_| json(200, r#"{"choices":[]}"#)).await
+}
+
+#[tokio::test]
+async fn headers_from_outside_are_a_claim() {
+    let provider = provider().await;
+    let mut config = config(provider.address);
+    config.callers = vec!["10.0.0.0/8".parse().unwrap()];
+    let world = World::with(config, Mode::Async, 0).await;
+    let forged = post(PATH, &[("x-openwebui-task", "title_generation"), ("x-openwebui-message-id", "x")]);
+    assert_eq!(world.send(forged, REQUEST).await.status, 200, "with the caller's own key");
+    let event = world.event().await;
+    assert_eq!(event["actor"], serde_json::json!({"type": "anonymous"}));
+    assert_eq!(
+        event["details"]["claimed_actor"],
+        serde_json::json!({"id": "u-1", "name": "Ada Löwe", "email": "ada@example.test"})
+    );
+    assert_eq!(event["client"]["ip"], "127.0.0.1");
+    for absent in ["org", "targets"] {
+        assert_eq!(event.get(absent), None, "{absent}");
+    }
+    for absent in ["chat_id", "task", "message_id", "auth_type"] {
+        assert_eq!(event["details"].get(absent), None, "{absent}");
+    }
+    assert_eq!(world.gateway.status().providers[0].unproven, 1);
+}
+
+#[tokio::test]
+async fn our_key_is_for_open_webui_alone() {
+    let provider = provider().await;
+    let mut config = config(provider.address);
+    config.callers = Vec::new();
+    config.providers[0].key = Some(Hidden("sk-ours".into()));
+    let world = World::with(config, Mode::Async, 0).await;
+    let got = world.post(PATH, REQUEST).await;
+    assert_eq!(got.status, 403);
+    assert!(got.text().contains("models.callers"));
+    assert_eq!(world.send(Request::get("/llm/stub/v1/models"), "").await.status, 403);
+    assert!(provider.asked().is_empty());
+    let event = world.event().await;
+    assert_eq!((&event["outcome"], &event["reason"]), (&"denied".into(), &"untrusted_caller".into()));
+}
+
+#[tokio::test]
+async fn a_call_through_another_proxy_is_not_open_webuis() {
+    let provider = provider().await;
+    let world = World::new(&provider).await;
+    world.send(post(PATH, &[("x-forwarded-for", "127.0.0.1")]), REQUEST).await;
+    assert_eq!(world.event().await["actor"]["type"], "anonymous");
+}
+
+#[tokio::test]
+async fn the_secret_in_header_or_path_is_enough_and_goes_no_further() {
+    let provider = provider().await;
+    let mut config = config(provider.address);
+    config.callers = Vec::new();
+    config.secret = Some(Hidden("s3cret".into()));
+    let world = World::with(config, Mode::Async, 0).await;
+    world.send(post(PATH, &[("x-secureai-audit-secret", "s3cret")]), REQUEST).await;
+    world.post("/llm/stub/~s3cret/v1/chat/completions", REQUEST).await;
+    world.post("/llm/stub/~wrong/v1/chat/completions", REQUEST).await;
+    let events = world.events(3).await;
+    let actors: Vec<_> = events.iter().map(|event| event["actor"]["type"].as_str().unwrap()).collect();
+    assert_eq!(actors, ["user", "user", "anonymous"]);
+    for event in &events {
+        assert_eq!(event["http"]["path"], PATH);
+        assert!(!event.to_string().contains("s3cret"));
+    }
+    for asked in provider.asked() {
+        assert!(!format!("{asked:?}").contains("s3cret"));
+        assert_eq!(asked.line, "POST /v1/chat/completions HTTP/1.1");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_user_is_proven_from_anywhere() {
+    let provider = provider().await;
+    let mut config = config(provider.address);
+    config.callers = Vec::new();
+    config.user_jwt_secret = Some(Hidden("jwt secret".into()));
+    let world = World::with(config, Mode::Async, 0).await;
+    let head = |token: &str| Request::post(PATH).header("x-openwebui-user-jwt", token);
+    world.send(head(&token("jwt secret")), REQUEST).await;
+    world.send(head(&token("forged")), REQUEST).await;
+    let events = world.events(2).await;
+    assert_eq!((&events[0]["actor"]["id"], &events[0]["org"]["role"]), (&"u-1".into(), &"admin".into()));
+    assert_eq!(events[1]["actor"]["type"], "anonymous");
+}
+
+fn token(secret: &str) -> String {
+    let exp = NOW.as_micros() / 1_000_000 + 300;
+    let claims = format!(r#"{{"sub":"u-1","role":"admin","iss":"open-webui","exp":{exp}}}"#);
+    let signed =
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#), URL_SAFE_NO_PAD.encode(claims));
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+#[tokio::test]
+async fn a_call_of_open_webuis_own_is_the_systems() {
+    let provider = provider().await;
+    let world = World::new(&provider).await;
+    world.send(Request::post("/llm/stub/v1/embeddings"), REQUEST).await;
+    let event = world.event().await;
+    assert_eq!(event["actor"], serde_json::json!({"type": "system"}));
+    assert_eq!(event["message"], "Open WebUI called the model m");
+}

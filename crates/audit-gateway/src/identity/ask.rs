@@ -14,7 +14,8 @@ use crate::upstream::UpstreamClient;
 /// Longer answers are not read. An admin's list of groups is the longest.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// What these requests call themselves; nothing of the client's request goes with them but its credential.
-const OUR_NAME: HeaderValue = HeaderValue::from_static(concat!("secureai-audit/", env!("CARGO_PKG_VERSION"), " (identity)"));
+const OUR_NAME: HeaderValue =
+    HeaderValue::from_static(concat!("secureai-audit/", env!("CARGO_PKG_VERSION"), " (identity)"));
 
 /// An answer's status and body.
 #[derive(Debug, Clone)]

@@ -135,7 +135,11 @@ impl Resolver {
         let lessons = lesson::lessons(exchange, self.0.config.department_claim.as_deref());
         let signed_in = self.0.learn(exchange, lessons);
         if let Some((presented, person)) = signed_in {
-            let verdict = self.verdict(&presented, person).await;
+            let verdict = match (self.verdict(&presented, person.clone()).await, person) {
+                // The sign-in's answer said who it is; only the groups could not be had.
+                (Verdict::NoAnswer, Some(person)) => Verdict::Person(Arc::new(person)),
+                (verdict, _) => verdict,
+            };
             return Some(self.0.caller(&presented, verdict));
         }
         self.reconsider(exchange).await
@@ -150,7 +154,8 @@ impl Resolver {
         }
         let is_doubtful = status == 401 && caller.standing == Standing::Proven;
         let is_to_be_asked = is_doubtful || caller.standing == Standing::Open;
-        let presented = self.0.presented(exchange.target, exchange.request_headers).filter(|_| is_to_be_asked)?;
+        let presented =
+            self.0.presented(exchange.target, exchange.request_headers).filter(|_| is_to_be_asked)?;
         if is_doubtful {
             self.0.doubt(&presented);
         }
@@ -194,9 +199,11 @@ impl Resolver {
         let epoch = state.epoch;
         let formerly = state.formerly(&presented.key);
         let inner = Arc::clone(&self.0);
-        let (credential, claims, key) = (presented.credential.clone(), presented.claims.clone(), presented.key);
+        let (credential, claims, key) =
+            (presented.credential.clone(), presented.claims.clone(), presented.key);
         tokio::spawn(async move {
-            let question = Question { inner: &inner, credential: &credential, claims: claims.as_ref(), formerly };
+            let question =
+                Question { inner: &inner, credential: &credential, claims: claims.as_ref(), formerly };
             let asked = timeout(ASKING_TIMEOUT, question.ask(key, known)).await;
             let verdict = asked.unwrap_or(Verdict::NoAnswer);
             inner.remember(key, &verdict, claims.as_ref(), epoch);
@@ -295,7 +302,10 @@ impl Inner {
             Verdict::Refused(refusal, former) => (Standing::Refused(refusal), None, former),
             Verdict::Nameless | Verdict::NoAnswer => (Standing::Open, None, None),
         };
-        let claimed = || claims.as_ref()?.user_id.clone().or_else(|| former.map(|former| former.id.clone()));
+        let claimed = || {
+            let own = claims.as_ref().and_then(|claims| claims.user_id.clone());
+            own.or_else(|| former.map(|former| former.id.clone()))
+        };
         let claimed_id = if person.is_some() { None } else { claimed() };
         let is_proven = person.is_some();
         Caller {

@@ -18,7 +18,8 @@ use super::*;
 
 const ADA: &str = r#"{"id":"u-ada","name":"Ada","email":"ada@example.test","role":"admin"}"#;
 const BOB: &str = r#"{"id":"u-bob","name":"Bob","email":"bob@example.test","role":"user"}"#;
-const INVALID: &str = r#"{"detail":"Your session has expired or the token is invalid. Please sign in again."}"#;
+const INVALID: &str =
+    r#"{"detail":"Your session has expired or the token is invalid. Please sign in again."}"#;
 const FORBIDDEN: &str = r#"{"detail":"You do not have permission to access this resource."}"#;
 const NOW: i64 = 1_800_000_000;
 
@@ -100,7 +101,8 @@ fn token(claims: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut payload = String::new();
     for chunk in claims.as_bytes().chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let bits =
+            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..=chunk.len() {
             payload.push(char::from(DIGITS[(bits >> (18 - 6 * place) & 63) as usize]));
         }
@@ -182,16 +184,16 @@ async fn a_session_is_proven_once_and_remembered() {
 #[tokio::test]
 async fn a_session_has_one_id_by_bearer_and_by_cookie_and_nobody_else_has_it() {
     let stub = Stub::new();
-    stub.session("a.b.c", ADA, &[]);
+    stub.session("a.b.cc", ADA, &[]);
     let resolver = resolver(&stub);
-    let by_bearer = resolver.resolve("/", &bearer("a.b.c")).await.session_id.unwrap();
-    let by_cookie = resolver.resolve("/", &cookie("a.b.c")).await.session_id.unwrap();
+    let by_bearer = resolver.resolve("/", &bearer("a.b.cc")).await.session_id.unwrap();
+    let by_cookie = resolver.resolve("/", &cookie("a.b.cc")).await.session_id.unwrap();
     assert_eq!(by_bearer, by_cookie);
     assert_eq!(by_bearer.len(), 32);
-    let forged = resolver.resolve("/", &bearer("a.b.x")).await.session_id.unwrap();
+    let forged = resolver.resolve("/", &bearer("a.b.dd")).await.session_id.unwrap();
     assert_ne!(forged, by_bearer, "the same claims under another signature");
     let other_key = Resolver::build(Config::default(), stub, &[8; 32], Arc::new(ManualClock::default()));
-    assert_ne!(other_key.resolve("/", &bearer("a.b.c")).await.session_id.unwrap(), by_bearer);
+    assert_ne!(other_key.resolve("/", &bearer("a.b.cc")).await.session_id.unwrap(), by_bearer);
 }
 
 #[tokio::test]
@@ -394,7 +396,11 @@ async fn a_401_for_lack_of_a_right_takes_nobodys_name_away() {
     assert_eq!(id(&passed.conclude(&resolver).await.unwrap()), Some("u-bob"));
     stub.answer("a.b.c", "/api/v1/auths/", 500, "");
     advance(Duration::from_secs(2)).await;
-    assert_eq!(passed.conclude(&resolver).await, None, "no answer to the second question: the first one stands");
+    assert_eq!(
+        passed.conclude(&resolver).await,
+        None,
+        "no answer to the second question: the first one stands"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -405,8 +411,14 @@ async fn a_caller_who_could_not_be_asked_about_in_time_is_asked_about_at_the_end
     let resolver = resolver(&stub);
     let caller = resolver.resolve("/", &bearer("a.b.c")).await;
     stub.go_on();
-    let passed =
-        Passed { method: Method::POST, target: "/", headers: bearer("a.b.c"), caller: &caller, status: 200, body: "" };
+    let passed = Passed {
+        method: Method::POST,
+        target: "/",
+        headers: bearer("a.b.c"),
+        caller: &caller,
+        status: 200,
+        body: "",
+    };
     assert_eq!(id(&passed.conclude(&resolver).await.unwrap()), Some("u-ada"));
 }
 
@@ -436,6 +448,23 @@ async fn who_signs_in_is_named_not_whose_cookie_was_there() {
     assert_eq!(stub.asked(), ["/api/v1/users/groups"], "the answer said who; only the groups are asked for");
     let next = resolver.resolve("/", &cookie(&issued)).await;
     assert_eq!((id(&next), &next.session_id), (Some("u-bob"), &caller.session_id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_signs_in_is_known_even_when_the_groups_cannot_be_had() {
+    let stub = Stub::new();
+    stub.hang();
+    let resolver = resolver(&stub);
+    let passed = Passed {
+        method: Method::POST,
+        target: "/api/v1/auths/signin",
+        headers: HeaderMap::new(),
+        caller: &Caller::default(),
+        status: 200,
+        body: r#"{"id":"u-bob","email":"bob@example.test","role":"user","token":"b.b.bb"}"#,
+    };
+    let caller = passed.conclude(&resolver).await.unwrap();
+    assert_eq!((id(&caller), caller.standing), (Some("u-bob"), Standing::Proven));
 }
 
 #[tokio::test]

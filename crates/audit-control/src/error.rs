@@ -20,6 +20,20 @@ pub enum Error {
         /// The name asked for.
         name: String,
     },
+    /// Fix the input: the name cannot be used.
+    #[error(
+        "a source's name has 1 to 64 characters: letters, digits and . _ - (starting with a letter or digit); {name:?} does not fit"
+    )]
+    BadSourceName {
+        /// The name asked for.
+        name: String,
+    },
+    /// There is no source of this name.
+    #[error("there is no source named {name:?}; list the sources to see which exist")]
+    NoSuchSource {
+        /// The name asked for.
+        name: String,
+    },
     /// Fix the input: no such role.
     #[error("unknown role {role:?}; the roles are admin, auditor, viewer and ingest")]
     UnknownRole {

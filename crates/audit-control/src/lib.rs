@@ -2,6 +2,7 @@
 //!
 //! One SQLite file, `control.db`, holds the access tokens: their names, roles, expiry and the SHA-256 of each
 //! token's text. The text itself is shown once, when the token is made, and is stored nowhere.
+//! The secrets of sources that send us events are kept likewise.
 //!
 //! The crate is synchronous and reads no clock: the caller says what time it is. One process opens the file (the
 //! data directory's lock sees to that); within it, [`Control`] may be shared between threads. It is not meant to be
@@ -12,9 +13,11 @@ pub mod access;
 mod error;
 mod schema;
 mod secret;
+mod sources;
 mod store;
 
 pub use access::{Caller, Denial, Directory, Role, Token};
 pub use error::{Error, Result};
 pub use secret::{Digest, Secret, SecretError, TOKEN_PREFIX};
+pub use sources::{FORMER_SECRET_MINUTES, Source, SourceDirectory};
 pub use store::{Control, DEFAULT_TOKEN_DAYS, Expiry, NewToken};

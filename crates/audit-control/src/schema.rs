@@ -8,7 +8,8 @@ use rusqlite::Connection;
 use crate::{Error, Result};
 
 /// One step each: `MIGRATIONS[n]` leads from version `n` to `n + 1`. A released step is never changed.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE tokens (
         id         TEXT PRIMARY KEY NOT NULL,   -- tok_ + 12 hexadecimal digits
         name       TEXT NOT NULL,
@@ -20,7 +21,18 @@ const MIGRATIONS: &[&str] = &["
         revoked    INTEGER
     ) STRICT;
     CREATE UNIQUE INDEX tokens_live_name ON tokens (name) WHERE revoked IS NULL;
-"];
+",
+    "
+    CREATE TABLE sources (
+        name          TEXT PRIMARY KEY NOT NULL,
+        digest        BLOB NOT NULL,            -- SHA-256 of the secret's text
+        former        BLOB,                     -- that of the secret before, good until former_until
+        former_until  INTEGER,
+        created       INTEGER NOT NULL,
+        changed       INTEGER NOT NULL
+    ) STRICT;
+",
+];
 
 /// Brings the database to the newest version; refuses one that is newer still.
 pub(crate) fn migrate(connection: &mut Connection, path: &str) -> Result<()> {

@@ -77,6 +77,11 @@ pub fn digest_presented(text: &str) -> Result<Digest, SecretError> {
     Ok(Sha256::digest(text.as_bytes()).into())
 }
 
+/// The digest of any text.
+pub(crate) fn digest_of(text: &str) -> Digest {
+    Sha256::digest(text.as_bytes()).into()
+}
+
 /// Tells a mistyped token from one that is merely unknown.
 ///
 /// # Errors

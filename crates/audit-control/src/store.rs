@@ -180,7 +180,7 @@ impl Control {
     }
 
     /// A panic while the lock was held leaves no half-done change (SQLite rolls back), so a poisoned lock is usable.
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -213,14 +213,19 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-fn check_name(name: &str) -> Result<()> {
+/// 1 to 64 letters, digits, `.`, `_`, `-`, the first of them a letter or digit.
+pub(crate) fn is_plain_name(name: &str) -> bool {
     let starts_well = name.starts_with(|first: char| first.is_ascii_alphanumeric());
     let fits = name.len() <= NAME_CHARS;
     let is_plain =
         name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    starts_well && fits && is_plain
+}
+
+fn check_name(name: &str) -> Result<()> {
     // A name that reads like an id would make `revoke` ambiguous.
     let looks_like_id = name.starts_with("tok_");
-    if starts_well && fits && is_plain && !looks_like_id {
+    if is_plain_name(name) && !looks_like_id {
         return Ok(());
     }
     Err(Error::BadName { name: name.to_owned() })

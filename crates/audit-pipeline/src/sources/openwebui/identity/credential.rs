@@ -151,11 +151,11 @@ fn of_any_scheme(authorization: &[u8]) -> Option<&[u8]> {
 fn cookie(headers: &HeaderMap, name: &[u8]) -> Option<Vec<u8>> {
     let pairs =
         headers.get_all(COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
-    let values = pairs.filter_map(|pair| {
+    let mut values = pairs.filter_map(|pair| {
         let equals = pair.iter().position(|byte| *byte == b'=')?;
         (trim(&pair[..equals]) == name).then(|| trim(&pair[equals + 1..]))
     });
-    values.last().map(unquote)
+    values.next_back().map(unquote)
 }
 
 /// Undoes the quoting of a cookie's value, as Python's `http.cookies` does: `\"`, and `\012` for a byte in octal.

@@ -171,11 +171,11 @@ fn came_back_from_provider(answer: &Answer<'_>, department_claim: Option<&str>) 
 /// The value that an answer gives to a cookie; `None` when it takes it away.
 fn cookie_set(answer: &Answer<'_>, name: &str) -> Option<Vec<u8>> {
     let values = answer.headers.get_all(SET_COOKIE).iter().map(HeaderValue::as_bytes);
-    let set = values.filter_map(|cookie| {
+    let mut set = values.filter_map(|cookie| {
         let value = cookie.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
         Some(value.split(|byte| *byte == b';').next().unwrap_or_default())
     });
-    set.last().filter(|value| !value.is_empty() && *value != br#""""#).map(<[u8]>::to_vec)
+    set.next_back().filter(|value| !value.is_empty() && *value != br#""""#).map(<[u8]>::to_vec)
 }
 
 /// The sender's key in an answer. A new one voids the old one.

@@ -110,6 +110,7 @@ impl Line {
                 caller: self.user.id.as_deref().map(|id| Someone { id, email: self.user.email.as_deref() }),
                 request: self.request_object.as_deref().unwrap_or_default().as_bytes(),
                 answer: self.response_object.as_deref().unwrap_or_default().as_bytes(),
+                answer_end: &[],
                 before: None,
             })
         });

@@ -82,6 +82,7 @@ impl Members {
     }
 
     /// Whether there is a member of that name at the top, empty or not.
+    #[cfg(test)]
     pub(super) fn has(&self, member: &str) -> bool {
         self.top.iter().any(|(name, _)| name == member)
     }

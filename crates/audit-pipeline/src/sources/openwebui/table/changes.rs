@@ -267,13 +267,22 @@ fn shown(field: &str, value: &Value) -> Json<'static> {
             Json::Array(shown)
         }
         Value::Object(members) => {
-            let members = members.iter().take(MAX_LIST_ITEMS);
-            Json::object(members.map(|(name, value)| {
-                (redact(clipped(name, MAX_TEXT_BYTES)).into_owned(), shown_below(name, value))
-            }))
+            let names_a_secret = names_a_secret(members);
+            let shown = |(name, value): (&String, &Value)| {
+                let is_that_secret = names_a_secret && name == "value";
+                let value = if is_that_secret { REMOVED.into() } else { shown_below(name, value) };
+                (redact(clipped(name, MAX_TEXT_BYTES)).into_owned(), value)
+            };
+            Json::object(members.iter().take(MAX_LIST_ITEMS).map(shown))
         }
         other => Json::from(other.clone()),
     }
+}
+
+/// Whether an object says in one member that its `value` is a secret: `{"name": "Authorization", "value": …}`.
+fn names_a_secret(members: &Map<String, Value>) -> bool {
+    let named = ["name", "path", "key", "field"].into_iter().filter_map(|name| members.get(name)?.as_str());
+    named.into_iter().any(is_secret_name)
 }
 
 /// Objects within shown values: two levels are enough to recognise a thing by.

@@ -122,9 +122,15 @@ pub(super) fn read(toml: &str) -> Result<Vec<(String, Row)>, TableError> {
     let sections: toml::Table = toml.parse().map_err(|error: toml::de::Error| TableError::syntax(&error))?;
     let mut rows = Vec::new();
     for (section, content) in sections {
+        let is_row = METHODS
+            .iter()
+            .any(|method| section.strip_prefix(method).is_some_and(|rest| rest.starts_with(' ')));
         let toml::Value::Table(content) = content else {
             return Err(TableError::row(&section, "must stand below a [section] heading"));
         };
+        if is_row {
+            return Err(TableError::row(&section, "must stand below a [section] heading"));
+        }
         for (key, value) in content {
             let written =
                 value.try_into::<Written>().map_err(|error| TableError::row(&key, error.message()))?;
@@ -163,7 +169,7 @@ fn row(key: &str, written: Written) -> Result<(String, Row), Wrong> {
         query: written.query,
         service: written.service,
         before: written.before.map(|text| state_path(&text, &pattern)).transpose()?,
-        changes: written.changes.map(changes).transpose()?,
+        changes: written.changes.as_ref().map(changes).transpose()?,
         state: None,
         keep_request: 0,
         keep_answer: 0,
@@ -267,7 +273,10 @@ fn case(written: &WrittenCase) -> Result<Case, Wrong> {
         (None, Some(member), None) => Test::Only(member.clone()),
         (None, None, Some(member)) => Test::Changes(member.split('.').map(Into::into).collect()),
         _ => {
-            return Err(("when", "needs exactly one of `sets`, `only` and `changes` in each case".to_owned()));
+            return Err((
+                "when",
+                "needs exactly one of `sets`, `only` and `changes` in each case".to_owned(),
+            ));
         }
     };
     Ok(Case { test, action: name_of_action("when", written.action.clone())? })
@@ -398,7 +407,7 @@ fn state_path(text: &str, pattern: &[Segment]) -> Result<StatePath, Wrong> {
     Ok(StatePath { parts })
 }
 
-fn changes(written: WrittenChanges) -> Result<Changes, Wrong> {
+fn changes(written: &WrittenChanges) -> Result<Changes, Wrong> {
     let field = |member: &str| written.field.clone().unwrap_or_else(|| member.into());
     let rules = [
         written.set.then(|| {

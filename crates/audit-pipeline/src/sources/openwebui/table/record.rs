@@ -29,7 +29,7 @@ pub(super) fn of_row(row: &Row, exchange: &Exchange<'_>) -> Vec<Event<'static>> 
     if !is_recorded {
         return Vec::new();
     }
-    let mut events = vec![event_of(row, &scene, exchange, verdict)];
+    let mut events = vec![event_of(row, &scene, exchange, &verdict)];
     events.extend(sign_in_beside(row, &scene, exchange));
     events
 }
@@ -39,7 +39,7 @@ pub(super) fn intent(row: &Row, exchange: &Exchange<'_>) -> Event<'static> {
     let path = decoded(exchange.target);
     let scene = scene(row, &path, exchange);
     let verdict = Verdict { action: scene.action().to_owned(), outcome: Outcome::Unknown, reason: None };
-    event_of(row, &scene, exchange, verdict)
+    event_of(row, &scene, exchange, &verdict)
 }
 
 /// The path of the state that a request is about, its bodies considered.
@@ -84,12 +84,13 @@ fn scene<'s>(row: &'s Row, path: &'s str, exchange: &'s Exchange<'_>) -> Scene<'
             .map(|person| Someone { id: &person.id, email: person.email.as_deref() }),
         request: exchange.request_body.bytes,
         answer: exchange.answer.as_ref().map_or(&[], |answer| answer.body.bytes),
+        answer_end: exchange.answer.as_ref().map_or(&[], |answer| answer.body.tail),
         before: exchange.before,
     })
 }
 
-fn event_of(row: &Row, scene: &Scene<'_>, exchange: &Exchange<'_>, verdict: Verdict) -> Event<'static> {
-    let mut event = begin(exchange, &verdict);
+fn event_of(row: &Row, scene: &Scene<'_>, exchange: &Exchange<'_>, verdict: &Verdict) -> Event<'static> {
+    let mut event = begin(exchange, verdict);
     let path =
         row.safe_path(&decoded(exchange.target)).unwrap_or_else(|| raw_path(exchange.target).to_owned());
     event.http = Some(http_of(exchange, path));
@@ -288,7 +289,8 @@ fn finish(
         Ending::UpstreamBroke => Some("upstream_broke_off"),
         _ => None,
     };
-    let ended = ending.filter(|ending| event.reason.as_deref() != Some(*ending));
+    let is_answered = exchange.answer.is_some();
+    let ended = ending.filter(|ending| is_answered && event.reason.as_deref() != Some(*ending));
     details.extend(ended.map(|ending| ("ending".to_owned(), ending.into())));
     event.details = (!details.is_empty()).then(|| Json::object(details));
     fit(&mut event);

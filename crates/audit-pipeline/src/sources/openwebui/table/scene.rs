@@ -22,6 +22,7 @@ pub(crate) struct Scene<'a> {
     caller: Option<Someone<'a>>,
     pub(crate) request: Members,
     pub(crate) answer: Members,
+    answer_end: &'a [u8],
     before: Option<State>,
 }
 
@@ -42,6 +43,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) caller: Option<Someone<'a>>,
     pub(crate) request: &'a [u8],
     pub(crate) answer: &'a [u8],
+    /// The end of a long answer.
+    pub(crate) answer_end: &'a [u8],
     /// The state before, as JSON.
     pub(crate) before: Option<&'a [u8]>,
 }
@@ -57,6 +60,7 @@ impl<'a> Scene<'a> {
             caller: sight.caller,
             request: Members::read(sight.request, &of_requests(row)),
             answer: Members::read(sight.answer, &of_answers(row)),
+            answer_end: sight.answer_end,
             before: sight.before.and_then(|state| serde_json::from_slice(state).ok()),
         };
         scene.choose_from_list();
@@ -229,7 +233,7 @@ impl<'a> Scene<'a> {
     fn switch(&self, origin: &Origin) -> Option<bool> {
         match origin {
             Origin::Request(path) => self.request.switch(path),
-            Origin::Answer(path) => self.answer.switch(path),
+            Origin::Answer(path) => self.answer.switch(path).or_else(|| last_switch(self.answer_end, path)),
             _ => None,
         }
     }
@@ -299,6 +303,15 @@ fn of_answers(row: &Row) -> Vec<&MemberPath> {
     wanted.sort_unstable();
     wanted.dedup();
     wanted
+}
+
+/// The last member of that name in the end of a long object. What a chat says stands before its own members.
+fn last_switch(end: &[u8], path: &MemberPath) -> Option<bool> {
+    let [name] = &**path else { return None };
+    let member = format!("\"{name}\":");
+    let place = memchr::memmem::rfind(end, member.as_bytes())?;
+    let value = end[place + member.len()..].trim_ascii_start();
+    value.starts_with(b"true").then_some(true).or_else(|| value.starts_with(b"false").then_some(false))
 }
 
 fn texts(members: &Members, path: &MemberPath) -> Vec<String> {

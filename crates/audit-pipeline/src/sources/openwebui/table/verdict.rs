@@ -34,6 +34,10 @@ pub(super) fn of_row(row: &Row, scene: &Scene<'_>, exchange: &Exchange<'_>) -> V
     };
     match &row.deed {
         Deed::Entry(entry) => of_entry(entry, scene, exchange, answer),
+        // So are chats answered that are not there, or not the caller's.
+        _ if answer.status == 401 && says(scene, "could not find what you") => {
+            verdict(scene.action(), Outcome::Failure, Some("not_found"))
+        }
         _ if is_refusal(row, answer.status) => {
             verdict(DENIED, Outcome::Denied, Some(why_denied(exchange, answer.status)))
         }

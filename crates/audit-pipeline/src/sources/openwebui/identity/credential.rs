@@ -23,6 +23,8 @@ use crate::sources::openwebui::caller::CredentialKind;
 const SCIM_PREFIX: &str = "/api/v1/scim/v2/";
 /// What API keys begin with.
 const KEY_PREFIX: &[u8] = b"sk-";
+/// What our own access tokens begin with.
+const OUR_PREFIX: &[u8] = b"saa_";
 
 /// A request's credential. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -99,10 +101,11 @@ impl Credential {
     }
 
     /// The `Authorization` header that presents it; `None` when it is nothing that Open WebUI ever issues: its
-    /// tokens and keys are visible ASCII without spaces.
+    /// tokens and keys are visible ASCII without spaces, and ours are none of its business.
     #[must_use]
     pub fn authorization(&self) -> Option<HeaderValue> {
-        let is_plain = !self.secret.is_empty() && self.secret.iter().all(u8::is_ascii_graphic);
+        let is_ours = self.secret.starts_with(OUR_PREFIX);
+        let is_plain = !self.secret.is_empty() && !is_ours && self.secret.iter().all(u8::is_ascii_graphic);
         let text = Zeroizing::new([b"Bearer ", self.secret.as_slice()].concat());
         let mut value = HeaderValue::from_bytes(&text).ok().filter(|_| is_plain)?;
         value.set_sensitive(true);

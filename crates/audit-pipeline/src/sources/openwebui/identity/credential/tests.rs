@@ -91,7 +91,7 @@ fn a_session_has_one_name_however_its_signature_is_spelt() {
 #[test]
 fn what_open_webui_never_issues_is_not_presented_to_it() {
     assert_eq!(Credential::new("ab").authorization().unwrap(), "Bearer ab");
-    for odd in ["", "a b", "a\n", "é", " a"] {
+    for odd in ["", "a b", "a\n", "é", " a", "saa_ours"] {
         assert_eq!(Credential::new(odd).authorization(), None, "{odd:?}");
     }
 }

@@ -24,8 +24,8 @@ def differences(expected, event):
     details = event.get("details") or {}
     told = {
         "action": event.get("action"), "outcome": event.get("outcome"), "actor": who(event), "reason": event.get("reason"),
-        "method": details.get("method"), "claimed": (details.get("claimed_actor") or {}).get("id"),
-        "groups": (event.get("org") or {}).get("groups"), "provider_reason": details.get("provider_reason"),
+        "auth_method": details.get("auth_method"), "claimed": (details.get("claimed_actor") or {}).get("id"),
+        "groups": (event.get("org") or {}).get("groups"),
     }
     return [f"{name}: {told[name]!r} instead of {wanted!r}" for name, wanted in expected.items() if wanted != told[name]]
 
@@ -49,6 +49,8 @@ def compare(base, token, steps):
     events = events_of(base, token, steps[0]["time"])
     taken, wrong = set(), 0
     for number, step in enumerate(steps):
+        if step["expected"]["action"] is None:
+            continue
         candidates = [event for event in matching(events, step) if event["id"] not in taken]
         event = min(candidates, key=lambda event: (len(differences(step["expected"], event)), event["time"]), default=None)
         problems = ["no event"] if event is None else differences(step["expected"], event)
@@ -57,7 +59,8 @@ def compare(base, token, steps):
         wrong += bool(problems)
         print(f"{number:3} {'ok ' if not problems else 'BAD'} {step['status']} {step['what']:45} {'; '.join(problems)}")
     leaks = secrets_in(events, steps)
-    print(f"{len(steps) - wrong} of {len(steps)} steps as expected; secrets in the log: {len(leaks)} {leaks[:3]}")
+    expected = sum(step["expected"]["action"] is not None for step in steps)
+    print(f"{expected - wrong} of {expected} steps as expected; secrets in the log: {len(leaks)} {leaks[:3]}")
     return 1 if wrong or leaks else 0
 
 

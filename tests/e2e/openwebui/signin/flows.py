@@ -80,13 +80,13 @@ def by_password(admin, base, journal):
     made = admin.do("make an account", "POST", "/api/v1/auths/add", "user.created", "success", "root@example.test", headers=admin.bearer(), json=person)
     pia = Browser(base, journal)
     sign_in = {"email": "PIA@example.test", "password": person["password"]}
-    pia.do("wrong password", "POST", "/api/v1/auths/signin", "auth.login_failed", "failure", "PIA@example.test", {"reason": "invalid_credentials"}, json={**sign_in, "password": "no"})
-    answer = pia.do("password", "POST", "/api/v1/auths/signin", "auth.login", "success", "pia@example.test", {"method": "password"}, json=sign_in)
+    pia.do("wrong password", "POST", "/api/v1/auths/signin", "auth.login_failed", "failure", "pia@example.test", {"reason": "invalid_credentials"}, json={**sign_in, "password": "no"})
+    answer = pia.do("password", "POST", "/api/v1/auths/signin", "auth.login", "success", "pia@example.test", {"auth_method": "password"}, json=sign_in)
     pia.signed_in(answer)
     # Somebody else's cookie is still in the browser: the event names who signs in, not whose cookie it is.
     shared = Browser(base, journal)
     shared.http.cookies.set("token", admin.token)
-    shared.do("password, with another's cookie", "POST", "/api/v1/auths/signin", "auth.login", "success", "pia@example.test", {"method": "password"}, json=sign_in)
+    shared.do("password, with another's cookie", "POST", "/api/v1/auths/signin", "auth.login", "success", "pia@example.test", {"auth_method": "password"}, json=sign_in)
     both = Browser(base, journal)
     both.http.cookies.set("token", admin.token)
     both.do("cookie of one, bearer of another", "POST", "/api/v1/users/user/settings/update", "user.settings_updated", "success", "pia@example.test", headers=pia.bearer(), json={"ui": {}})
@@ -105,11 +105,11 @@ def refused(admin, pia, pia_id, base, journal):
     send("an unknown key", "sk-" + "0" * 32, None, "credential_invalid")
     stranger.do("no credential", *change, json={"ui": {}})
     old = pia.token
-    admin.do("revoke a person's sessions", "POST", f"/api/v1/users/{pia_id}/sessions/revoke", "user.sessions_revoked", "success", "root@example.test", headers=admin.bearer())
+    admin.do("revoke a person's sessions", "POST", f"/api/v1/users/{pia_id}/sessions/revoke", "auth.sessions_revoked", "success", "root@example.test", headers=admin.bearer())
     pia.token = old
     pia.http.cookies.clear()
     send("revoked", old, pia_id, "credential_revoked")
-    answer = pia.do("password again", "POST", "/api/v1/auths/signin", "auth.login", "success", "pia@example.test", {"method": "password"}, json={"email": "pia@example.test", "password": "P1a-pass!!"})
+    answer = pia.do("password again", "POST", "/api/v1/auths/signin", "auth.login", "success", "pia@example.test", {"auth_method": "password"}, json={"email": "pia@example.test", "password": "P1a-pass!!"})
     pia.signed_in(answer)
 
 
@@ -131,7 +131,7 @@ def by_key(pia, base, journal):
 
 def by_directory(base, journal):
     lena = Browser(base, journal)
-    sign_in = lambda what, user, password, *expected, **expect: lena.do(what, "POST", "/api/v1/auths/ldap", *expected, {"method": "ldap", **expect}, json={"user": user, "password": password})
+    sign_in = lambda what, user, password, *expected, **expect: lena.do(what, "POST", "/api/v1/auths/ldap", *expected, {"auth_method": "ldap", **expect}, json={"user": user, "password": password})
     sign_in("directory, wrong password", "lena", "no", "auth.login_failed", "failure", "lena", reason="invalid_credentials")
     sign_in("directory, unknown person", "nobody", "no", "auth.login_failed", "failure", "nobody")
     sign_in("directory, no password", "lena", " ", "auth.login_failed", "failure", "lena")
@@ -144,7 +144,7 @@ def by_provider(base, journal, email, *, ending="success", tamper=None, **expect
     """The whole dance: our redirect to the provider, its pages, and the redirect back."""
     person = Browser(base, journal)
     provider = httpx.Client(timeout=30)
-    start = person.do(f"provider: to its page ({ending})", "GET", "/oauth/oidc/login", "auth.oauth.started", "success", None)
+    start = person.do(f"provider: to its page ({ending})", "GET", "/oauth/oidc/login", None, "success", None)
     page = provider.get(start.headers["location"])
     for form in ({"prompt": "login", "login": email, "password": "any"}, {"prompt": "consent"}):
         while page.is_redirect and not page.headers["location"].startswith(base):
@@ -161,7 +161,7 @@ def by_provider(base, journal, email, *, ending="success", tamper=None, **expect
     back = page.headers["location"][len(base):]
     back = tamper(back) if tamper else back
     ok = ending == "success"
-    answer = person.do(f"provider: back ({ending})", "GET", back, "auth.login" if ok else "auth.login_failed", "success" if ok else "failure", email if ok else None, {"method": "oauth", **expected})
+    answer = person.do(f"provider: back ({ending})", "GET", back, "auth.login" if ok else "auth.login_failed", "success" if ok else "failure", email if ok else None, {"auth_method": "oauth", **expected})
     person.token = person.http.cookies.get("token")
     return person, answer
 
@@ -171,21 +171,25 @@ def by_second_factor(admin, pia, base, journal):
     admin.do("demand a second factor", "POST", "/api/v1/auths/admin/config", "config.updated", "success", "root@example.test", headers=admin.bearer(), json={**config, "ENABLE_MFA": True})
     secrets = {}
 
+    def owner(challenge_token):
+        return challenge_token.split(".")[0]
+
     def enroll(person, email, password):
-        step = person.do("password, then enrol", "POST", "/api/v1/auths/signin", "auth.mfa.challenged", "success", email, json={"email": email, "password": password}).json()
+        person.http.cookies.clear()
+        step = person.do("password, then enrol", "POST", "/api/v1/auths/signin", "auth.mfa.required", "success", email, json={"email": email, "password": password}).json()
         assert step["next_step"] == "enroll", step
-        secret = person.do("enrol: start", "POST", "/api/v1/auths/mfa/enroll/start", "auth.mfa.enroll_started", "success", email, json={"challenge_token": step["challenge_token"]}).json()["manual_key"]
-        person.do("enrol: wrong code", "POST", "/api/v1/auths/mfa/enroll/confirm", "auth.mfa.failed", "failure", email, json={"challenge_token": step["challenge_token"], "code": "000000"})
+        secret = person.do("enrol: start", "POST", "/api/v1/auths/mfa/enroll/start", None, "success", None, json={"challenge_token": step["challenge_token"]}).json()["manual_key"]
+        person.do("enrol: wrong code", "POST", "/api/v1/auths/mfa/enroll/confirm", "auth.mfa.failed", "failure", None, {"claimed": owner(step["challenge_token"]), "reason": "invalid_code"}, json={"challenge_token": step["challenge_token"], "code": "000000"})
         done = person.do("enrol: right code", "POST", "/api/v1/auths/mfa/enroll/confirm", "auth.mfa.enrolled", "success", email, json={"challenge_token": step["challenge_token"], "code": totp(secret, -1)})
         secrets[email] = (secret, person.signed_in(done)["recovery_codes"])
 
     enroll(pia, "pia@example.test", "P1a-pass!!")
     secret, codes = secrets["pia@example.test"]
     again = Browser(base, journal)
-    challenge = lambda: again.do("password, then a code", "POST", "/api/v1/auths/signin", "auth.mfa.challenged", "success", "pia@example.test", json={"email": "pia@example.test", "password": "P1a-pass!!"}).json()["challenge_token"]
-    verify = lambda what, action, outcome, **form: again.do(what, "POST", "/api/v1/auths/mfa/verify", action, outcome, "pia@example.test", json=form)
+    challenge = lambda: again.do("password, then a code", "POST", "/api/v1/auths/signin", "auth.mfa.required", "success", "pia@example.test", json={"email": "pia@example.test", "password": "P1a-pass!!"}).json()["challenge_token"]
+    verify = lambda what, action, outcome, actor="pia@example.test", expect=None, **form: again.do(what, "POST", "/api/v1/auths/mfa/verify", action, outcome, actor, expect, json=form)
     token = challenge()
-    verify("wrong code", "auth.mfa.failed", "failure", challenge_token=token, code="000000")
+    verify("wrong code", "auth.mfa.failed", "failure", None, {"claimed": owner(token), "reason": "invalid_code"}, challenge_token=token, code="000000")
     verify("right code", "auth.login", "success", challenge_token=token, code=totp(secret))
     verify("recovery code", "auth.login", "success", challenge_token=challenge(), code=codes[0], recovery=True)
     fresh = Browser(base, journal)
@@ -217,9 +221,9 @@ def by_trusted_header(base, journal, header, trusted):
     person = Browser(base, journal)
     answer = person.http.post("/api/v1/auths/signin", json={"email": "", "password": ""}, headers={header: "Hedda@example.test", "X-User-Name": "Hedda Header"})
     if trusted:
-        journal.note("trusted header", answer, "auth.login", "success", "hedda@example.test", method="trusted_header")
+        journal.note("trusted header", answer, "auth.login", "success", "hedda@example.test", auth_method="trusted_header")
         person.signed_in(answer)
-        person.do("a session and another's header", "POST", "/api/v1/users/user/status/update", "access.denied", "denied", None, headers={**person.bearer(), header: "root@example.test"}, json={"status_message": "x"})
+        person.do("a session and another's header", "POST", "/api/v1/users/user/status/update", "access.denied", "denied", "hedda@example.test", headers={**person.bearer(), header: "root@example.test"}, json={"status_message": "x"})
     else:
         journal.note("a stranger's trusted header", answer, "auth.login_failed", "failure", None)
     person.do("no header", "POST", "/api/v1/auths/signin", "auth.login_failed", "failure", "x@example.test", json={"email": "x@example.test", "password": "x"})

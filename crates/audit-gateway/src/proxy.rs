@@ -4,6 +4,7 @@
 //! everything else passes untouched. What is recorded leaves bounded copies of its bodies in a watch, which knows who
 //! sent it, writes the intent before it is forwarded (strict mode) and the events when the answer has ended.
 
+mod admin_entry;
 mod before;
 mod capture;
 mod client_address;
@@ -156,6 +157,9 @@ impl Gateway {
         let plan = self.0.table.plan(&head.method, target.as_str());
         let client = (plan.is_recorded || upgrade.is_some()).then(|| origin.client(&head.headers));
         self.0.make_ours(&mut head, &origin, peer, target.clone());
+        if admin_entry::is_asked_for(&head.method, target.path()) {
+            return self.0.extended_loader(head).await;
+        }
         let Some(client) = client else { return self.0.pass(head, body, plan, target, &origin).await };
         let seen = Seen {
             plan,

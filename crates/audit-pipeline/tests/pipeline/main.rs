@@ -6,6 +6,8 @@ mod import;
 mod intake;
 mod one_fact;
 mod recordings;
+mod routes;
 mod scene;
+mod sign_ins;
 mod store;
 mod tail;

@@ -158,7 +158,7 @@ fn own_calendar(body: &[u8]) -> Option<String> {
 }
 
 /// Open WebUI's ids of users: UUIDs, but whatever a migration brought is taken too if a path can hold it.
-pub(super) fn is_id(text: &str) -> bool {
+pub(in crate::sources::openwebui) fn is_id(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@');
     (1..=128).contains(&text.len()) && text.bytes().all(is_plain) && text != "." && text != ".."
 }

@@ -13,6 +13,7 @@ use crate::sources::openwebui::caller::CredentialKind;
 use crate::sources::openwebui::completions::UsageReader;
 use crate::sources::openwebui::exchange::{Ending, Exchange};
 use crate::sources::openwebui::identity::Claims;
+use crate::sources::openwebui::identity::inquiry::is_id;
 use crate::sources::openwebui::{sentence, target};
 
 /// The events of a request that a row is about.
@@ -187,6 +188,8 @@ fn enter(
 ) {
     let tried = entry.tried.as_ref().and_then(|origin| scene.text(origin));
     let tried = tried.map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty());
+    let challenge = entry.challenge.as_ref().and_then(|origin| scene.text(origin));
+    let challenged = challenge.as_deref().and_then(user_of_challenge);
     let has_entered = event.outcome == Outcome::Success && event.action == *entry.entered;
     let method = entry.method.as_deref().map(str::to_owned);
     match has_entered.then(|| newcomer(scene, exchange)).flatten() {
@@ -194,19 +197,25 @@ fn enter(
             details
                 .extend(newcomer.method.or(method).map(|method| ("auth_method".to_owned(), method.into())));
             newcomer.person.sign(event);
+            event.session_id = newcomer.session_id.map(Into::into);
             if event.target.is_none() {
                 let name = newcomer.person.email.or(newcomer.person.name);
                 let named = Target { name: name.map(Into::into), ..target("user", newcomer.person.id) };
                 event.target = Some(named);
             }
         }
-        None if tried.is_none() && exchange.caller.person.is_some() && entry.tried.is_none() => {
+        None if entry.tried.is_none() && challenged.is_none() && exchange.caller.person.is_some() => {
             sign(event, exchange, None);
         }
         None => {
             details.extend(method.map(|method| ("auth_method".to_owned(), method.into())));
             let kind = Some("user".into());
             event.target = tried.clone().map(|name| Target { kind, id: None, name: Some(name.into()) });
+            // Whoever sends the token of a step knows the password; it proves no person yet.
+            if let Some(id) = challenged {
+                event.target = Some(target("user", id));
+                details.push(("claimed_actor".to_owned(), Json::object([("id", id.to_owned())])));
+            }
             event.actor = Some(anonymous(tried));
         }
     }
@@ -220,6 +229,13 @@ fn enter(
 struct Newcomer {
     person: crate::sources::openwebui::caller::Person,
     method: Option<String>,
+    /// The new session's, not that of the cookie which the request may have had.
+    session_id: Option<String>,
+}
+
+/// The user for whom a step of a sign-in was begun. The rest of the token is a secret.
+fn user_of_challenge(token: &str) -> Option<&str> {
+    token.split_once('.').map(|(id, _secret)| id).filter(|id| is_id(id))
 }
 
 /// The answer names the one who entered, in its body or by the token in its cookie: Open WebUI itself made it.
@@ -228,12 +244,14 @@ fn newcomer(scene: &Scene<'_>, exchange: &Exchange<'_>) -> Option<Newcomer> {
     let method = claims.as_ref().and_then(|claims| claims.auth_method.clone());
     let id = scene.answered("id").or_else(|| claims.and_then(|claims| claims.user_id))?;
     let known = exchange.caller.person.as_deref().filter(|person| person.id == id);
+    let is_callers = known.is_some() || exchange.caller.claimed_id.as_deref() == Some(id.as_str());
+    let session_id = exchange.caller.session_id.clone().filter(|_| is_callers);
     let mut person = known.cloned().unwrap_or_default();
     person.id = id;
     person.email = scene.answered("email").or(person.email);
     person.name = scene.answered("name").or(person.name);
     person.role = scene.answered("role").or(person.role);
-    Some(Newcomer { person, method })
+    Some(Newcomer { person, method, session_id })
 }
 
 /// The claims of the session token that an answer sets as a cookie.
@@ -255,7 +273,9 @@ fn sign_in_beside(row: &Row, scene: &Scene<'_>, exchange: &Exchange<'_>) -> Opti
     event.id = Some(format!("{}.2", clipped(exchange.id, limits::ID_BYTES - 2)).into());
     event.http = Some(http_of(exchange, raw_path(exchange.target).to_owned()));
     newcomer.person.sign(&mut event);
-    Some(finish(event, exchange, Vec::new()))
+    event.session_id = newcomer.session_id.map(Into::into);
+    let method = newcomer.method.map(|method| ("auth_method".to_owned(), method.into()));
+    Some(finish(event, exchange, method.into_iter().collect()))
 }
 
 /// What a model call took.

@@ -72,6 +72,8 @@ pub(crate) struct Entry {
     pub(crate) throttled: Option<Box<str>>,
     /// The name that was tried.
     pub(crate) tried: Option<Origin>,
+    /// The token of a step of a sign-in; what stands before its first dot is the id of the user it was made for.
+    pub(crate) challenge: Option<Origin>,
     /// How one enters here, where the answer does not say.
     pub(crate) method: Option<Box<str>>,
     /// Whether the result is in the address that the answer redirects to.
@@ -226,7 +228,7 @@ impl Row {
     fn origins(&self) -> impl Iterator<Item = &Origin> {
         let of_deed: Vec<&Origin> = match &self.deed {
             Deed::Switch { members, .. } => members.iter().collect(),
-            Deed::Entry(entry) => entry.tried.iter().collect(),
+            Deed::Entry(entry) => entry.tried.iter().chain(&entry.challenge).collect(),
             _ => Vec::new(),
         };
         let of_state = self.before.iter().flat_map(|before| &before.parts).filter_map(|part| match part {

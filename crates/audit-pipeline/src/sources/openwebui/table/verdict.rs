@@ -234,12 +234,14 @@ fn of_redirect(entry: &Entry, exchange: &Exchange<'_>, answer: &Answer<'_>) -> V
     if query_parameter(to, "pending").is_some() {
         return verdict(&entry.refused, Outcome::Denied, Some("account_pending"));
     }
-    match by_provider {
-        Some(code) => verdict(&entry.refused, Outcome::Failure, Some(&code)),
-        None if query_parameter(to, "error").is_some() => {
-            verdict(&entry.refused, Outcome::Failure, Some("sso_rejected"))
+    match (query_parameter(to, "error"), by_provider) {
+        (Some(_), Some(code)) => verdict(&entry.refused, Outcome::Failure, Some(&code)),
+        (Some(message), None) => {
+            let is_taken = message.contains("already registered");
+            let reason = if is_taken { "already_registered" } else { "sso_rejected" };
+            verdict(&entry.refused, Outcome::Failure, Some(reason))
         }
-        None => verdict(&entry.entered, Outcome::Success, None),
+        (None, _) => verdict(&entry.entered, Outcome::Success, None),
     }
 }
 

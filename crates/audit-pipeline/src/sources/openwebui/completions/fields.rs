@@ -122,8 +122,8 @@ impl Finder for Fields {
 
     fn found(&mut self, at: Place, value: Value<'_>, _: Span) {
         match (at, value) {
-            (MODEL, Value::Text { text, .. }) => self.model = Some(shortened(&text)),
-            (ID, Value::Text { text, .. }) => self.id = Some(shortened(&text)),
+            (MODEL, Value::Text { text, .. }) => keep(&mut self.model, &text),
+            (ID, Value::Text { text, .. }) => keep(&mut self.id, &text),
             (FINISH, Value::Text { text, .. }) => self.finish = Some(shortened(&text)),
             (STATUS, Value::Text { text, .. }) => self.status = Some(shortened(&text)),
             (TYPE, Value::Text { text, .. }) => self.event_type(&text),
@@ -220,6 +220,13 @@ impl UsageFields {
             cache_written: self.cache_written.filter(|written| *written > 0),
             reasoning: self.reasoning,
         }
+    }
+}
+
+/// Keeps a text that most chunks of a stream repeat.
+fn keep(kept: &mut Option<String>, text: &str) {
+    if kept.as_deref() != Some(text) {
+        *kept = Some(shortened(text));
     }
 }
 

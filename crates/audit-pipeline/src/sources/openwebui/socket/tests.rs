@@ -179,3 +179,31 @@ fn odd_frames_give_nothing() {
         }
     }
 }
+
+/// The frames of a real Open WebUI 0.12.4, one a line: connection, sender, text; without deltas of answers.
+const RECORDED: &str = include_str!("../../../../tests/data/socket-frames.ndjson");
+
+#[test]
+fn recorded_connections_tell_whose_they_are_and_what_chats_used() {
+    let mut sockets: std::collections::BTreeMap<u64, Socket> = std::collections::BTreeMap::new();
+    let (mut tokens, mut answers) = (Vec::new(), Vec::new());
+    for line in RECORDED.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let connection = line["connection"].as_u64().unwrap();
+        let from = if line["from"] == "client" { From::Client } else { From::Server };
+        let socket = sockets.entry(connection).or_default();
+        match socket.text(from, line["text"].as_str().unwrap().as_bytes()) {
+            Some(Seen::Token(token)) => tokens.push((connection, token)),
+            Some(Seen::Answer(answer)) => answers.push(answer),
+            Some(Seen::Accepted(_)) | None => {}
+        }
+    }
+    let token = "ey.session.token".to_owned();
+    assert_eq!(tokens, [(104, token.clone()), (104, token.clone()), (447, token)]);
+    let events: Vec<_> =
+        answers.iter().filter_map(|answer| answer.event(&caller(), Timestamp::EPOCH)).collect();
+    let inputs: Vec<_> = events.iter().filter_map(|event| event.usage?.input_tokens).collect();
+    assert_eq!(inputs, [9, 7, 557, 483, 9, 494, 562]);
+    assert_eq!(events.iter().filter(|event| event.outcome == Outcome::Failure).count(), 2);
+    assert_eq!(answers.len(), events.len() + 2, "two chats with a model that tells no usage");
+}

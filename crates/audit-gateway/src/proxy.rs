@@ -15,6 +15,7 @@ mod passing;
 mod refusal;
 mod relay;
 mod socket;
+pub mod socket_io;
 mod watch;
 
 use std::net::IpAddr;

@@ -8,11 +8,12 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use audit_event::Json;
-use audit_web::{AppState, Parts};
+use audit_web::{AppState, Around, Parts, Tls};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
     config::Config,
+    gateway::Gates,
     store::{Store, system_event},
 };
 
@@ -21,12 +22,15 @@ pub(crate) struct App {
     config: Config,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
 }
 
 /// A server that answers.
 pub(crate) struct Running {
     store: Store,
+    gates: Option<Gates>,
     address: SocketAddr,
+    is_tls: bool,
     stop: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
 }
@@ -38,7 +42,11 @@ impl App {
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
-        Ok(Self { config, listener, address })
+        let tls = match (&config.tls.certificate_file, &config.tls.key_file) {
+            (Some(certificate), Some(key)) => Some(Tls::load(certificate, key).context("tls")?),
+            _ => None,
+        };
+        Ok(Self { config, listener, address, tls })
     }
 
     /// Opens the store; connections wait meanwhile.
@@ -46,15 +54,16 @@ impl App {
         let mut store = Store::open(&self.config, data_dir)?;
         store
             .lock_mut()
-            .describe(&format!("http://{}", self.address))
+            .describe(&format!("{}://{}", scheme(self.tls.is_some()), self.address))
             .context("cannot write the lock file")?;
         Ok(store)
     }
 
     /// Serves `store`.
     pub(crate) fn start(self, store: Store) -> anyhow::Result<Running> {
-        let state =
-            AppState::build(web_config(&self.config), web_parts(&store)).context("cannot build the API")?;
+        let gates = Gates::open(&self.config.gateway, &store)?;
+        let parts = Parts { sessions: gates.as_ref().map(Gates::sessions), ..web_parts(&store) };
+        let state = AppState::build(web_config(&self.config), parts).context("cannot build the API")?;
         let mut event = system_event("ledger.started");
         event.message = Some(
             format!("Recording started: secureai-audit {} on {}", env!("CARGO_PKG_VERSION"), self.address)
@@ -65,9 +74,10 @@ impl App {
         let (stop, stopped) = oneshot::channel();
         // A sender that is gone asks to stop as well.
         let stopped = async move { drop(stopped.await) };
-        let server =
-            tokio::spawn(audit_web::serve(self.listener, state, audit_web::Around::default(), stopped));
-        Ok(Running { store, address: self.address, stop, server })
+        let is_tls = self.tls.is_some();
+        let around = Around { front: gates.as_ref().map(Gates::front), tls: self.tls };
+        let server = tokio::spawn(audit_web::serve(self.listener, state, around, stopped));
+        Ok(Running { store, gates, address: self.address, is_tls, stop, server })
     }
 }
 
@@ -75,6 +85,11 @@ impl Running {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its address as a URL.
+    pub(crate) fn url(&self) -> String {
+        format!("{}://{}", scheme(self.is_tls), self.address)
     }
 
     /// What it serves.
@@ -87,6 +102,9 @@ impl Running {
         // The server may have ended by itself; then nobody listens.
         let _ = self.stop.send(());
         let served = self.server.await.context("the server's task panicked")?;
+        if let Some(gates) = self.gates {
+            gates.close().await?;
+        }
         let store = self.store;
         let closed = tokio::task::spawn_blocking(move || {
             let mut event = system_event("ledger.stopped");
@@ -99,6 +117,10 @@ impl Running {
     }
 }
 
+fn scheme(is_tls: bool) -> &'static str {
+    if is_tls { "https" } else { "http" }
+}
+
 /// What the API serves.
 pub(crate) fn web_parts(store: &Store) -> Parts {
     Parts {
@@ -109,6 +131,7 @@ pub(crate) fn web_parts(store: &Store) -> Parts {
         clock: Arc::clone(store.clock()),
         page_key: store.page_key(),
         sessions: None,
+        receiving: None,
     }
 }
 
@@ -130,6 +153,7 @@ pub(crate) fn web_config(config: &Config) -> audit_web::Config {
         head_timeout: timeout,
         body_timeout: timeout,
         query_timeout: Duration::from_millis(config.index.timeout_ms),
+        max_connections: usize::try_from(config.gateway.max_connections).unwrap_or(usize::MAX),
         query_threads: threads,
         ingest_threads: cores,
         ..audit_web::Config::default()

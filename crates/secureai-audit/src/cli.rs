@@ -101,6 +101,9 @@ pub(crate) struct ServeArgs {
     /// The address to listen on [default: 127.0.0.1:8321]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
+    /// Stand in front of the Open WebUI at this address, and record what passes
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
     /// Fill an empty data directory with a year of made-up events first
     #[arg(long)]
     pub demo: bool,

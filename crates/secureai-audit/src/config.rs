@@ -3,6 +3,7 @@
 //! Later wins: default, file, `…_FILE` variable, variable, command line. An unknown or bad key is refused by name and
 //! line. Nothing below the binary reads the environment: each part is handed its own settings.
 
+mod gateway;
 mod secret;
 mod settings;
 
@@ -15,6 +16,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
+    gateway::{Gateway, Tls},
     secret::Secret,
     settings::{SETTINGS, Setting},
 };
@@ -31,6 +33,8 @@ pub(crate) struct Config {
     pub ledger: Ledger,
     pub index: Index,
     pub http: Http,
+    pub tls: Tls,
+    pub gateway: Gateway,
     pub keys: Keys,
     pub log: Log,
 }
@@ -109,6 +113,8 @@ impl Default for Config {
             ledger: Ledger::default(),
             index: Index::default(),
             http: Http::default(),
+            tls: Tls::default(),
+            gateway: Gateway::default(),
             keys: Keys::default(),
             log: Log::default(),
         }
@@ -224,6 +230,12 @@ impl Config {
         Ok(Loaded { config, file: None, origins, unknown_variables })
     }
 
+    /// Sets what the command line says we stand in front of.
+    pub(crate) fn set_upstream(&mut self, url: &str) -> Result<(), ConfigError> {
+        self.gateway.upstream = Some(url.to_owned());
+        self.check_values()
+    }
+
     /// What types alone cannot say.
     fn check_values(&self) -> Result<(), ConfigError> {
         let refuse = |key: &str, why: &str| Err(ConfigError(format!("{key}: {why}")));
@@ -239,6 +251,8 @@ impl Config {
         if self.http.max_body_mib == 0 {
             return refuse("http.max_body_mib", "must be at least 1");
         }
+        self.tls.check()?;
+        self.gateway.check()?;
         if tracing_subscriber::EnvFilter::try_new(&self.log.level).is_err() {
             return refuse(
                 "log.level",

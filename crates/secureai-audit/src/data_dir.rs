@@ -153,6 +153,11 @@ impl DataDir {
         self.root.join("demo")
     }
 
+    /// The gateway's journal of what it is about to forward.
+    pub(crate) fn intents(&self) -> PathBuf {
+        self.root.join("gateway.journal")
+    }
+
     /// Secrets.
     pub(crate) fn keys(&self) -> PathBuf {
         self.root.join("keys")

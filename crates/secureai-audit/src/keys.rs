@@ -91,11 +91,19 @@ impl KeyStore {
 
     /// The key of page tokens, made on the first start.
     pub(crate) fn page_key(&self) -> anyhow::Result<[u8; 32]> {
-        let path = self.directory.join("page.key");
-        if let Some(text) = self.read("page.key")? {
-            return decode_hex(text.trim()).with_context(|| {
-                format!("{} is damaged: delete it, and only open pages of lists are lost", path.display())
-            });
+        self.random_key("page.key", "delete it, and only open pages of lists are lost")
+    }
+
+    /// The key of session ids in events, made when it is missing. With another key the same session has another id.
+    pub(crate) fn session_key(&self) -> anyhow::Result<[u8; 32]> {
+        self.random_key("session.key", "delete it, and sessions get new ids from then on")
+    }
+
+    fn random_key(&self, name: &str, remedy: &str) -> anyhow::Result<[u8; 32]> {
+        let path = self.directory.join(name);
+        if let Some(text) = self.read(name)? {
+            return decode_hex(text.trim())
+                .with_context(|| format!("{} is damaged: {remedy}", path.display()));
         }
         let mut key = [0; 32];
         getrandom::fill(&mut key).context("the system gives no randomness")?;

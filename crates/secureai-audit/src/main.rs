@@ -13,6 +13,7 @@ mod config;
 mod data_dir;
 mod environment;
 mod filters;
+mod gateway;
 mod interrupt;
 mod keys;
 mod output;

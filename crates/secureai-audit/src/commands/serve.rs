@@ -1,6 +1,6 @@
 //! `serve`: the server, with a made-up year to look at if asked.
 
-use std::{io::IsTerminal, net::SocketAddr, ops::ControlFlow, process::ExitCode};
+use std::{io::IsTerminal, ops::ControlFlow, process::ExitCode};
 
 use anyhow::{Context as _, ensure};
 use audit_control::{Expiry, NewToken, Role};
@@ -29,7 +29,11 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> anyhow::Result<E
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
+    if let Some(upstream) = &args.upstream {
+        config.set_upstream(upstream).map_err(|error| UsageError::new(format!("--upstream: {error}")))?;
+    }
     start_logging(&config.log)?;
+    raise_file_limit();
     let mut interrupt = Interrupt::listen()?;
     let app = App::bind(config).await?;
     let store = tokio::task::block_in_place(|| open(context, args, &app, &interrupt))?;
@@ -107,19 +111,19 @@ fn announce(
     running: &Running,
     new_token: Option<&str>,
 ) -> anyhow::Result<()> {
-    let (output, address, store) = (context.output, running.address(), running.store());
+    let (output, url, store) = (context.output, running.url(), running.store());
     let token_file = store.keys().first_admin_token_path();
     if output.is_json() {
         return output.json(&json!({
-            "address": address, "url": format!("http://{address}"),
+            "address": running.address(), "url": url,
             "first_admin_token_file": token_file, "events": store.ledger().size().get(),
         }));
     }
     let recorded = count(store.ledger().size().get());
-    output.line(format!(
-        "SecureAI Audit {} serves {recorded} events on http://{address}",
-        env!("CARGO_PKG_VERSION")
-    ))?;
+    output.line(format!("SecureAI Audit {} serves {recorded} events on {url}", env!("CARGO_PKG_VERSION")))?;
+    if let Some(upstream) = &store.config().gateway.upstream {
+        output.line(format!("gateway: {url}/ passes to {upstream} and records what passes"))?;
+    }
     let is_for_eyes = std::io::stdout().is_terminal() || args.demo;
     match new_token {
         Some(token) if is_for_eyes => {
@@ -133,9 +137,7 @@ fn announce(
     if token_file.exists() {
         output.line(format!("\n  export API_TOKEN=$(cat {})", token_file.display()))?;
         let curl = |path: &str, rest: &str| {
-            format!(
-                "  curl -H \"Authorization: Bearer $API_TOKEN\" \"http://{address}/api/v1/auditlog{path}\"{rest}"
-            )
+            format!("  curl -H \"Authorization: Bearer $API_TOKEN\" \"{url}/api/v1/auditlog{path}\"{rest}")
         };
         output.line(curl("?limit=5", ""))?;
         output.line(curl("?event_type=authentication&q=failed&format=csv", " -o failed-sign-ins.csv"))?;
@@ -143,7 +145,7 @@ fn announce(
     if args.demo
         && let Some(demo) = demo_of(store)
     {
-        announce_incidents(context, &demo, address)?;
+        announce_incidents(context, &demo, &url)?;
     }
     if std::io::stdout().is_terminal() {
         note("\nCtrl-C stops it; nothing recorded is lost.");
@@ -152,16 +154,27 @@ fn announce(
 }
 
 /// What is worth finding in the made-up year.
-fn announce_incidents(context: &Context, demo: &Demo, address: SocketAddr) -> anyhow::Result<()> {
+fn announce_incidents(context: &Context, demo: &Demo, url: &str) -> anyhow::Result<()> {
     context.output.line("\nWorth finding in the made-up year:")?;
     for incident in demo.incidents() {
         context.output.line(format!("  {}", incident.title))?;
         context.output.line(format!("    {}", incident.story))?;
         let (from, to) = (incident.from, incident.to);
         let flags = format!("--from {from} --to {to} '{}'", incident.query);
-        context.output.line(format!("    secureai-audit search {flags} --url http://{address}"))?;
+        context.output.line(format!("    secureai-audit search {flags} --url {url}"))?;
     }
     Ok(())
+}
+
+/// As many open files as the system allows: each connection that passes is two.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+    {
+        tracing::debug!(error.message = %error, "the limit of open files stays as it was");
+    }
 }
 
 fn start_logging(config: &config::Log) -> anyhow::Result<()> {

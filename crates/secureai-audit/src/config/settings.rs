@@ -55,6 +55,81 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting { path: "http.public_tlog", kind: Kind::Flag, about: "anybody may read checkpoints and tiles" },
     Setting { path: "http.public_metrics", kind: Kind::Flag, about: "anybody may read /metrics" },
+    Setting {
+        path: "tls.certificate_file",
+        kind: Kind::Text,
+        about: "certificate chain for clients (PEM); read again when it changes",
+    },
+    Setting { path: "tls.key_file", kind: Kind::Text, about: "its private key (PEM)" },
+    Setting { path: "gateway.upstream", kind: Kind::Text, about: "address of Open WebUI; unset: no gateway" },
+    Setting {
+        path: "gateway.upstream_ca_file",
+        kind: Kind::Text,
+        about: "certificates to trust for it instead of the system's (PEM)",
+    },
+    Setting {
+        path: "gateway.trusted_proxies",
+        kind: Kind::Text,
+        about: "networks of proxies in front whose X-Forwarded-* count",
+    },
+    Setting {
+        path: "gateway.trusted_headers",
+        kind: Kind::Text,
+        about: "headers that sign people in, beside the common ones",
+    },
+    Setting { path: "gateway.api_key_header", kind: Kind::Text, about: "Open WebUI's CUSTOM_API_KEY_HEADER" },
+    Setting {
+        path: "gateway.mode",
+        kind: Kind::Text,
+        about: "strict: no change without its record; or async",
+    },
+    Setting {
+        path: "gateway.modes",
+        kind: Kind::Text,
+        about: "categories with a mode of their own: chat = async",
+    },
+    Setting {
+        path: "gateway.synced_intents",
+        kind: Kind::Flag,
+        about: "intents survive a power failure; one more sync a request",
+    },
+    Setting { path: "gateway.routes_file", kind: Kind::Text, about: "own rows of the route table (TOML)" },
+    Setting {
+        path: "gateway.department_prefix",
+        kind: Kind::Text,
+        about: "groups that begin with this are departments",
+    },
+    Setting {
+        path: "gateway.department_file",
+        kind: Kind::Text,
+        about: "departments of people and groups (TOML)",
+    },
+    Setting {
+        path: "gateway.department_claim",
+        kind: Kind::Text,
+        about: "member of the ID token that names the department",
+    },
+    Setting {
+        path: "gateway.connect_timeout_ms",
+        kind: Kind::Number,
+        about: "give a connection to Open WebUI up after this long",
+    },
+    Setting {
+        path: "gateway.answer_timeout_ms",
+        kind: Kind::Number,
+        about: "give a silent request up after this long",
+    },
+    Setting {
+        path: "gateway.idle_timeout_ms",
+        kind: Kind::Number,
+        about: "give a silent answer or WebSocket up after this long",
+    },
+    Setting {
+        path: "gateway.max_connections",
+        kind: Kind::Number,
+        about: "most connections of clients at once",
+    },
+    Setting { path: "gateway.max_sockets", kind: Kind::Number, about: "most WebSockets at once" },
     Setting { path: "keys.origin", kind: Kind::Text, about: "the log's name, used when its key is made" },
     Setting {
         path: "keys.signing_key",

@@ -68,6 +68,14 @@ impl Format {
     }
 }
 
+/// Reads an event as Open WebUI's webhooks and event functions send it.
+///
+/// # Errors
+/// When it is not such an event.
+pub fn read_webhook(body: &[u8]) -> Result<Event<'static>, Refusal> {
+    openwebui::webhook::read(body)
+}
+
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

@@ -8,6 +8,7 @@ pub(crate) mod openapi;
 pub(crate) mod pages;
 pub(crate) mod ready;
 pub(crate) mod session;
+pub(crate) mod sources;
 pub(crate) mod stats;
 pub(crate) mod stream;
 pub(crate) mod tlog;

@@ -21,6 +21,7 @@ use crate::in_process::AtKeyboard;
 use crate::problem::{Code, Problem, Result};
 use crate::router::{Admission, Kind};
 use crate::sessions::{self, PlatformUser};
+use crate::sources;
 use crate::state::AppState;
 use crate::visitor::Visitor;
 
@@ -154,6 +155,9 @@ async fn by_session(
 impl Gate {
     /// Decides whether the request may pass; its caller then travels with it.
     async fn admit(&self, request: &mut Request) -> Result<()> {
+        if matches!(self.admission, Admission::Source) {
+            return self.admit_source(request);
+        }
         let Some(required) = self.admission.required(self.state.config()) else { return Ok(()) };
         if let Some(AtKeyboard(caller)) = request.extensions_mut().remove() {
             request.extensions_mut().insert(caller);
@@ -171,6 +175,21 @@ impl Gate {
                 introduce(request, known);
                 Err(self.turned_away(request, problem))
             }
+        }
+    }
+
+    /// Decides whether a request is from the source that its path names; whatever may be secret in the address is taken
+    /// out before anybody else sees it.
+    fn admit_source(&self, request: &mut Request) -> Result<()> {
+        let state = &self.state;
+        let source = state.sources().authenticate(request.uri(), request.headers(), state.now());
+        *request.uri_mut() = sources::without_secret(request.uri());
+        match source {
+            Ok(source) => {
+                request.extensions_mut().insert(source);
+                Ok(())
+            }
+            Err(problem) => Err(self.turned_away(request, problem)),
         }
     }
 

@@ -24,6 +24,7 @@ mod question;
 mod router;
 mod server;
 mod sessions;
+mod sources;
 mod stall;
 mod state;
 mod territory;
@@ -37,6 +38,7 @@ pub use front::{Answering, Front, FrontBody, Via};
 pub use in_process::InProcess;
 pub use server::{Around, PeerAddr, serve};
 pub use sessions::{Pending, PlatformUser, Sessions};
+pub use sources::Receiving;
 pub use state::{AppState, BuildError, Parts};
 pub use tls::{Tls, TlsError};
 

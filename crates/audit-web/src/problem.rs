@@ -74,6 +74,8 @@ codes! {
     NoSuchEvent = "no_such_event", NOT_FOUND, "No such event";
     /// No live token with this name or id.
     NoSuchToken = "no_such_token", NOT_FOUND, "No such token";
+    /// No source with this name.
+    NoSuchSource = "no_such_source", NOT_FOUND, "No such source";
     /// The tree has no such tile yet.
     NoSuchTile = "no_such_tile", NOT_FOUND, "No such tile";
     /// The route does not know the method.

@@ -8,7 +8,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::Config;
 use crate::endpoints::{
-    events, fallback, health, metrics, openapi, pages, ready, session, stats, stream, tlog, tokens,
+    events, fallback, health, metrics, openapi, pages, ready, session, sources, stats, stream, tlog, tokens,
 };
 use crate::gate::{self, Gate};
 use crate::state::AppState;
@@ -19,7 +19,7 @@ pub(crate) const PREFIXES: [&str; 2] = ["/api/v1/auditlog", "/api/v1/auditlogs"]
 /// Every route, below each of the prefixes. What is not here does not exist; what is here says whom it admits.
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    use Admission::{Anyone, Only};
+    use Admission::{Anyone, Only, Source};
     const AUDITOR: Admission = Only(Role::Auditor);
     const ADMIN: Admission = Only(Role::Admin);
     const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Role::Auditor);
@@ -37,6 +37,11 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         get   ("/tokens",        ADMIN,   tokens::list::handle),
         post  ("/tokens",        ADMIN,   tokens::create::handle),
         delete("/tokens/{token}", ADMIN,  tokens::revoke::handle),
+        get   ("/sources",       ADMIN,   sources::list::handle),
+        put   ("/sources/openwebui/{name}", ADMIN, sources::put::handle),
+        delete("/sources/openwebui/{name}", ADMIN, sources::remove::handle),
+        post  ("/sources/openwebui/{name}", Source, sources::receive::handle),
+        post  ("/sources/openwebui/{name}/{secret}", Source, sources::receive::handle),
         get   ("/healthz",       Anyone,  health::handle),
         get   ("/readyz",        Anyone,  ready::handle),
         get   ("/metrics",       METRICS, metrics::handle),
@@ -70,16 +75,18 @@ pub(crate) enum Admission {
     Only(Role),
     /// Everyone.
     Anyone,
+    /// The source that the path names, with its secret.
+    Source,
     /// Everyone if the configuration says so, else callers of this role.
     AnyoneIf(fn(&Config) -> bool, Role),
 }
 
 impl Admission {
-    /// The role a caller needs, if any.
+    /// The role a caller needs, if any. A source has none: it may do this one thing.
     pub fn required(self, config: &Config) -> Option<Role> {
         match self {
             Self::Only(role) => Some(role),
-            Self::Anyone => None,
+            Self::Anyone | Self::Source => None,
             Self::AnyoneIf(setting, role) => (!setting(config)).then_some(role),
         }
     }
@@ -104,6 +111,10 @@ fn post<T: 'static>(
     handler: impl Handler<T, AppState>,
 ) -> Endpoint {
     Endpoint { method: "POST", path, admission, handler: on(MethodFilter::POST, handler) }
+}
+
+fn put<T: 'static>(path: &'static str, admission: Admission, handler: impl Handler<T, AppState>) -> Endpoint {
+    Endpoint { method: "PUT", path, admission, handler: on(MethodFilter::PUT, handler) }
 }
 
 fn delete<T: 'static>(

@@ -16,6 +16,7 @@ use crate::activity::Activity;
 use crate::config::Config;
 use crate::metrics::Requests;
 use crate::sessions::Sessions;
+use crate::sources::{Receiving, Sources};
 use crate::unreadable::Unreadable;
 use crate::workers::Workers;
 
@@ -39,6 +40,8 @@ pub struct Parts {
     pub page_key: [u8; 32],
     /// Knows who is signed in to the platform, where we stand in front of one.
     pub sessions: Option<Arc<dyn Sessions>>,
+    /// Takes what sources send; the server has it.
+    pub receiving: Option<Receiving>,
 }
 
 /// Why the API could not be built.
@@ -60,6 +63,7 @@ struct Inner {
     config: Config,
     parts: Parts,
     access: Access,
+    sources: Sources,
     activity: Activity,
     requests: Requests,
     unreadable: Unreadable,
@@ -84,6 +88,7 @@ impl AppState {
         let requests = Requests::new(endpoints.iter().chain(&pages).map(|route| (route.method, route.path)));
         let inner = Inner {
             access: Access::load(Arc::clone(&parts.control))?,
+            sources: Sources::load(&parts.control)?,
             activity: Activity::start(parts.intake.clone(), Arc::clone(&parts.clock))?,
             requests,
             unreadable: Unreadable::default(),
@@ -134,6 +139,16 @@ impl AppState {
 
     pub(crate) fn access(&self) -> &Access {
         &self.0.access
+    }
+
+    /// The sources that may send.
+    pub(crate) fn sources(&self) -> &Sources {
+        &self.0.sources
+    }
+
+    /// What takes their events.
+    pub(crate) fn receiving(&self) -> Option<&Receiving> {
+        self.0.parts.receiving.as_ref()
     }
 
     pub(crate) fn activity(&self) -> &Activity {

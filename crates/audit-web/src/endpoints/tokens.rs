@@ -67,9 +67,12 @@ impl From<audit_control::Error> for Problem {
         let code = match error {
             Error::NameTaken { .. } => Code::NameTaken,
             Error::NoSuchToken { .. } => Code::NoSuchToken,
-            Error::BadName { .. } | Error::UnknownRole { .. } | Error::RoleReserved | Error::ExpiryInPast => {
-                Code::InvalidDocument
-            }
+            Error::NoSuchSource { .. } => Code::NoSuchSource,
+            Error::BadName { .. }
+            | Error::BadSourceName { .. }
+            | Error::UnknownRole { .. }
+            | Error::RoleReserved
+            | Error::ExpiryInPast => Code::InvalidDocument,
             Error::NewerSchema { .. } | Error::Randomness(_) | Error::Io { .. } | Error::Sqlite(_) => {
                 return Self::internal(error);
             }

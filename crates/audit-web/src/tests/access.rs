@@ -32,6 +32,15 @@ async fn walk(config: Config) {
         for endpoint in endpoints() {
             let route = format!("{} {prefix}{}", endpoint.method, endpoint.path);
             let required = endpoint.admission.required(app.state.config());
+            if matches!(endpoint.admission, Admission::Source) {
+                // A token of whatever role is no source's secret.
+                for token in [None, Some(app.token(Role::Admin)), Some(app.token(Role::Ingest))] {
+                    let status =
+                        app.send(request(endpoint.method, endpoint.path, prefix, token)).await.status();
+                    assert_eq!(status, StatusCode::UNAUTHORIZED, "{route}");
+                }
+                continue;
+            }
             let anonymous = app.send(request(endpoint.method, endpoint.path, prefix, None)).await.status();
             assert_eq!(anonymous == StatusCode::UNAUTHORIZED, required.is_some(), "{route}: {anonymous}");
             for role in [Role::Admin, Role::Auditor, Role::Ingest] {

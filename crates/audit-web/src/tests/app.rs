@@ -8,6 +8,8 @@ use audit_control::{Control, Expiry, NewToken, Role};
 use audit_event::{Clock as _, ManualClock, Timestamp};
 use audit_ledger::disk::{Disk, RealDisk};
 use audit_ledger::{Environment, Ledger};
+use audit_pipeline::sources::openwebui::ownership::Configured;
+use audit_pipeline::sources::openwebui::sightings::{self, Sightings};
 use audit_pipeline::{Intake, intake};
 use audit_query::Index;
 use audit_tlog::{Signer, Verifier, note::KeyName};
@@ -23,7 +25,7 @@ use tower::ServiceExt as _;
 use crate::router::{PREFIXES, router};
 use crate::server::PeerAddr;
 use crate::sessions::Sessions;
-use crate::{AppState, Config, Parts};
+use crate::{AppState, Config, Parts, Receiving};
 
 /// The log's name in its checkpoints.
 pub(super) const ORIGIN: &str = "test.example/audit";
@@ -37,6 +39,7 @@ pub(super) struct App {
     pub clock: Arc<ManualClock>,
     pub ledger: Ledger,
     pub verifier: Verifier,
+    pub sightings: Sightings,
     tokens: Vec<(Role, String)>,
     dir: tempfile::TempDir,
 }
@@ -99,18 +102,23 @@ impl App {
                 (role, control.create_token(&new, NOW).unwrap().1.reveal().to_owned())
             })
             .to_vec();
+        let intake = Intake::new(ledger.clone(), clock.clone(), intake::Config::default());
+        let configured = Configured { gateway: true, ..Configured::default() };
+        let sightings = sightings::Config::new(dir.path().join("sightings.journal"), configured);
+        let sightings = Sightings::open(&sightings, intake.clone(), &ledger, clock.clone()).unwrap();
         let parts = Parts {
             ledger: ledger.clone(),
             index,
-            intake: Intake::new(ledger.clone(), clock.clone(), intake::Config::default()),
+            intake,
             control,
             clock: clock.clone(),
             page_key: [3; 32],
             sessions,
+            receiving: Some(Receiving { sightings: sightings.clone(), audit_file: None }),
         };
         let state = AppState::build(config, parts).unwrap();
         let router = router(state.clone());
-        Self { state, router, clock, ledger, verifier, tokens, dir }
+        Self { state, router, clock, ledger, verifier, sightings, tokens, dir }
     }
 
     /// The token of this role.

@@ -13,12 +13,14 @@
 //! | tokens | where the provider was asked for them | no |
 //! | what the server does on its own | no | yes |
 
+pub mod admin_entry;
 pub(super) mod audit_file;
 mod bodies;
 pub mod caller;
 pub mod completions;
 pub mod exchange;
 pub mod identity;
+pub mod inventory;
 pub mod ownership;
 pub mod sightings;
 pub mod socket;

@@ -7,7 +7,6 @@ mod intake;
 mod one_fact;
 mod recordings;
 mod routes;
-mod routes;
 mod scene;
 mod sign_ins;
 mod store;

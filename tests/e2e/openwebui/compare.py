@@ -37,8 +37,9 @@ def path_of(target: str) -> str:
     return urllib.parse.unquote(target.split("?")[0]).rstrip("/")
 
 
-def match(steps: list[dict], events: list[dict]) -> tuple[list[Verdict], list[dict]]:
-    """A verdict for every step that an audit trail must have, and the gateway's events that belong to no step."""
+def match(steps: list[dict], events: list[dict], ids: dict[str, str] | None = None) -> tuple[list[Verdict], list[dict]]:
+    """A verdict for every step that an audit trail must have, and the gateway's events that belong to no step. `ids` are
+    the ids of people by their e-mail: a credential that is no longer accepted claims an id."""
     by_request = defaultdict(list)
     for event in events:
         http = event.get("http", {})
@@ -54,7 +55,7 @@ def match(steps: list[dict], events: list[dict]) -> tuple[list[Verdict], list[di
             continue
         if event is None and not step.get("method"):
             event = find_deed(step, events)
-        verdicts.append(judge(step, event, events))
+        verdicts.append(judge(step, event, events, ids or {}))
     extra = [event for event in events if event["source"] == "gateway" and event["id"] not in used]
     return verdicts, extra
 
@@ -81,7 +82,7 @@ def find_deed(step: dict, events: list[dict]) -> dict | None:
     return None
 
 
-def judge(step: dict, event: dict | None, events: list[dict]) -> Verdict:
+def judge(step: dict, event: dict | None, events: list[dict], ids: dict[str, str]) -> Verdict:
     verdict = Verdict(step, event)
     if event is None:
         return verdict
@@ -101,8 +102,9 @@ def judge(step: dict, event: dict | None, events: list[dict]) -> Verdict:
         if found[name] != value:
             verdict.wrong[name] = (value, found[name])
     claimed = step.get("claimed_actor")
-    if claimed and claimed not in str(event.get("details", {})):
-        verdict.wrong["claimed"] = (claimed, event.get("details"))
+    claim = event.get("details", {}).get("claimed_actor", {}).get("id")
+    if claimed and claim != ids.get(claimed, claimed):
+        verdict.wrong["claimed"] = (claimed, claim)
     return verdict
 
 

@@ -92,15 +92,15 @@ class Stack:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return [json.loads(line) for line in answer]
 
-    def drive(self, script: pathlib.Path, name: str, env: dict) -> list[dict]:
+    def drive(self, script: pathlib.Path, name: str, env: dict) -> dict:
         out = self.services.folder / f"expected-{name}.json"
         command = [self.python, script]
         env = {**os.environ, "BASE": self.base, "OUT": str(out), **env}
         subprocess.run(command, check=True, env=env, cwd=script.parent)
-        return json.loads(out.read_text())["steps"]
+        return json.loads(out.read_text())
 
 
-def scenario_a(stack: Stack, browser: bool) -> list[dict]:
+def scenario_a(stack: Stack, browser: bool) -> dict:
     env = {
         "HOOK": f"http://127.0.0.1:{stack.ports['hook']}",
         "DIRECT": f"http://127.0.0.1:{stack.ports['gateway']}/llm/mock/v1",
@@ -114,7 +114,7 @@ def scenario_a(stack: Stack, browser: bool) -> list[dict]:
     return stack.drive(SHARED / "tools" / "drive_a.py", "a", env)
 
 
-def scenario_b(stack: Stack, after_a: bool) -> list[dict]:
+def scenario_b(stack: Stack, after_a: bool) -> dict:
     env = {"ADMIN_EMAIL": ADMIN[0], "ADMIN_PASSWORD": ADMIN[1]}
     if not after_a:
         env["FIRST_ADMIN"] = "1"
@@ -197,11 +197,11 @@ def run(options, services: Services) -> int:
     scenarios = options.scenario or ["a", "b"]
     stack = Stack(services, binary)
     stack.start()
-    steps = {}
+    truth = {}
     if "a" in scenarios:
-        steps["a"] = scenario_a(stack, options.browser)
+        truth["a"] = scenario_a(stack, options.browser)
     if "b" in scenarios:
-        steps["b"] = scenario_b(stack, "a" in scenarios)
+        truth["b"] = scenario_b(stack, "a" in scenarios)
     wrong = admin_entry(stack) if options.browser and "b" in scenarios else []
     # Sightings of other sources are held for a while before they count as events of their own.
     time.sleep(15)
@@ -209,8 +209,9 @@ def run(options, services: Services) -> int:
     (services.folder / "events.ndjson").write_text("".join(json.dumps(event) + "\n" for event in events))
     categories = {event["action"]: event["category"] for event in events}
     tables = {}
-    for name, expected in steps.items():
-        verdicts, extra = compare.match(expected, events)
+    for name, expected in truth.items():
+        people = expected.get("meta", {}).get("users", {})
+        verdicts, _extra = compare.match(expected["steps"], events, people)
         tables[f"scenario {name.upper()}"] = compare.table(verdicts, categories)
         for verdict in verdicts:
             if not verdict.is_captured:

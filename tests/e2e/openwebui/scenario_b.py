@@ -103,7 +103,7 @@ act(ben, "tag it", "chat.tag_added", "POST", f"/api/v1/chats/{c}/tags", json={"n
 act(ben, "take the tag off", "chat.tag_removed", "DELETE", f"/api/v1/chats/{c}/tags", json={"name": "brakes"}, target=f"chat={c}")
 act(ben, "fork it", "chat.cloned", "POST", f"/api/v1/chats/{c}/fork", json={"message_id": "m1"}, target=f"chat={c}")
 act(ben, "share it", "chat.shared", "POST", f"/api/v1/chats/{c}/share", target=f"chat={c}")
-act(eve, "another user opens the chat", "access.denied", "GET", f"/api/v1/chats/{c}", fails=True)
+act(eve, "another user opens the chat", "chat.read", "GET", f"/api/v1/chats/{c}", fails=True)
 act(eve, "another user deletes the chat", "chat.deleted", "DELETE", f"/api/v1/chats/{c}", fails=True)
 act(ada, "the admin lists the user's chats", "chat.read", "GET", f"/api/v1/chats/list/user/{ben.id}", target=f"user={ben.id}")
 act(ben, "change a message", "message.updated", "POST", f"/api/v1/chats/{c}/messages/m1", json={"content": "torque of the front caliper bolts?"}, target="message=m1")
@@ -112,7 +112,7 @@ act(ben, "archive it", "chat.archived", "POST", f"/api/v1/chats/{c}/archive", ta
 act(ben, "take all out of the archive", "chat.unarchived", "POST", "/api/v1/chats/unarchive/all", target=f"user={ben.id}")
 act(ben, "unshare all", "chat.unshared", "DELETE", "/api/v1/chats/share/all", target=f"user={ben.id}")
 act(ben, "download all chats", "chat.exported", "GET", "/api/v1/chats/all")
-act(ada, "download everybody's chats", "chat.exported", "GET", "/api/v1/chats/all/db")
+act(ada, "download everybody's chats", "chat.exported_all", "GET", "/api/v1/chats/all/db")
 
 # Notes, memories, feedback, calendars
 n = act(ben, "create a note", "note.created", "POST", "/api/v1/notes/create", json={"title": "Shift notes"}, target="note:id")["id"]
@@ -123,7 +123,7 @@ act(ben, "delete the note", "note.deleted", "DELETE", f"/api/v1/notes/{n}/delete
 m = act(ben, "add a memory", "memory.created", "POST", "/api/v1/memories/add", json={"content": "prefers metric units"}, target="memory:id").get("id")
 act(ben, "change the memory", "memory.updated", "POST", f"/api/v1/memories/{m}/update", json={"content": "prefers SI units"}, target=f"memory={m}")
 act(ben, "delete the memory", "memory.deleted", "DELETE", f"/api/v1/memories/{m}", target=f"memory={m}")
-act(ben, "forget everything", "memory.reset", "DELETE", "/api/v1/memories/delete/user", target=f"user={ben.id}")
+act(ben, "forget everything", "memory.deleted", "DELETE", "/api/v1/memories/delete/user", target=f"user={ben.id}")
 rating = {"type": "rating", "data": {"rating": 1, "model_id": "mock-small"}, "meta": {"chat_id": c}}
 fb = act(ben, "rate an answer", "feedback.created", "POST", "/api/v1/evaluations/feedback", json=rating, target="feedback:id").get("id")
 act(ben, "change the rating", "feedback.updated", "POST", f"/api/v1/evaluations/feedback/{fb}", json=rating, target=f"feedback={fb}")

@@ -266,5 +266,6 @@ pub(super) fn outcome(recorded: Result<Result<(), Unrecorded>, tokio::task::Join
 }
 
 fn milliseconds_since(clock: Instant) -> f64 {
-    clock.elapsed().as_secs_f64() * 1_000.0
+    // Whole microseconds: what is beyond them is noise.
+    clock.elapsed().as_micros() as f64 / 1_000.0
 }

@@ -197,7 +197,8 @@ impl State {
         let mut exchange = self.exchange(&caller, ending, latency_ms, &request, &answer);
         let concluded = gateway.resolver.conclude(&exchange).await;
         exchange.caller = concluded.as_ref().unwrap_or(&caller);
-        let events = gateway.table.events(&self.seen.plan, &exchange);
+        let mut events = gateway.table.events(&self.seen.plan, &exchange);
+        events.iter_mut().for_each(|event| gateway.counting.settle(event));
         tracing::trace!(request.id = request_id, events = events.len(), "an exchange ended");
         if is_strict {
             return gateway.recorder.settle(ticket, events).await;
@@ -246,5 +247,6 @@ impl State {
 }
 
 fn milliseconds_since(clock: Instant) -> f64 {
-    clock.elapsed().as_secs_f64() * 1_000.0
+    // Whole microseconds: what is beyond them is noise.
+    clock.elapsed().as_micros() as f64 / 1_000.0
 }

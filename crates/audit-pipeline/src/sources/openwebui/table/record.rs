@@ -303,7 +303,8 @@ fn finish(
     {
         details.push(("claimed_actor".to_owned(), Json::object([("id", id.clone())])));
     }
-    details.extend(credential(caller.credential).map(|kind| ("credential".to_owned(), kind.into())));
+    // Not "credential": the value of a member of that name is removed as a secret.
+    details.extend(credential(caller.credential).map(|kind| ("signed_by".to_owned(), kind.into())));
     let ending = match exchange.ending {
         Ending::ClientLeft => Some("client_left"),
         Ending::UpstreamBroke => Some("upstream_broke_off"),

@@ -167,6 +167,18 @@ impl Directory {
         }
         Ok(Arc::clone(&known.caller))
     }
+
+    /// Whom the token of this id stands for at `now`: what once began with a token asks so whether it is still good.
+    ///
+    /// # Errors
+    /// [`Denial::Unknown`] and [`Denial::Expired`].
+    pub fn by_id(&self, id: &str, now: Timestamp) -> Result<Arc<Caller>, Denial> {
+        let known = self.tokens.values().find(|known| known.caller.id == id).ok_or(Denial::Unknown)?;
+        if known.expires.is_some_and(|expires| expires <= now) {
+            return Err(Denial::Expired);
+        }
+        Ok(Arc::clone(&known.caller))
+    }
 }
 
 impl Known {

@@ -39,13 +39,13 @@ def run_all(base, journal):
     sign_up = {"name": "Root", "email": "root@example.test", "password": "R00t-pass!!"}
     root.signed_in(root.do("the first account", "POST", "/api/v1/auths/signup", "auth.signup", "success", "root@example.test", json=sign_up))
     config = root.quiet("GET", "/api/v1/auths/admin/config", headers=root.bearer()).json()
-    root.quiet("POST", "/api/v1/auths/admin/config", headers=root.bearer(), json={**config, "DEFAULT_USER_ROLE": "user"})
+    root.do("new people are users", "POST", "/api/v1/auths/admin/config", "config.updated", "success", "root@example.test", headers=root.bearer(), json={**config, "DEFAULT_USER_ROLE": "user"})
     pia, pia_id = flows.by_password(root, base, journal)
     flows.refused(root, pia, pia_id, base, journal)
     flows.by_key(pia, base, journal)
     flows.by_directory(base, journal)
     olga, _ = flows.by_provider(base, journal, "olga@example.test")
-    olga.do("with the provider's session", "POST", "/api/v1/users/user/settings/update", "user.settings_updated", "success", "olga@example.test", {"groups": ["dept:Research", "oidc-people"]}, json={"ui": {}})
+    olga.do("with the provider's session", "POST", "/api/v1/users/user/settings/update", "user.settings_updated", "success", "olga@example.test", {"groups": ["dept:Research", "oidc-people"], "department": "Research"}, json={"ui": {}})
     flows.by_provider(base, journal, "olga@example.test", ending="aborted", reason="access_denied")
     flows.by_provider(base, journal, "pia@example.test", ending="address taken", reason="already_registered")
     flows.by_provider(base, journal, "nomail@example.test", ending="no address", reason="sso_rejected")
@@ -93,7 +93,7 @@ def run(options, folder):
             with open(options.record, "w") as out:
                 out.writelines(json.dumps(step, ensure_ascii=False) + "\n" for step in journal.steps)
         if gateway:
-            return compare(base, gateway.token, journal.steps)
+            return compare(base, gateway.token, journal.steps, pathlib.Path(folder))
     for number, step in enumerate(journal.steps):
         print(f"{number:3} {step['status']} {step['method']:6} {step['target'][:60]:60} {step['what']}")
     return 0

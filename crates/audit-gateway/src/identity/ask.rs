@@ -52,3 +52,55 @@ impl Directory for UpstreamClient {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::upstream;
+
+    /// Answers one request with these bytes; gives what it was asked.
+    async fn answered_with(answer: &'static str) -> (Option<Reply>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = vec![0; 4096];
+            let length = stream.read(&mut asked).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8(asked[..length].to_vec()).unwrap()
+        });
+        let client = UpstreamClient::build(&upstream::Config::new(url)).unwrap();
+        let reply = client.get("/api/v1/auths/", &HeaderValue::from_static("Bearer a.b.c")).await;
+        (reply, server.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn nothing_goes_with_the_question_but_the_credential() {
+        let (reply, asked) =
+            answered_with("HTTP/1.1 200 OK\r\nset-cookie: token=fresh\r\ncontent-length: 2\r\n\r\n{}").await;
+        assert_eq!(reply.unwrap().body, "{}", "the fresh cookie is not in what is given on");
+        let mut lines: Vec<_> = asked.lines().filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines.remove(0), "GET /api/v1/auths/ HTTP/1.1");
+        lines.retain(|line| !line.starts_with("host: "));
+        lines.sort_unstable();
+        let name = format!("user-agent: secureai-audit/{} (identity)", env!("CARGO_PKG_VERSION"));
+        let expected =
+            ["accept-encoding: identity", "accept: application/json", "authorization: Bearer a.b.c", &name];
+        assert_eq!(lines, expected);
+    }
+
+    #[tokio::test]
+    async fn half_an_answer_is_none() {
+        let (reply, _) = answered_with("HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{").await;
+        assert!(reply.is_none());
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_is_none() {
+        let (reply, _) = answered_with("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n{}").await;
+        assert!(reply.is_none());
+    }
+}

@@ -119,8 +119,10 @@ class Services:
     def gateway(self, binary, port, upstream, trusting=False):
         """trusting: loopback is a trusted proxy, which may sign people in by header."""
         data = self.folder / "audit"
-        command = [binary, "serve", "--data-dir", str(data), "--listen", f"127.0.0.1:{port}", "--upstream", upstream]
-        env = {"SECUREAI_AUDIT_GATEWAY_TRUSTED_PROXIES": "127.0.0.0/8"} if trusting else {}
+        command = [str(pathlib.Path(binary).resolve()), "serve", "--data-dir", str(data), "--listen", f"127.0.0.1:{port}", "--upstream", upstream]
+        env = {"SECUREAI_AUDIT_GATEWAY_DEPARTMENT_PREFIX": "dept:"}
+        if trusting:
+            env["SECUREAI_AUDIT_GATEWAY_TRUSTED_PROXIES"] = "127.0.0.0/8"
         process = self.start("gateway", command, env)
         wait_for_page(f"http://127.0.0.1:{port}/healthz", process, 60)
         return Gateway(process, (data / "keys" / "first-admin-token").read_text().strip())

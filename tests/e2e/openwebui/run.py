@@ -78,7 +78,7 @@ class Stack:
     def make_source(self) -> str:
         """The address that Open WebUI sends its events to, secret included."""
         made = self.call("PUT", "/sources/openwebui/main")
-        return made["url"]
+        return f"{self.base}{made['path']}?token={made['secret']}"
 
     def call(self, method: str, path: str) -> dict:
         request = urllib.request.Request(f"{self.base}/api/v1/auditlog{path}", method=method)

@@ -58,6 +58,24 @@ impl Access {
         Ok(caller)
     }
 
+    /// Whom a token that somebody signs in with stands for.
+    ///
+    /// # Errors
+    /// [`Code::InvalidToken`] or [`Code::ExpiredToken`].
+    pub fn present(&self, token: &str, now: Timestamp) -> Result<Arc<Caller>> {
+        let caller = self.directory.read().authenticate(token.trim(), now).map_err(denied)?;
+        self.note_use(&caller.id, now);
+        Ok(caller)
+    }
+
+    /// Whom the token of this id stands for, for those who signed in with it.
+    ///
+    /// # Errors
+    /// As [`Access::present`].
+    pub fn by_id(&self, id: &str, now: Timestamp) -> Result<Arc<Caller>> {
+        self.directory.read().by_id(id, now).map_err(denied)
+    }
+
     fn note_use(&self, id: &str, now: Timestamp) {
         let mut uses = self.uses.lock();
         match uses.get_mut(id) {

@@ -1,8 +1,9 @@
 //! What every request passes before its handler: authentication, the route's role, counting.
 //!
-//! Two kinds of callers are known: bearers of our own tokens and, where we stand in front of a platform, its signed-in
-//! administrators. The latter come with the platform's cookie or bearer token. A browser sends the cookie along
-//! whatever page made it ask, so a cookie alone only reads; what changes something needs the bearer token.
+//! Three kinds of callers are known: bearers of our own tokens, people who signed in to the pages with one, and, where we
+//! stand in front of a platform, its signed-in administrators. The latter come with the platform's cookie or bearer
+//! token. A browser sends a cookie along whatever page made it ask, so a cookie alone only reads; what changes something
+//! needs a bearer token, or is a form of one of our own pages.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,14 +14,16 @@ use audit_event::{Event, Outcome};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{AUTHORIZATION, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method};
+use http::header::{AUTHORIZATION, HOST, ORIGIN, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::endpoints::pages;
+use crate::endpoints::pages::frame::Frame;
 use crate::in_process::AtKeyboard;
 use crate::problem::{Code, Problem, Result};
 use crate::router::{Admission, Kind};
 use crate::sessions::{self, PlatformUser};
+use crate::sign_ins::{self, SignIn};
 use crate::sources;
 use crate::state::AppState;
 use crate::visitor::Visitor;
@@ -41,11 +44,17 @@ pub(crate) struct Gate {
 /// Lets a request through to its handler, or answers it.
 pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let mut response = match gate.admit(&mut request).await {
-        Ok(()) => next.run(request).await,
-        Err(problem) if gate.kind == Kind::Page => pages::refused(&problem),
-        Err(problem) => problem.into_response(),
+    let reader = (gate.kind == Kind::Page).then(|| Frame::of(request.headers(), request.uri(), &gate.state));
+    let renewed = gate.renewed_cookies(&request);
+    let mut response = match (gate.admit(&mut request).await, reader) {
+        (Ok(()), _) => next.run(request).await,
+        (Err(problem), Some(reader)) => pages::refused(&reader, &problem),
+        (Err(problem), None) => problem.into_response(),
     };
+    // Unless the page gives out or takes back a session itself.
+    if !response.headers().contains_key(SET_COOKIE) {
+        response.headers_mut().extend(renewed.into_iter().map(|cookie| (SET_COOKIE, cookie)));
+    }
     // What was recorded may contain markup: no browser shall guess that an answer is a page.
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     gate.state.requests().note(gate.route, response.status(), started.elapsed());
@@ -69,6 +78,8 @@ enum Credential {
     Token(Option<HeaderValue>),
     /// Headers of the platform's session, and the request's method.
     Session(Box<HeaderMap>, Method),
+    /// The session of somebody who signed in with a token, and whether the request only reads or is one of our forms.
+    SignIn { sign_in: Arc<SignIn>, is_harmless: bool },
 }
 
 /// Who was let in.
@@ -92,9 +103,15 @@ impl Admitted {
 }
 
 impl Credential {
-    fn of(request: &Request, state: &AppState) -> Self {
+    fn of(request: &Request, kind: Kind, state: &AppState) -> Self {
         let headers = request.headers();
         let authorization = headers.get(AUTHORIZATION);
+        if authorization.is_none()
+            && let Some(sign_in) = state.sign_ins().find(headers, state.now())
+        {
+            let is_harmless = kind == Kind::Page || only_reads(request.method());
+            return Self::SignIn { sign_in, is_harmless };
+        }
         let may_be_platform =
             state.sessions().is_some() && !authorization.is_some_and(sessions::is_our_token);
         if may_be_platform {
@@ -114,6 +131,7 @@ impl Credential {
             Self::None => return Ok(None),
             Self::Token(authorization) => by_token(authorization.as_ref(), state)?,
             Self::Session(headers, method) => by_session(headers, method, state).await?,
+            Self::SignIn { sign_in, is_harmless } => by_sign_in(sign_in, *is_harmless, state)?,
         };
         if known.caller.role.may(required) {
             Ok(Some(known))
@@ -129,6 +147,17 @@ fn by_token(authorization: Option<&HeaderValue>, state: &AppState) -> std::resul
     caller.map(|caller| Known { caller, user: None }).map_err(|problem| (None, problem))
 }
 
+/// Whoever signed in with a token may do what the token may, for as long as it is good.
+fn by_sign_in(sign_in: &SignIn, is_harmless: bool, state: &AppState) -> std::result::Result<Known, Refusal> {
+    let now = state.now();
+    if !sign_in.is_alive(now) {
+        return Err((None, signed_out()));
+    }
+    let caller = state.access().by_id(sign_in.token_id(), now).map_err(|problem| (None, problem))?;
+    let known = Known { caller, user: None };
+    if is_harmless { Ok(known) } else { Err((Some(known), cookie_only_reads())) }
+}
+
 /// An administrator of the platform is one of ours.
 async fn by_session(
     headers: &HeaderMap,
@@ -142,11 +171,10 @@ async fn by_session(
     let (is_admin, user) = (user.is_admin, Some(Arc::new(user)));
     let known = Known { caller: Arc::new(caller), user };
     let by_cookie_alone = !headers.contains_key(AUTHORIZATION);
-    let only_reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
     if !is_admin {
         return Err((Some(known), not_an_admin()));
     }
-    if by_cookie_alone && !only_reads {
+    if by_cookie_alone && !only_reads(method) {
         return Err((Some(known), cookie_only_reads()));
     }
     Ok(known)
@@ -158,13 +186,16 @@ impl Gate {
         if matches!(self.admission, Admission::Source) {
             return self.admit_source(request);
         }
+        if self.kind == Kind::Page && !only_reads(request.method()) && !is_from_us(request.headers()) {
+            return Err(self.turned_away(request, not_our_form()));
+        }
         let Some(required) = self.admission.required(self.state.config()) else { return Ok(()) };
         if let Some(AtKeyboard(caller)) = request.extensions_mut().remove() {
             request.extensions_mut().insert(caller);
             request.extensions_mut().insert(Admitted { by: Credential::None, required });
             return Ok(());
         }
-        let by = Credential::of(request, &self.state);
+        let by = Credential::of(request, self.kind, &self.state);
         match by.admitted(required, &self.state).await {
             Ok(known) => {
                 introduce(request, known);
@@ -176,6 +207,16 @@ impl Gate {
                 Err(self.turned_away(request, problem))
             }
         }
+    }
+
+    /// The cookies with which a reader's session goes on, where its id has been about for long.
+    fn renewed_cookies(&self, request: &Request) -> Vec<HeaderValue> {
+        if self.kind == Kind::Api || matches!(self.admission, Admission::Anyone) {
+            return Vec::new();
+        }
+        let renewed = self.state.sign_ins().renew(request.headers(), self.state.now());
+        let is_private = sign_ins::is_private(request.extensions(), request.headers());
+        renewed.map(|id| sign_ins::cookies(&id, is_private)).unwrap_or_default()
     }
 
     /// Decides whether a request is from the source that its path names; whatever may be secret in the address is taken
@@ -209,6 +250,23 @@ impl Gate {
     }
 }
 
+fn only_reads(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
+}
+
+/// Whether a form was sent from a page of this address. Browsers say where a form comes from, either way; what does not
+/// say it is not one of our pages.
+fn is_from_us(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
+        return site == "same-origin";
+    }
+    match (text(ORIGIN), text(HOST)) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, at)| at == host),
+        _ => false,
+    }
+}
+
 fn introduce(request: &mut Request, known: Option<Known>) {
     let Some(Known { caller, user }) = known else { return };
     request.extensions_mut().insert(caller);
@@ -227,6 +285,17 @@ fn lacks_role(caller: &Caller, required: Role) -> Problem {
 fn not_an_admin() -> Problem {
     let detail = "the audit log is for administrators: sign in as one, or use an access token of your own";
     Problem::new(Code::RoleRequired, detail).challenge(Some("insufficient_scope"))
+}
+
+fn signed_out() -> Problem {
+    Problem::new(Code::InvalidToken, "the session is over: sign in again").challenge(None)
+}
+
+fn not_our_form() -> Problem {
+    Problem::new(
+        Code::RoleRequired,
+        "this form was not sent from a page of the audit log: open the page and send it there",
+    )
 }
 
 fn cookie_only_reads() -> Problem {

@@ -24,6 +24,7 @@ mod question;
 mod router;
 mod server;
 mod sessions;
+mod sign_ins;
 mod sources;
 mod stall;
 mod state;

@@ -236,6 +236,7 @@ impl Service {
             }
         }
         request.extensions_mut().insert(PeerAddr(via.peer));
+        request.extensions_mut().insert(via);
         let Ok(answer) = self.router.oneshot(request.map(Body::new)).await;
         Ok(boxed(answer))
     }

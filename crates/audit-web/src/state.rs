@@ -16,6 +16,7 @@ use crate::activity::Activity;
 use crate::config::Config;
 use crate::metrics::Requests;
 use crate::sessions::Sessions;
+use crate::sign_ins::SignIns;
 use crate::sources::{Receiving, Sources};
 use crate::unreadable::Unreadable;
 use crate::workers::Workers;
@@ -67,6 +68,7 @@ struct Inner {
     activity: Activity,
     requests: Requests,
     unreadable: Unreadable,
+    sign_ins: SignIns,
     queries: Workers,
     exports: Workers,
     encoders: Workers,
@@ -92,6 +94,7 @@ impl AppState {
             activity: Activity::start(parts.intake.clone(), Arc::clone(&parts.clock))?,
             requests,
             unreadable: Unreadable::default(),
+            sign_ins: SignIns::default(),
             queries: Workers::start("query", config.query_threads, 256)?,
             exports: Workers::start("export", config.export_threads, 64)?,
             encoders: Workers::start("encode", config.ingest_threads, 1_024)?,
@@ -163,6 +166,11 @@ impl AppState {
     pub(crate) fn unreadable(&self) -> &Unreadable {
         &self.0.unreadable
     }
+    /// Who signed in to the pages.
+    pub(crate) fn sign_ins(&self) -> &SignIns {
+        &self.0.sign_ins
+    }
+
 
     /// Threads for lists, counts, groups and single events.
     pub(crate) fn queries(&self) -> &Workers {

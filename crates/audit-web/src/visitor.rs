@@ -41,6 +41,21 @@ impl Visitor {
         }
     }
 
+    /// The address they come from.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+
+    /// What the caller is called.
+    pub fn name(&self) -> Option<&str> {
+        self.caller.as_ref().map(|caller| caller.name.as_str())
+    }
+
+    /// This visitor as somebody who is known by now.
+    pub fn known_as(self, caller: Arc<Caller>) -> Self {
+        Self { caller: Some(caller), ..self }
+    }
+
     /// What tells this visitor from others: the token, or without one the address.
     pub fn key(&self) -> Cow<'_, str> {
         match (&self.caller, self.ip) {

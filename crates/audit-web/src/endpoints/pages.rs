@@ -1,43 +1,67 @@
 //! What people read: pages, rendered on the server from templates that are checked at compile time.
+//!
+//! A page is complete without scripts. Scripts and the style sheet come from [`assets`] and from nowhere else.
+
+pub(crate) mod assets;
+mod form;
+pub(crate) mod frame;
+pub(crate) mod sign_in;
+pub(crate) mod sign_out;
+pub(crate) mod theme;
 
 pub(crate) mod events;
-pub(crate) mod style;
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_FRAME_OPTIONS,
+};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::problem::Problem;
+use frame::Frame;
 
-/// Nothing but our own style sheet; no script at all.
+/// Nothing but what we serve ourselves; nothing inline.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
 );
 
 /// Why there is no page for this reader.
 #[derive(Template)]
 #[template(path = "refused.html")]
 struct Refused<'a> {
+    frame: &'a Frame,
     title: &'a str,
     detail: &'a str,
-    status: u16,
+    /// Whether signing in would help.
+    may_sign_in: bool,
+    /// Where to go on after it.
+    next: &'a str,
+    problem: Option<String>,
 }
 
 /// The answer to a reader who is not let in, or whose request failed.
-pub(crate) fn refused(problem: &Problem) -> Response {
+pub(crate) fn refused(frame: &Frame, problem: &Problem) -> Response {
     let code = problem.code();
-    let page = Refused { title: code.title(), detail: problem.detail(), status: code.status().as_u16() };
-    let mut response = rendered(code.status(), &page);
+    let may_sign_in = code.status() == StatusCode::UNAUTHORIZED;
+    let (title, detail) = if may_sign_in {
+        ("Sign in to see the audit log", "The audit log shows what happened to those who may see it")
+    } else {
+        (code.title(), problem.detail())
+    };
+    let next = page_of_ours(&frame.here);
+    let page = Refused { frame, title, detail, may_sign_in, next, problem: None };
+    let mut response = rendered(code.status(), frame, &page);
     // For the counters, which see the response only.
     response.extensions_mut().insert(code);
     response
 }
 
-/// A page with the headers that every page has.
-fn rendered(status: StatusCode, page: &impl Template) -> Response {
+/// A page with the headers that every page has, packed as the reader likes it.
+fn rendered(status: StatusCode, frame: &Frame, page: &impl Template) -> Response {
     let html = match page.render() {
-        Ok(html) => html,
+        Ok(html) => html.into_bytes(),
         Err(error) => return Problem::internal(error).into_response(),
     };
     let headers: [(HeaderName, HeaderValue); 5] = [
@@ -47,5 +71,53 @@ fn rendered(status: StatusCode, page: &impl Template) -> Response {
         (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN")),
     ];
-    (status, headers, html).into_response()
+    let encoding = frame.encoding.for_length(html.len());
+    let html = match encoding.pack(html) {
+        Ok(html) => html,
+        Err(error) => return Problem::internal(error).into_response(),
+    };
+    let mut response = (status, headers, html).into_response();
+    encoding.mark(response.headers_mut());
+    response
+}
+
+/// Sends the browser on with a `GET`.
+fn see(address: &str) -> Response {
+    let address = HeaderValue::try_from(address).unwrap_or(HeaderValue::from_static("/audit"));
+    (StatusCode::SEE_OTHER, [(LOCATION, address), (CACHE_CONTROL, HeaderValue::from_static("no-store"))])
+        .into_response()
+}
+
+/// An address to go on to, if it is one of our pages; the events' otherwise. Nobody is sent elsewhere by us.
+fn page_of_ours(address: &str) -> &str {
+    let rest = address.strip_prefix("/audit").unwrap_or("//");
+    let begins_well = rest.is_empty() || rest.starts_with(['/', '?']);
+    let is_plain = address.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_ours = begins_well && is_plain && !rest.starts_with("//") && !rest.starts_with("/sign-");
+    if is_ours { address } else { "/audit" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_a_page_that_is_not_ours() {
+        for ours in ["/audit", "/audit?q=a%20b&range=30d", "/audit/events/7"] {
+            assert_eq!(page_of_ours(ours), ours);
+        }
+        for other in [
+            "",
+            "/",
+            "https://evil.example/audit",
+            "//evil.example",
+            "/audit//evil.example",
+            "/auditor",
+            "/audit\\@evil.example",
+            "/audit/sign-out",
+            "/audit?\r\nset-cookie: a=b",
+        ] {
+            assert_eq!(page_of_ours(other), "/audit", "{other:?}");
+        }
+    }
 }

@@ -6,10 +6,11 @@ use audit_query::page_token::PageToken;
 use audit_query::question::{Answers as _, Budget, Page};
 use audit_tlog::LeafIndex;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use form_urlencoded::byte_serialize;
 use http::{StatusCode, Uri};
 
+use super::frame::Frame;
 use crate::activity::success;
 use crate::params::Params;
 use crate::problem::Result;
@@ -24,6 +25,7 @@ const ROWS: usize = 50;
 #[derive(Template)]
 #[template(path = "events.html")]
 struct EventsPage {
+    frame: Frame,
     query: String,
     problem: Option<String>,
     rows: Vec<Row>,
@@ -56,20 +58,31 @@ impl Row {
 }
 
 /// Answers with the page. A query that cannot be understood is shown with what is wrong about it, above no events.
-pub(crate) async fn handle(State(state): State<AppState>, uri: Uri, visitor: Visitor) -> Result<Response> {
+pub(crate) async fn handle(
+    State(state): State<AppState>,
+    frame: Frame,
+    uri: Uri,
+    visitor: Visitor,
+) -> Result<Response> {
     let query = Params::any(uri.query()).one("q")?.unwrap_or_default().to_owned();
-    let (status, page) = match list(&state, &uri, &query, &visitor).await {
+    let (status, page) = match list(&state, &frame, &uri, &query, &visitor).await {
         Ok(page) => (StatusCode::OK, page),
         Err(problem) if problem.code().status().is_client_error() => (
             problem.code().status(),
-            EventsPage { problem: Some(problem.detail().to_owned()), ..empty(&state, query) },
+            EventsPage { problem: Some(problem.detail().to_owned()), ..empty(&state, frame.clone(), query) },
         ),
-        Err(problem) => return Ok(super::refused(&problem).into_response()),
+        Err(problem) => return Ok(super::refused(&frame, &problem)),
     };
-    Ok(super::rendered(status, &page))
+    Ok(super::rendered(status, &frame, &page))
 }
 
-async fn list(state: &AppState, uri: &Uri, query: &str, visitor: &Visitor) -> Result<EventsPage> {
+async fn list(
+    state: &AppState,
+    frame: &Frame,
+    uri: &Uri,
+    query: &str,
+    visitor: &Visitor,
+) -> Result<EventsPage> {
     let question = question::parse(uri, &[])?;
     let position = super::super::events::list::open_page_token(state, &question)?;
     let subject = question::describe(&question);
@@ -92,11 +105,12 @@ async fn list(state: &AppState, uri: &Uri, query: &str, visitor: &Visitor) -> Re
     let event = Event { details: Some(Json::object(details)), ..success(visitor.did("audit.searched")) };
     state.activity().note(event, &visitor.key(), &subject);
     let older = next.map(|token| format!("/audit?q={}&page_token={}", encoded(query), encoded(&token)));
-    Ok(EventsPage { rows, older, is_continued, ..empty(state, query.to_owned()) })
+    Ok(EventsPage { rows, older, is_continued, ..empty(state, frame.clone(), query.to_owned()) })
 }
 
-fn empty(state: &AppState, query: String) -> EventsPage {
+fn empty(state: &AppState, frame: Frame, query: String) -> EventsPage {
     EventsPage {
+        frame,
         query,
         problem: None,
         rows: Vec::new(),

@@ -1,0 +1,67 @@
+//! The pages, as a browser meets them.
+
+mod sign_in;
+
+use audit_control::Role;
+use axum::body::Body;
+use http::header::{CONTENT_TYPE, SET_COOKIE};
+use http::{Method, Request};
+
+use super::app::{Answer, App};
+
+/// A browser: it keeps cookies and says where its forms come from.
+struct Browser<'a> {
+    app: &'a App,
+    cookie: String,
+}
+
+impl<'a> Browser<'a> {
+    fn new(app: &'a App) -> Self {
+        Self { app, cookie: String::new() }
+    }
+
+    /// One that has signed in with the auditor's token.
+    async fn signed_in(app: &'a App) -> Self {
+        let mut browser = Self::new(app);
+        let token = app.token(Role::Auditor).to_owned();
+        let answer = browser.submit("/audit/sign-in", &[("token", &token)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        browser
+    }
+
+    async fn get(&mut self, uri: &str) -> Answer {
+        let request = Request::builder().uri(uri).header("cookie", &self.cookie).body(Body::empty()).unwrap();
+        self.send(request).await
+    }
+
+    async fn submit(&mut self, uri: &str, fields: &[(&str, &str)]) -> Answer {
+        self.submit_from("same-origin", uri, fields).await
+    }
+
+    /// A form that a page of `site` sends.
+    async fn submit_from(&mut self, site: &str, uri: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(uri)
+            .header("cookie", &self.cookie)
+            .header("sec-fetch-site", site)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    async fn send(&mut self, request: Request<Body>) -> Answer {
+        let answer = Answer::of(self.app.send(request).await).await;
+        let given = answer.headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+        if let Some(session) = given.filter(|line| line.starts_with("secureai_audit_session=")).last() {
+            session.split(';').next().unwrap().clone_into(&mut self.cookie);
+        }
+        answer
+    }
+}
+
+/// The value of a page's hidden field.
+fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the field");
+    rest.split('"').next().unwrap()
+}

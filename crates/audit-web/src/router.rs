@@ -53,9 +53,15 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 /// Every page, with its whole address.
 #[rustfmt::skip]
 pub(crate) fn pages() -> Vec<Endpoint> {
+    use Admission::{Anyone, Only};
+    const AUDITOR: Admission = Only(Role::Auditor);
     vec![
-        get   ("/audit",           Admission::Only(Role::Auditor), pages::events::handle),
-        get   ("/audit/style.css", Admission::Anyone,              pages::style::handle),
+        get   ("/audit",           AUDITOR, pages::events::handle),
+        get   ("/audit/sign-in",   Anyone,  pages::sign_in::form),
+        post  ("/audit/sign-in",   Anyone,  pages::sign_in::handle),
+        post  ("/audit/sign-out",  Anyone,  pages::sign_out::handle),
+        post  ("/audit/theme",     Anyone,  pages::theme::handle),
+        get   ("/audit/assets/{version}/{name}", Anyone, pages::assets::handle),
     ]
 }
 

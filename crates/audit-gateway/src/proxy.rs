@@ -111,6 +111,8 @@ struct Inner {
     api_key_header: HeaderName,
     socket_permits: Arc<Semaphore>,
     socket_idle_timeout: Duration,
+    /// What was seen of settings, users and groups.
+    states: before::States,
     /// Open WebUI was last found unreachable; each change is an event, not each request.
     is_down: AtomicBool,
     ids_without_randomness: AtomicU64,
@@ -135,6 +137,7 @@ impl Gateway {
             api_key_header: config.api_key_header,
             socket_permits: Arc::new(Semaphore::new(config.max_sockets)),
             socket_idle_timeout: config.socket_idle_timeout,
+            states: before::States::default(),
             is_down: AtomicBool::new(false),
             ids_without_randomness: AtomicU64::new(0),
             tasks: TaskTracker::new(),
@@ -156,7 +159,8 @@ impl Gateway {
         let target = forward::target_of(&head.uri);
         let origin = self.0.trusted_proxies.origin(peer.ip, &head.headers);
         let plan = self.0.table.plan(&head.method, target.as_str());
-        let client = (plan.is_recorded || upgrade.is_some()).then(|| origin.client(&head.headers));
+        let is_watched = plan.is_recorded || plan.remember.is_some() || upgrade.is_some();
+        let client = is_watched.then(|| origin.client(&head.headers));
         self.0.make_ours(&mut head, &origin, peer, target.clone());
         if admin_entry::is_asked_for(&head.method, target.path()) {
             return self.0.extended_loader(head).await;

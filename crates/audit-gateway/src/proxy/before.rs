@@ -1,4 +1,7 @@
-//! What a setting was before it is changed: asked of Open WebUI with the caller's own credential.
+//! What a setting was before it is changed: remembered from when it passed, or asked of Open WebUI with the caller's own
+//! credential.
+
+mod states;
 
 use std::time::Duration;
 
@@ -7,6 +10,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 
+pub(super) use self::states::States;
 use crate::body::empty;
 use crate::upstream::UpstreamClient;
 

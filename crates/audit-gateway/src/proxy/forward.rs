@@ -65,7 +65,8 @@ impl Inner {
         match self.upstream.send(Request::from_parts(head, body)).await {
             Ok(answer) => {
                 self.note_up();
-                if is_refusal(answer.status()) {
+                let has_failed = plan.records_failures && answer.status().as_u16() >= 400;
+                if has_failed || is_refusal(answer.status()) {
                     let client = origin.client(&credentials);
                     let target = target.to_string();
                     let mut watch =

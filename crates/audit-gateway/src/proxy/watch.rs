@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use audit_event::{Client, Event, Timestamp};
+use audit_event::{Category, Client, Event, Timestamp};
 use audit_pipeline::sources::openwebui::caller::Caller;
 use audit_pipeline::sources::openwebui::exchange::{Answer, Captured, Ending, Exchange, Plan};
 use bytes::Bytes;
@@ -90,7 +90,10 @@ impl Watch {
         let (gateway, seen) = (&state.gateway, &state.seen);
         state.caller = Some(gateway.resolver.resolve(&seen.target, &seen.headers).await);
         if let Some(path) = &seen.plan.before {
-            state.before = super::before::fetch(&gateway.upstream, path, &seen.headers).await;
+            state.before = gateway.states.fresh(path, state.started);
+            if state.before.is_none() {
+                state.before = super::before::fetch(&gateway.upstream, path, &seen.headers).await;
+            }
         }
         if state.is_strict {
             let intent = state.intent();
@@ -195,16 +198,38 @@ impl State {
         let ticket = self.ticket.take();
         let (request_id, is_strict) = (self.id.clone(), self.is_strict);
         let mut exchange = self.exchange(&caller, ending, latency_ms, &request, &answer);
+        let state_path = gateway.table.state_path(&self.seen.plan, &exchange);
+        let last = state_path.as_deref().and_then(|path| gateway.states.last(path, self.started));
+        exchange.before = exchange.before.or(last.as_deref());
         let concluded = gateway.resolver.conclude(&exchange).await;
         exchange.caller = concluded.as_ref().unwrap_or(&caller);
         let mut events = gateway.table.events(&self.seen.plan, &exchange);
         events.iter_mut().for_each(|event| gateway.counting.settle(event));
+        self.keep_states(state_path.as_deref(), exchange.answer.as_ref());
         tracing::trace!(request.id = request_id, events = events.len(), "an exchange ended");
         if is_strict {
             return gateway.recorder.settle(ticket, events).await;
         }
         gateway.recorder.note(events);
         Ok(())
+    }
+
+    /// Remembers a state that has passed, and forgets what may have changed.
+    fn keep_states(&self, state_path: Option<&str>, answer: Option<&Answer<'_>>) {
+        let (plan, states) = (&self.seen.plan, &self.gateway.states);
+        let is_good = answer.is_none_or(|answer| answer.status < 400);
+        if plan.changes_state && is_good {
+            match state_path {
+                Some(path) => states.changed(path),
+                None if plan.category == Category::Administration => states.all_changed(),
+                None => {}
+            }
+        } else if let Some((path, answer)) = plan.remember.as_deref().zip(answer)
+            && answer.status == 200
+            && answer.body.is_whole
+        {
+            states.saw(path, Bytes::copy_from_slice(answer.body.bytes), self.started);
+        }
     }
 
     fn intent(&self) -> Event<'static> {

@@ -15,6 +15,7 @@ use audit_event::{
 use serde::Deserialize;
 
 use super::bodies::{Answer, completion_answer};
+use super::completions::UsageReader;
 use super::table::{Deed, RouteTable, Scene, Sight, Someone};
 use crate::sources::Refusal;
 
@@ -160,7 +161,8 @@ impl Line {
         let is_completion = row.is_some_and(|row| *row.deed == Deed::Completion);
         if is_completion && event.outcome == Outcome::Success {
             let answer = self.response_object.as_deref().unwrap_or_default();
-            event.outcome = match completion_answer(answer.as_bytes(), b"") {
+            let completion = UsageReader::of_parts(answer.as_bytes(), b"");
+            event.outcome = match completion_answer(&completion) {
                 Answer::Complete => Outcome::Success,
                 Answer::Failed => Outcome::Failure,
                 Answer::Follows | Answer::Unknown => Outcome::Unknown,

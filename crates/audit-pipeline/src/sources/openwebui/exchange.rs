@@ -87,6 +87,8 @@ pub struct Plan {
     /// Whether an event comes of it whatever the answer. A read that is in no row may still amount to an event when it
     /// is refused.
     pub is_recorded: bool,
+    /// Whether an event comes of it when it fails, by any status from 400 on; a refusal is always one.
+    pub records_failures: bool,
     /// Whether it may change state: what strict mode is about.
     pub changes_state: bool,
     /// The category that its event will have; decides the mode.

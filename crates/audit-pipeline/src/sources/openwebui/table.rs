@@ -162,6 +162,7 @@ impl RouteTable {
             return Plan {
                 row: None,
                 is_recorded: changes_state,
+                records_failures: changes_state,
                 changes_state,
                 category: Category::System,
                 keep_request: 0,
@@ -184,6 +185,7 @@ impl RouteTable {
         Plan {
             row: place,
             is_recorded: row.when == Recorded::Always,
+            records_failures: row.when != Recorded::Refused,
             changes_state: !row.reads && row.ignored().is_none(),
             category: row.category,
             keep_request: row.keep_request,

@@ -1,6 +1,6 @@
 //! How a model call ended, as far as its answer tells.
 
-use crate::sources::openwebui::completions::UsageReader;
+use crate::sources::openwebui::completions::Completion;
 
 /// How a model call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,9 +15,8 @@ pub(in crate::sources::openwebui) enum Answer {
     Unknown,
 }
 
-/// Looks at the answer of a model call that had a good status: its beginning and, of a long one, its end.
-pub(in crate::sources::openwebui) fn completion_answer(body: &[u8], tail: &[u8]) -> Answer {
-    let completion = UsageReader::of_parts(body, tail);
+/// Judges the answer of a model call that had a good status.
+pub(in crate::sources::openwebui) const fn completion_answer(completion: &Completion) -> Answer {
     let began_as_a_document =
         !completion.is_stream && (completion.id.is_some() || completion.model.is_some());
     if completion.error.is_some() {
@@ -34,11 +33,12 @@ pub(in crate::sources::openwebui) fn completion_answer(body: &[u8], tail: &[u8])
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::openwebui::completions::UsageReader;
 
     #[test]
     fn the_answer_tells_how_a_model_call_ended() {
-        let check =
-            |body: &str, expected| assert_eq!(completion_answer(body.as_bytes(), b""), expected, "{body}");
+        let answer = |body: &str| completion_answer(&UsageReader::of_parts(body.as_bytes(), b""));
+        let check = |body: &str, expected| assert_eq!(answer(body), expected, "{body}");
         check(r#"{"id":"x","choices":[{"index":0}]}"#, Answer::Complete);
         check(
             r#"{"id":"x","model":"m","choices":[{"index":0,"message":{"content":"cut by who ke"#,

@@ -10,7 +10,7 @@ use super::scene::{Scene, Sight, Someone};
 use super::verdict::{self, ANY_REQUEST, DENIED, Verdict};
 use crate::sources::openwebui::bodies::clipped;
 use crate::sources::openwebui::caller::CredentialKind;
-use crate::sources::openwebui::completions::UsageReader;
+use crate::sources::openwebui::completions::Completion;
 use crate::sources::openwebui::exchange::{Ending, Exchange};
 use crate::sources::openwebui::identity::Claims;
 use crate::sources::openwebui::identity::inquiry::is_id;
@@ -107,7 +107,7 @@ fn event_of(row: &Row, scene: &Scene<'_>, exchange: &Exchange<'_>, verdict: &Ver
         details.push(("attempted".to_owned(), scene.action().to_owned().into()));
     }
     if row.deed == Deed::Completion {
-        measure(exchange, &mut event, &mut details);
+        measure(exchange, scene.completion(), &mut event, &mut details);
     }
     if matches!(event.outcome, Outcome::Success | Outcome::Unknown)
         && let Some(rule) = &row.changes
@@ -279,15 +279,20 @@ fn sign_in_beside(row: &Row, scene: &Scene<'_>, exchange: &Exchange<'_>) -> Opti
 }
 
 /// What a model call took.
-fn measure(exchange: &Exchange<'_>, event: &mut Event<'static>, details: &mut Vec<(String, Json<'static>)>) {
+fn measure(
+    exchange: &Exchange<'_>,
+    completion: Option<&Completion>,
+    event: &mut Event<'static>,
+    details: &mut Vec<(String, Json<'static>)>,
+) {
     if let Some(ms) = exchange.first_byte_ms.filter(|ms| ms.is_finite() && *ms >= 0.0) {
         details.push(("first_byte_ms".to_owned(), ms.into()));
     }
-    let Some(answer) = &exchange.answer else { return };
-    let completion = UsageReader::of_parts(answer.body.bytes, answer.body.tail);
+    let Some(completion) = completion else { return };
     event.usage = completion.tokens.usage();
-    details.extend(completion.finish_reason.map(|reason| ("finish_reason".to_owned(), reason.into())));
-    let code = completion.error.and_then(|error| error.code);
+    let reason = completion.finish_reason.clone();
+    details.extend(reason.map(|reason| ("finish_reason".to_owned(), reason.into())));
+    let code = completion.error.as_ref().and_then(|error| error.code.clone());
     details.extend(code.map(|code| ("provider_error".to_owned(), code.into())));
 }
 

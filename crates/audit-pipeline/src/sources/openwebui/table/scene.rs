@@ -9,6 +9,7 @@ use super::path::query_parameter;
 use super::row::{Case, Deed, Origin, Row, Test};
 use super::tree::parameters;
 use crate::sources::openwebui::bodies::{MemberPath, Members, Value};
+use crate::sources::openwebui::completions::{Completion, UsageReader};
 
 /// Most targets of one event.
 const MAX_TARGETS: usize = audit_event::limits::BULK_ITEMS;
@@ -23,6 +24,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) request: Members,
     pub(crate) answer: Members,
     answer_end: &'a [u8],
+    /// What a model call's answer told.
+    completion: Option<Completion>,
     before: Option<State>,
 }
 
@@ -61,6 +64,8 @@ impl<'a> Scene<'a> {
             request: Members::read(sight.request, &of_requests(row)),
             answer: Members::read(sight.answer, &of_answers(row)),
             answer_end: sight.answer_end,
+            completion: (row.deed == Deed::Completion)
+                .then(|| UsageReader::of_parts(sight.answer, sight.answer_end)),
             before: sight.before.and_then(|state| serde_json::from_slice(state).ok()),
         };
         scene.choose_from_list();
@@ -76,6 +81,11 @@ impl<'a> Scene<'a> {
                 self.before = Some(items.swap_remove(place));
             }
         }
+    }
+
+    /// What a model call's answer told; `None` of anything else.
+    pub(crate) const fn completion(&self) -> Option<&Completion> {
+        self.completion.as_ref()
     }
 
     /// The state before, if it is known.

@@ -163,7 +163,8 @@ fn of_completion(exchange: &Exchange<'_>, answer: &Answer<'_>, scene: &Scene<'_>
         status => return by_status(status),
     }
     let body = &answer.body;
-    match (completion_answer(body.bytes, body.tail), exchange.ending) {
+    let told = scene.completion().map_or(bodies::Answer::Unknown, completion_answer);
+    match (told, exchange.ending) {
         (bodies::Answer::Failed, _) => (Outcome::Failure, Some("provider_error")),
         (_, Ending::UpstreamBroke) => (Outcome::Failure, Some("upstream_broke_off")),
         (_, Ending::ClientLeft) => (Outcome::Unknown, Some("client_left")),

@@ -48,7 +48,7 @@ pub struct Parts {
     /// Tells the time of events.
     pub clock: Arc<dyn Clock>,
     /// What calls cost.
-    pub prices: Prices,
+    pub prices: Arc<Prices>,
 }
 
 /// Passes calls on to providers and records them; clones share it.
@@ -59,7 +59,7 @@ struct Inner {
     rules: Rules,
     recorder: Recorder,
     clock: Arc<dyn Clock>,
-    prices: Prices,
+    prices: Arc<Prices>,
     /// Recordings that nobody waits for.
     tasks: TaskTracker,
 }
@@ -102,6 +102,9 @@ impl ModelGateway {
         B::Error: Into<BoxError>,
     {
         let (head, body) = request.into_parts();
+        if !self.takes(head.uri.path()) {
+            return Refusal::NotHere.answer();
+        }
         let Some((provider, route)) = self.0.find(head.uri.path()) else {
             return Refusal::NoProvider.answer();
         };

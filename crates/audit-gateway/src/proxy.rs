@@ -8,6 +8,7 @@ mod admin_entry;
 mod before;
 mod capture;
 mod client_address;
+mod counting;
 mod forward;
 mod frames;
 mod headers;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::client_address::TrustedProxies;
+pub use self::counting::Counting;
 use self::refusal::Refusal;
 pub use self::relay::{Direction, SocketTap};
 pub use self::socket::{SocketListener, SocketOpening};
@@ -84,6 +86,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Looks at WebSockets.
     pub sockets: Option<SocketListener>,
+    /// Where model calls are counted.
+    pub counting: Counting,
 }
 
 /// How a request reached us.
@@ -106,6 +110,7 @@ struct Inner {
     recorder: Recorder,
     clock: Arc<dyn Clock>,
     sockets: Option<SocketListener>,
+    counting: Counting,
     trusted_proxies: TrustedProxies,
     trusted_headers: TrustedHeaders,
     api_key_header: HeaderName,
@@ -132,6 +137,7 @@ impl Gateway {
             recorder: parts.recorder,
             clock: parts.clock,
             sockets: parts.sockets,
+            counting: parts.counting,
             trusted_proxies: TrustedProxies::new(config.trusted_proxies),
             trusted_headers: config.trusted_headers,
             api_key_header: config.api_key_header,

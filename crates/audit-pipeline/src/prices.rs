@@ -10,7 +10,7 @@ mod row;
 
 use std::collections::HashMap;
 
-use audit_event::Timestamp;
+use audit_event::{Event, Timestamp};
 
 pub use self::read::PriceError;
 use self::row::Row;
@@ -77,6 +77,16 @@ impl Prices {
         let exact = self.exact.get(model).into_iter().flatten();
         let row = exact.chain(&self.patterns).find(|row| row.applies(provider, model, at))?;
         row.price.cost(tokens).map(NanoDollars)
+    }
+
+    /// Gives an event with usage its cost, unless it has one.
+    pub fn complete(&self, event: &mut Event<'_>) {
+        let (Some(usage), Some(model), Some(time)) = (&mut event.usage, &event.model, event.time) else {
+            return;
+        };
+        let Some(id) = model.id.as_deref().filter(|_| usage.cost_usd.is_none()) else { return };
+        let provider = model.provider.as_deref().unwrap_or_default();
+        usage.cost_usd = self.cost(provider, id, time, &Tokens::from(*usage)).map(NanoDollars::as_dollars);
     }
 }
 

@@ -61,8 +61,8 @@ impl App {
 
     /// Serves `store`.
     pub(crate) fn start(self, store: Store) -> anyhow::Result<Running> {
-        let gates = Gates::open(&self.config.gateway, &store)?;
-        let parts = Parts { sessions: gates.as_ref().map(Gates::sessions), ..web_parts(&store) };
+        let gates = Gates::open(&self.config, &store)?;
+        let parts = Parts { sessions: gates.as_ref().and_then(Gates::sessions), ..web_parts(&store) };
         let state = AppState::build(web_config(&self.config), parts).context("cannot build the API")?;
         let mut event = system_event("ledger.started");
         event.message = Some(
@@ -75,7 +75,7 @@ impl App {
         // A sender that is gone asks to stop as well.
         let stopped = async move { drop(stopped.await) };
         let is_tls = self.tls.is_some();
-        let around = Around { front: gates.as_ref().map(Gates::front), tls: self.tls };
+        let around = Around { front: gates.as_ref().and_then(Gates::front), tls: self.tls };
         let server = tokio::spawn(audit_web::serve(self.listener, state, around, stopped));
         Ok(Running { store, gates, address: self.address, is_tls, stop, server })
     }

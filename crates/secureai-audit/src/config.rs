@@ -4,6 +4,7 @@
 //! line. Nothing below the binary reads the environment: each part is handed its own settings.
 
 mod gateway;
+mod models;
 mod secret;
 mod settings;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     gateway::{Gateway, Tls},
+    models::Models,
     secret::Secret,
     settings::{SETTINGS, Setting},
 };
@@ -35,6 +37,7 @@ pub(crate) struct Config {
     pub http: Http,
     pub tls: Tls,
     pub gateway: Gateway,
+    pub models: Models,
     pub keys: Keys,
     pub log: Log,
 }
@@ -115,6 +118,7 @@ impl Default for Config {
             http: Http::default(),
             tls: Tls::default(),
             gateway: Gateway::default(),
+            models: Models::default(),
             keys: Keys::default(),
             log: Log::default(),
         }
@@ -253,6 +257,7 @@ impl Config {
         }
         self.tls.check()?;
         self.gateway.check()?;
+        self.models.check()?;
         if tracing_subscriber::EnvFilter::try_new(&self.log.level).is_err() {
             return refuse(
                 "log.level",

@@ -5,81 +5,141 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use audit_gateway::{
     UpstreamClient, identity,
-    proxy::{self, Gateway, Peer, socket_io},
+    proxy::{self, Counting, Gateway, Peer, socket_io},
     recorder::{self, Recorder},
 };
-use audit_pipeline::sources::openwebui::{
-    identity::{Departments, department::Mapping},
-    table::RouteTable,
+use audit_pipeline::{
+    prices::Prices,
+    sources::openwebui::{
+        identity::{Departments, department::Mapping},
+        table::RouteTable,
+    },
 };
 use audit_web::{Front, PlatformUser, Sessions};
 use http::HeaderMap;
 
-use crate::{config, store::Store};
+use crate::{
+    config::{self, Config},
+    models::{self, Models},
+    store::Store,
+};
 
 /// How long what has passed may take to be recorded when the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// The gateway and what it is made of.
-#[derive(Clone)]
+/// The gateways and what they are made of.
 pub(crate) struct Gates {
-    proxy: Gateway,
+    proxy: Option<Proxy>,
+    models: Option<Models>,
     recorder: Recorder,
+}
+
+/// What stands in front of Open WebUI.
+struct Proxy {
+    gateway: Gateway,
     resolver: Arc<identity::Resolver>,
 }
 
 impl Gates {
-    /// Builds the gateway, if an upstream is configured. Intents that a crash left behind are recorded now.
-    pub(crate) fn open(config: &config::Gateway, store: &Store) -> anyhow::Result<Option<Self>> {
-        let Some(upstream) = config.upstream() else { return Ok(None) };
-        let upstream = UpstreamClient::build(&upstream).context("gateway.upstream")?;
-        let recorder = Recorder::open(
-            recorder::Config {
-                modes: config.modes()?,
-                durability: config.durability(),
-                ..recorder::Config::new(&store.directory().intents())
-            },
-            store.intake().clone(),
-            None,
-        )
-        .context("cannot open the journal of intents")?;
+    /// Builds the gateways that are configured. Intents that a crash left behind are recorded now.
+    pub(crate) fn open(config: &Config, store: &Store) -> anyhow::Result<Option<Self>> {
+        if config.gateway.upstream.is_none() && !config.models.is_configured() {
+            return Ok(None);
+        }
+        let recorder = recorder(&config.gateway, store)?;
+        let prices = Arc::new(models::prices(&config.models)?);
         let clock = Arc::clone(store.clock());
-        let key = store.keys().session_key()?;
-        let resolver = identity::Resolver::build(who(config)?, upstream.clone(), &key, Arc::clone(&clock));
-        let resolver = Arc::new(resolver);
-        let parts = proxy::Parts {
-            upstream,
-            table: table(config.routes_file.as_deref())?,
-            resolver: Arc::clone(&resolver),
-            recorder: recorder.clone(),
-            clock: Arc::clone(&clock),
-            sockets: Some(socket_io::chat_usage(Arc::clone(&resolver), recorder.clone(), clock)),
-        };
-        Ok(Some(Self { proxy: Gateway::build(config.proxy()?, parts), recorder, resolver }))
+        let models = Models::open(&config.models, recorder.clone(), clock, Arc::clone(&prices))?;
+        let proxy = Proxy::open(config, store, &recorder, &prices)?;
+        Ok(Some(Self { proxy, models, recorder }))
     }
 
-    /// Answers what is not ours.
-    pub(crate) fn front(&self) -> Front {
-        let proxy = self.proxy.clone();
-        Front::new(move |request, via| {
-            let proxy = proxy.clone();
-            async move { proxy.handle(request, Peer { ip: via.peer.ip(), is_tls: via.is_tls }).await }
-        })
+    /// Answers what is not ours; `None` when there is nothing else.
+    pub(crate) fn front(&self) -> Option<Front> {
+        let proxy = self.proxy.as_ref().map(|proxy| proxy.gateway.clone());
+        let models = self.models.as_ref().and_then(Models::shared);
+        match (proxy, models) {
+            (None, None) => None,
+            (None, Some(models)) => Some(Front::new(move |request, via| {
+                let models = models.clone();
+                async move { models.handle(request, via.peer.ip()).await }
+            })),
+            (Some(proxy), models) => Some(Front::new(move |request, via| {
+                let (proxy, peer) = (proxy.clone(), Peer { ip: via.peer.ip(), is_tls: via.is_tls });
+                let models = models.clone().filter(|models| models.takes(request.uri().path()));
+                async move {
+                    match models {
+                        Some(models) => models.handle(request, peer.ip).await,
+                        None => proxy.handle(request, peer).await,
+                    }
+                }
+            })),
+        }
     }
 
     /// Knows who is signed in to Open WebUI.
-    pub(crate) fn sessions(&self) -> Arc<dyn Sessions> {
-        Arc::new(SignedIn(Arc::clone(&self.resolver)))
+    pub(crate) fn sessions(&self) -> Option<Arc<dyn Sessions>> {
+        let resolver = Arc::clone(&self.proxy.as_ref()?.resolver);
+        Some(Arc::new(SignedIn(resolver)))
     }
 
     /// Ends WebSockets, and records what has passed. Call it when no request can come any more.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        self.proxy.drain(DRAIN).await;
+        if let Some(models) = self.models {
+            models.close().await?;
+        }
+        if let Some(proxy) = self.proxy {
+            proxy.gateway.drain(DRAIN).await;
+        }
         let recorder = self.recorder;
         tokio::task::spawn_blocking(move || recorder.finish())
             .await
             .context("recording what was queued panicked")
     }
+}
+
+impl Proxy {
+    fn open(
+        config: &Config,
+        store: &Store,
+        recorder: &Recorder,
+        prices: &Arc<Prices>,
+    ) -> anyhow::Result<Option<Self>> {
+        let counts_elsewhere = config.models.is_configured();
+        let config = &config.gateway;
+        let Some(upstream) = config.upstream() else { return Ok(None) };
+        let upstream = UpstreamClient::build(&upstream).context("gateway.upstream")?;
+        let clock = Arc::clone(store.clock());
+        let key = store.keys().session_key()?;
+        let resolver = identity::Resolver::build(who(config)?, upstream.clone(), &key, Arc::clone(&clock));
+        let resolver = Arc::new(resolver);
+        let (counting, sockets) = if counts_elsewhere {
+            (Counting::AtModelGateway, None)
+        } else {
+            let (resolver, clock) = (Arc::clone(&resolver), Arc::clone(&clock));
+            let listener = socket_io::chat_usage(resolver, recorder.clone(), clock, Arc::clone(prices));
+            (Counting::Here(Arc::clone(prices)), Some(listener))
+        };
+        let parts = proxy::Parts {
+            upstream,
+            table: table(config.routes_file.as_deref())?,
+            resolver: Arc::clone(&resolver),
+            recorder: recorder.clone(),
+            clock,
+            sockets,
+            counting,
+        };
+        Ok(Some(Self { gateway: Gateway::build(config.proxy()?, parts), resolver }))
+    }
+}
+
+fn recorder(config: &config::Gateway, store: &Store) -> anyhow::Result<Recorder> {
+    let config = recorder::Config {
+        modes: config.modes()?,
+        durability: config.durability(),
+        ..recorder::Config::new(&store.directory().intents())
+    };
+    Recorder::open(config, store.intake().clone(), None).context("cannot open the journal of intents")
 }
 
 /// How callers are identified.
@@ -98,7 +158,7 @@ fn who(config: &config::Gateway) -> anyhow::Result<identity::Config> {
 }
 
 /// The route table with the operator's rows.
-fn table(routes_file: Option<&Path>) -> anyhow::Result<Arc<RouteTable>> {
+pub(crate) fn table(routes_file: Option<&Path>) -> anyhow::Result<Arc<RouteTable>> {
     let Some(path) = routes_file else { return Ok(RouteTable::embedded()) };
     let table = RouteTable::with_overrides(&read(path, "gateway.routes_file")?)
         .with_context(|| format!("gateway.routes_file: {}", path.display()))?;

@@ -16,6 +16,7 @@ mod filters;
 mod gateway;
 mod interrupt;
 mod keys;
+mod models;
 mod output;
 mod store;
 

@@ -17,6 +17,8 @@ const DOCUMENTATION: &str = "https://github.com/secureai/secureai-audit/blob/mai
 /// Why the model gateway answers itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
+    /// Not a path of the model gateway's.
+    NotHere,
     /// No provider of that name.
     NoProvider,
     /// A path that could be read in two ways.
@@ -40,6 +42,11 @@ pub(super) enum Refusal {
 impl Refusal {
     fn words(self) -> (StatusCode, &'static str, &'static str) {
         match self {
+            Self::NotHere => (
+                StatusCode::NOT_FOUND,
+                "nothing_here",
+                "nothing is served at this address: the model gateway is below models.path",
+            ),
             Self::NoProvider => (
                 StatusCode::NOT_FOUND,
                 "unknown_provider",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use audit_event::Clock;
+use audit_pipeline::prices::Prices;
 use audit_pipeline::sources::openwebui::caller::Caller;
 use audit_pipeline::sources::openwebui::socket::{From, Seen, Socket, SocketAnswer};
 use http::header::{AUTHORIZATION, COOKIE};
@@ -21,13 +22,19 @@ struct Ears {
     resolver: Arc<Resolver>,
     recorder: Recorder,
     clock: Arc<dyn Clock>,
+    prices: Arc<Prices>,
 }
 
 /// A listener that records the usage and the failures of chats in the page. Not for an installation whose model calls
 /// pass the model gateway: that one counts them better.
 #[must_use]
-pub fn chat_usage(resolver: Arc<Resolver>, recorder: Recorder, clock: Arc<dyn Clock>) -> SocketListener {
-    let ears = Arc::new(Ears { resolver, recorder, clock });
+pub fn chat_usage(
+    resolver: Arc<Resolver>,
+    recorder: Recorder,
+    clock: Arc<dyn Clock>,
+    prices: Arc<Prices>,
+) -> SocketListener {
+    let ears = Arc::new(Ears { resolver, recorder, clock, prices });
     Arc::new(move |opening| opening.target.starts_with(PATH).then(|| listen(Arc::clone(&ears), opening)))
 }
 
@@ -69,6 +76,7 @@ impl Ears {
     fn note(&self, answer: &SocketAnswer, caller: &Caller, client: audit_event::Client<'static>) {
         if let Some(mut event) = answer.event(caller, self.clock.now()) {
             event.client = Some(client);
+            self.prices.complete(&mut event);
             self.recorder.note(vec![event]);
         }
     }

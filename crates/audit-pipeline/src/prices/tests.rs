@@ -1,3 +1,5 @@
+use audit_event::{Model, Source};
+
 use super::*;
 
 fn at(time: &str) -> Timestamp {
@@ -148,6 +150,22 @@ fn a_bad_row_is_named_with_its_line() {
     );
     let unknown = Prices::parse(&format!("{row}inptu = 1\n")).unwrap_err();
     assert!(unknown.line == 3 && unknown.message.contains("inptu"), "{unknown}");
+}
+
+#[test]
+fn an_event_with_usage_gets_its_cost_once() {
+    let prices = Prices::parse(TABLE).unwrap();
+    let mut event = Event::new("chat.completion", Source::Gateway);
+    prices.complete(&mut event);
+    assert_eq!(event.usage, None);
+    event.time = Some(at(NOW));
+    event.model = Some(Model { id: Some("gpt-5.2".into()), provider: None });
+    event.usage = tokens(1000, 100).usage();
+    prices.complete(&mut event);
+    assert_eq!(event.usage.unwrap().cost_usd, Some(0.002_25));
+    event.model = Some(Model { id: Some("gpt-4".into()), provider: None });
+    prices.complete(&mut event);
+    assert_eq!(event.usage.unwrap().cost_usd, Some(0.002_25), "the cost it has stays");
 }
 
 #[test]

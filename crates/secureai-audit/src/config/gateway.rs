@@ -27,7 +27,7 @@ pub(crate) struct Gateway {
     pub api_key_header: String,
     /// `strict` or `async`.
     pub mode: String,
-    /// Categories with a mode of their own: `chat = async, file = async`.
+    /// Categories with a mode of their own: `conversation = async, file = async`.
     pub modes: String,
     /// Intents survive a power failure, at the price of one more sync a request.
     pub synced_intents: bool,
@@ -136,7 +136,7 @@ impl Gateway {
             let pair = item
                 .split_once('=')
                 .and_then(|(category, of)| Some((category.trim().parse::<Category>().ok()?, mode(of)?)));
-            let why = "has the form `chat = async, file = strict`, with categories of events";
+            let why = "has the form `conversation = async, file = strict`, with categories of events";
             exceptions.push(pair.ok_or_else(|| refuse("gateway.modes", why))?);
         }
         Ok(Modes { default, exceptions })
@@ -222,11 +222,11 @@ mod tests {
     fn lists_are_read_and_bad_items_named() {
         let gateway = Gateway {
             trusted_proxies: "10.0.0.0/8, 192.0.2.7, fd00::/8".to_owned(),
-            modes: "chat = async,file=async".to_owned(),
+            modes: "conversation = async,file=async".to_owned(),
             ..Gateway::default()
         };
         assert_eq!(gateway.trusted_proxies().unwrap().len(), 3);
-        assert_eq!(gateway.modes().unwrap().of(Category::Chat), Mode::Async);
+        assert_eq!(gateway.modes().unwrap().of(Category::Conversation), Mode::Async);
         assert_eq!(gateway.modes().unwrap().of(Category::Authentication), Mode::Strict);
         for (bad, key) in [
             (Gateway { trusted_proxies: "everybody".to_owned(), ..Gateway::default() }, "trusted_proxies"),

@@ -86,7 +86,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         path: "gateway.modes",
         kind: Kind::Text,
-        about: "categories with a mode of their own: chat = async",
+        about: "categories with a mode of their own: conversation = async",
     },
     Setting {
         path: "gateway.synced_intents",
@@ -130,6 +130,25 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "most connections of clients at once",
     },
     Setting { path: "gateway.max_sockets", kind: Kind::Number, about: "most WebSockets at once" },
+    Setting { path: "models.path", kind: Kind::Text, about: "path of the model gateway" },
+    Setting { path: "models.listen", kind: Kind::Text, about: "its own address; unset: the server's" },
+    Setting {
+        path: "models.callers",
+        kind: Kind::Text,
+        about: "networks Open WebUI calls from: its word on users counts",
+    },
+    Setting { path: "models.secret", kind: Kind::Secret, about: "with this secret it counts from anywhere" },
+    Setting {
+        path: "models.user_jwt_secret",
+        kind: Kind::Secret,
+        about: "Open WebUI's FORWARD_USER_INFO_HEADER_JWT_SECRET",
+    },
+    Setting { path: "models.prices_file", kind: Kind::Text, about: "prices of models (TOML)" },
+    Setting {
+        path: "models.max_body_mib",
+        kind: Kind::Number,
+        about: "longest request that is asked for its usage",
+    },
     Setting { path: "keys.origin", kind: Kind::Text, about: "the log's name, used when its key is made" },
     Setting {
         path: "keys.signing_key",

@@ -85,6 +85,10 @@ fn the_table_of_settings_is_complete() {
         "gateway.routes_file",
         "gateway.department_file",
         "gateway.department_claim",
+        "models.listen",
+        "models.secret",
+        "models.user_jwt_secret",
+        "models.prices_file",
     ];
     let mut leaves = 0;
     for (name, value) in &all {

@@ -177,6 +177,7 @@ async fn unknown_providers_and_odd_paths_are_refused() {
     for (path, status) in [
         ("/llm/other/v1/models", 404),
         ("/elsewhere", 404),
+        ("/llm", 404),
         ("/llm/stub/v1/../admin", 400),
         ("/llm/stub/%2e%2e/admin", 400),
         ("/llm/stub//admin", 400),

@@ -77,7 +77,7 @@ impl World {
         let mut recording = recorder::Config::new(&directory.path().join("intents"));
         recording.modes = Modes::all(mode);
         let recorder = Recorder::open(recording, intake, None).unwrap();
-        let prices = Prices::parse(PRICES).unwrap();
+        let prices = Arc::new(Prices::parse(PRICES).unwrap());
         let gateway =
             ModelGateway::build(config, Parts { recorder: recorder.clone(), clock, prices }).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

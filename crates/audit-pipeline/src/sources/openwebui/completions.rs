@@ -172,5 +172,17 @@ impl Tokens {
     }
 }
 
+impl From<Usage> for Tokens {
+    fn from(usage: Usage) -> Self {
+        Self {
+            input: usage.input_tokens,
+            output: usage.output_tokens,
+            cached: usage.cached_tokens,
+            cache_written: None,
+            reasoning: usage.reasoning_tokens,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

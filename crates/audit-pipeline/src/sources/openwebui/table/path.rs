@@ -1,7 +1,8 @@
 //! A request's path as Open WebUI's router sees it.
 //!
 //! Starlette decodes the path once and compares it exactly, letter case included: a decoded slash separates segments,
-//! dots are not resolved, and an empty segment matches nothing. (Only a slash at the end makes no difference here:
+//! dots are not resolved, and an empty segment matches nothing. One line break at the end is overlooked, since Python's
+//! `$` overlooks it: `/api/v1/configs/export%0A` exports the configuration. (Only a slash at the end makes no difference here:
 //! where Open WebUI has no route for the other spelling, its refusal is recorded as one of the same route.)
 
 use std::borrow::Cow;
@@ -13,7 +14,11 @@ pub(crate) fn decoded(target: &str) -> Cow<'_, str> {
     if !path.as_bytes().contains(&b'%') {
         return Cow::Borrowed(path);
     }
-    Cow::Owned(undo_percent(path, false))
+    let mut path = undo_percent(path, false);
+    if path.ends_with('\n') {
+        path.pop();
+    }
+    Cow::Owned(path)
 }
 
 /// The path as it came.
@@ -94,6 +99,8 @@ mod tests {
         assert_eq!(decoded("http://host:1/api/x?y"), "/api/x");
         assert_eq!(decoded("https://host"), "/");
         assert_eq!(decoded("/to/http://host/x"), "/to/http://host/x");
+        assert_eq!(decoded("/api/v1/configs/export%0A"), "/api/v1/configs/export");
+        assert_eq!(decoded("/api/v1/configs/export%0a%0A"), "/api/v1/configs/export\n");
         assert!(matches!(decoded("/api/config"), Cow::Borrowed(_)), "nothing is copied without need");
     }
 

@@ -134,6 +134,8 @@ fn a_plan_says_what_to_look_at() {
     check(Method::GET, "/api/v1/chats/?page=1", false, false);
     check(Method::GET, "/static/loader.js", false, false);
     check(Method::GET, "/api/v1/chats/c-1", true, false);
+    check(Method::GET, "/api/v1/configs/export%0A", true, false);
+    check(Method::GET, "/api/v1/configs%2Fexport", true, false);
     check(Method::POST, "/api/v1/chats/read", false, false);
     check(Method::POST, "/no/such/route", true, true);
     check(Method::OPTIONS, "/api/v1/chats/new", false, false);

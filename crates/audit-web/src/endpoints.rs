@@ -10,6 +10,7 @@ pub(crate) mod ready;
 pub(crate) mod session;
 pub(crate) mod sources;
 pub(crate) mod stats;
+pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod tlog;
 pub(crate) mod tokens;

@@ -28,6 +28,7 @@ mod sign_ins;
 mod sources;
 mod stall;
 mod state;
+pub mod surroundings;
 mod territory;
 mod tls;
 mod unreadable;
@@ -41,6 +42,7 @@ pub use server::{Around, PeerAddr, serve};
 pub use sessions::{Pending, PlatformUser, Sessions};
 pub use sources::Receiving;
 pub use state::{AppState, BuildError, Parts};
+pub use surroundings::Surroundings;
 pub use tls::{Tls, TlsError};
 
 #[cfg(test)]

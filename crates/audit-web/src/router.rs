@@ -8,7 +8,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::Config;
 use crate::endpoints::{
-    events, fallback, health, metrics, openapi, pages, ready, session, sources, stats, stream, tlog, tokens,
+    events, fallback, health, metrics, openapi, pages, ready, session, sources, stats, status, stream, tlog,
+    tokens,
 };
 use crate::gate::{self, Gate};
 use crate::state::AppState;
@@ -47,6 +48,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         get   ("/metrics",       METRICS, metrics::handle),
         get   ("/openapi.json",  Anyone,  openapi::handle),
         get   ("/session",       AUDITOR, session::handle),
+        get   ("/status",        AUDITOR, status::handle),
     ]
 }
 

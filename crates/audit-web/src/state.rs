@@ -18,6 +18,7 @@ use crate::metrics::Requests;
 use crate::sessions::Sessions;
 use crate::sign_ins::SignIns;
 use crate::sources::{Receiving, Sources};
+use crate::surroundings::Surroundings;
 use crate::unreadable::Unreadable;
 use crate::workers::Workers;
 
@@ -43,6 +44,8 @@ pub struct Parts {
     pub sessions: Option<Arc<dyn Sessions>>,
     /// Takes what sources send; the server has it.
     pub receiving: Option<Receiving>,
+    /// Tells how the gateways are; the server has it.
+    pub surroundings: Option<Arc<dyn Surroundings>>,
 }
 
 /// Why the API could not be built.
@@ -65,10 +68,10 @@ struct Inner {
     parts: Parts,
     access: Access,
     sources: Sources,
+    sign_ins: SignIns,
     activity: Activity,
     requests: Requests,
     unreadable: Unreadable,
-    sign_ins: SignIns,
     queries: Workers,
     exports: Workers,
     encoders: Workers,
@@ -91,10 +94,10 @@ impl AppState {
         let inner = Inner {
             access: Access::load(Arc::clone(&parts.control))?,
             sources: Sources::load(&parts.control)?,
+            sign_ins: SignIns::default(),
             activity: Activity::start(parts.intake.clone(), Arc::clone(&parts.clock))?,
             requests,
             unreadable: Unreadable::default(),
-            sign_ins: SignIns::default(),
             queries: Workers::start("query", config.query_threads, 256)?,
             exports: Workers::start("export", config.export_threads, 64)?,
             encoders: Workers::start("encode", config.ingest_threads, 1_024)?,
@@ -154,8 +157,18 @@ impl AppState {
         self.0.parts.receiving.as_ref()
     }
 
+    /// What tells how the gateways are.
+    pub(crate) fn surroundings(&self) -> Option<&dyn Surroundings> {
+        self.0.parts.surroundings.as_deref()
+    }
+
     pub(crate) fn activity(&self) -> &Activity {
         &self.0.activity
+    }
+
+    /// Who signed in to the pages.
+    pub(crate) fn sign_ins(&self) -> &SignIns {
+        &self.0.sign_ins
     }
 
     pub(crate) fn requests(&self) -> &Requests {
@@ -166,11 +179,6 @@ impl AppState {
     pub(crate) fn unreadable(&self) -> &Unreadable {
         &self.0.unreadable
     }
-    /// Who signed in to the pages.
-    pub(crate) fn sign_ins(&self) -> &SignIns {
-        &self.0.sign_ins
-    }
-
 
     /// Threads for lists, counts, groups and single events.
     pub(crate) fn queries(&self) -> &Workers {

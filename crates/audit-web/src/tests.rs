@@ -17,6 +17,7 @@ mod sessions;
 mod socket;
 mod sources;
 mod stats;
+mod status;
 mod stream;
 mod tlog;
 mod tokens;

@@ -132,6 +132,7 @@ pub(crate) fn web_parts(store: &Store) -> Parts {
         page_key: store.page_key(),
         sessions: None,
         receiving: None,
+        surroundings: None,
     }
 }
 

@@ -25,7 +25,7 @@ use tower::ServiceExt as _;
 use crate::router::{PREFIXES, router};
 use crate::server::PeerAddr;
 use crate::sessions::Sessions;
-use crate::{AppState, Config, Parts, Receiving};
+use crate::{AppState, Config, Parts, Receiving, Surroundings};
 
 /// The log's name in its checkpoints.
 pub(super) const ORIGIN: &str = "test.example/audit";
@@ -56,7 +56,12 @@ impl App {
 
     /// In front of a platform that knows who is signed in.
     pub fn start_behind(config: Config, sessions: Option<Arc<dyn Sessions>>) -> Self {
-        Self::assemble(Arc::new(RealDisk), config, |_| {}, sessions)
+        Self::assemble(Arc::new(RealDisk), config, |_| {}, sessions, None)
+    }
+
+    /// Among gateways.
+    pub fn start_among(surroundings: Arc<dyn Surroundings>) -> Self {
+        Self::assemble(Arc::new(RealDisk), Config::default(), |_| {}, None, Some(surroundings))
     }
 
     /// On this disk, with the ledger's settings changed by `adjust`.
@@ -65,7 +70,7 @@ impl App {
         config: Config,
         adjust: impl FnOnce(&mut audit_ledger::Config),
     ) -> Self {
-        Self::assemble(disk, config, adjust, None)
+        Self::assemble(disk, config, adjust, None, None)
     }
 
     fn assemble(
@@ -73,6 +78,7 @@ impl App {
         config: Config,
         adjust: impl FnOnce(&mut audit_ledger::Config),
         sessions: Option<Arc<dyn Sessions>>,
+        surroundings: Option<Arc<dyn Surroundings>>,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
@@ -114,6 +120,7 @@ impl App {
             clock: clock.clone(),
             page_key: [3; 32],
             sessions,
+            surroundings,
             receiving: Some(Receiving { sightings: sightings.clone(), audit_file: None }),
         };
         let state = AppState::build(config, parts).unwrap();

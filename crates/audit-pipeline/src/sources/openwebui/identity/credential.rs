@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::claims::Claims;
 use crate::sources::openwebui::caller::CredentialKind;
+use crate::sources::openwebui::table::decoded;
 
 /// Where Open WebUI's provisioning interface is.
 const SCIM_PREFIX: &str = "/api/v1/scim/v2/";
@@ -37,7 +38,7 @@ impl Credential {
     /// The credential by which Open WebUI judges a request to `target` (path and query as they came).
     #[must_use]
     pub fn of_request(target: &str, headers: &HeaderMap, api_key_header: &HeaderName) -> Option<Self> {
-        if target.starts_with(SCIM_PREFIX) {
+        if decoded(target).starts_with(SCIM_PREFIX) {
             Self::scim(headers)
         } else {
             Self::find(headers, api_key_header)

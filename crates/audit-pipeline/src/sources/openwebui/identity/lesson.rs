@@ -9,6 +9,7 @@ use super::inquiry::is_id;
 use super::{Credential, claims, inquiry};
 use crate::sources::openwebui::caller::Person;
 use crate::sources::openwebui::exchange::{Answer, Exchange};
+use crate::sources::openwebui::table::decoded;
 
 const AUTHS: &str = "/api/v1/auths/";
 const USERS: &str = "/api/v1/users/";
@@ -48,11 +49,11 @@ pub enum Lesson {
 /// `department_claim`: the member of the identity provider's ID token that names the department.
 #[must_use]
 pub fn lessons(exchange: &Exchange<'_>, department_claim: Option<&str>) -> Vec<Lesson> {
-    let path = exchange.target.split(['?', '#']).next().unwrap_or_default();
+    let path = decoded(exchange.target);
     let Some(answer) = exchange.answer.as_ref().filter(|answer| answer.status < 400) else {
         return Vec::new();
     };
-    let Some(answered) = Subject::of(exchange.method, path) else { return Vec::new() };
+    let Some(answered) = Subject::of(exchange.method, &path) else { return Vec::new() };
     match answered {
         Subject::SignIn => signed_in(answer),
         Subject::OAuthCallback => came_back_from_provider(answer, department_claim),

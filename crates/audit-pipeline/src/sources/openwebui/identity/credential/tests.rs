@@ -67,10 +67,13 @@ fn the_key_headers_name_is_configurable() {
 
 #[test]
 fn provisioning_looks_at_the_authorization_alone() {
-    let of = |pairs: &[(&str, &[u8])]| {
-        Credential::of_request("/api/v1/scim/v2/Users?x", &headers(pairs), &KEY_HEADER)
-            .map(|found| found.kind())
+    let at = |target: &str, pairs: &[(&str, &[u8])]| {
+        Credential::of_request(target, &headers(pairs), &KEY_HEADER).map(|found| found.kind())
     };
+    let of = |pairs: &[(&str, &[u8])]| at("/api/v1/scim/v2/Users?x", pairs);
+    let token: &[(&str, &[u8])] = &[("authorization", b"Bearer t")];
+    assert_eq!(at("/api/v1/sc%69m/v2/Users", token), Some(CredentialKind::Scim));
+    assert_eq!(at("/api/v1/chats/?/api/v1/scim/v2/", token), Some(CredentialKind::Session));
     assert_eq!(of(&[("authorization", b"Bearer  t")]), Some(CredentialKind::Scim));
     assert_eq!(of(&[("authorization", b"Bearer t t")]), None);
     assert_eq!(of(&[("authorization", b"Basic t")]), None);

@@ -73,6 +73,7 @@ fn every_way_to_sign_in_teaches_whose_the_new_token_is() {
     for path in [
         "/api/v1/auths/signin",
         "/api/v1/auths/signin?x=1",
+        "/api/v1/auths/sign%69n",
         "/api/v1/auths/signup",
         "/api/v1/auths/ldap",
         "/api/v1/auths/mfa/verify",

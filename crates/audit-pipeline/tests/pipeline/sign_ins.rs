@@ -89,7 +89,7 @@ impl Known {
                     let person = person.unwrap_or_else(|| olga(&id));
                     self.people.insert(id.clone(), Arc::new(person));
                     self.owners.insert(credential.secret().to_vec(), id);
-                    let headers = [("authorization", credential.authorization().unwrap())];
+                    let headers = [("authorization", credential.authorization().expect("plain text"))];
                     let headers = headers.map(|(name, value)| (HeaderName::from_static(name), value));
                     signed_in = Some(self.caller("/", &headers.into_iter().collect(), 200, exchange.started));
                 }
@@ -124,7 +124,10 @@ fn olga(id: &str) -> Person {
 fn headers(pairs: &[(String, String)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
-        headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
+        headers.append(
+            name.parse::<HeaderName>().expect("a name"),
+            HeaderValue::from_str(value).expect("a value"),
+        );
     }
     headers
 }
@@ -136,7 +139,7 @@ fn replay() -> Vec<(Step, Vec<Event<'static>>)> {
     let steps = include_str!("../data/sign-ins.ndjson").lines();
     let steps = steps.map(|line| serde_json::from_str::<Step>(line).expect("a step"));
     let events = steps.map(|step| {
-        let method: Method = step.method.parse().unwrap();
+        let method: Method = step.method.parse().expect("a method");
         let (sent, answered) = (headers(&step.request_headers), headers(&step.response_headers));
         let plan = table.plan(&method, &step.target);
         let kept = |text: &'_ str, keep: usize| text.len().min(keep);

@@ -56,6 +56,11 @@ impl Api {
         self.send(Method::POST, path, query, content_type, body).await
     }
 
+    /// Puts what `path` names.
+    pub(crate) async fn put(&self, path: &str) -> anyhow::Result<Answer> {
+        self.send(Method::PUT, path, &Query::default(), "", Bytes::new()).await
+    }
+
     /// Deletes `path`.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
         self.send(Method::DELETE, path, &Query::default(), "", Bytes::new()).await

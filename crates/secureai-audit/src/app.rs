@@ -14,6 +14,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use crate::{
     config::Config,
     gateway::Gates,
+    receiving::Receiving,
     store::{Store, system_event},
 };
 
@@ -28,6 +29,7 @@ pub(crate) struct App {
 /// A server that answers.
 pub(crate) struct Running {
     store: Store,
+    receiving: Receiving,
     gates: Option<Gates>,
     address: SocketAddr,
     is_tls: bool,
@@ -61,8 +63,14 @@ impl App {
 
     /// Serves `store`.
     pub(crate) fn start(self, store: Store) -> anyhow::Result<Running> {
-        let gates = Gates::open(&self.config, &store)?;
-        let parts = Parts { sessions: gates.as_ref().and_then(Gates::sessions), ..web_parts(&store) };
+        let mut receiving = Receiving::open(&self.config, &store)?;
+        let gates = Gates::open(&self.config, &store, receiving.listener())?;
+        receiving.follow(&self.config, &store)?;
+        let parts = Parts {
+            sessions: gates.as_ref().and_then(Gates::sessions),
+            receiving: Some(receiving.web()),
+            ..web_parts(&store)
+        };
         let state = AppState::build(web_config(&self.config), parts).context("cannot build the API")?;
         let mut event = system_event("ledger.started");
         event.message = Some(
@@ -77,7 +85,7 @@ impl App {
         let is_tls = self.tls.is_some();
         let around = Around { front: gates.as_ref().and_then(Gates::front), tls: self.tls };
         let server = tokio::spawn(audit_web::serve(self.listener, state, around, stopped));
-        Ok(Running { store, gates, address: self.address, is_tls, stop, server })
+        Ok(Running { store, receiving, gates, address: self.address, is_tls, stop, server })
     }
 }
 
@@ -105,8 +113,9 @@ impl Running {
         if let Some(gates) = self.gates {
             gates.close().await?;
         }
-        let store = self.store;
+        let (store, receiving) = (self.store, self.receiving);
         let closed = tokio::task::spawn_blocking(move || {
+            receiving.close();
             let mut event = system_event("ledger.stopped");
             event.message = Some("Recording stopped in order".into());
             store.record_or_warn(event);

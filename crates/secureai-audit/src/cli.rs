@@ -81,6 +81,9 @@ pub(crate) enum Command {
     /// Make, list and revoke access tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Connect, list and remove sources that tell of Open WebUI beside the gateway
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// Show or change the key that signs checkpoints
     #[command(subcommand)]
     Key(KeyCommand),
@@ -367,6 +370,55 @@ pub(crate) struct TokenRevokeArgs {
     /// The token's id or name, as `token list` shows it
     #[arg(value_name = "ID|NAME")]
     pub token: String,
+}
+
+/// `source …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SourceCommand {
+    /// Register us with a platform, so that it sends its events here; safe to repeat
+    #[command(subcommand)]
+    Setup(SourceSetupCommand),
+    /// List the sources and what they have sent
+    List,
+    /// Remove a source; its events stay
+    Remove(SourceRemoveArgs),
+}
+
+/// `source setup …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SourceSetupCommand {
+    /// Make or update the webhook in Open WebUI that sends all its events here
+    Openwebui(SourceSetupArgs),
+}
+
+/// Options of `source setup openwebui`.
+#[derive(Debug, Args)]
+pub(crate) struct SourceSetupArgs {
+    /// Open WebUI's address (ours is SECUREAI_AUDIT_URL, or the server that has the data directory open)
+    #[arg(id = "url", long, value_name = "URL")]
+    pub url: String,
+    /// A session token or API key of one of its administrators
+    #[arg(long, env = "OPENWEBUI_TOKEN", hide_env_values = true)]
+    pub token: String,
+    /// The source's name
+    #[arg(long, default_value = "main")]
+    pub name: String,
+    /// Where Open WebUI reaches us [default: where the server listens]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+/// Options of `source remove`.
+#[derive(Debug, Args)]
+pub(crate) struct SourceRemoveArgs {
+    /// The source's name, as `source list` shows it
+    pub name: String,
+    /// Open WebUI's address, to remove the webhook there too
+    #[arg(long, value_name = "URL", requires = "token")]
+    pub openwebui_url: Option<String>,
+    /// A session token or API key of one of its administrators
+    #[arg(long, env = "OPENWEBUI_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
 }
 
 /// `key …`.

@@ -11,6 +11,7 @@ mod proof;
 mod reindex;
 mod search;
 mod serve;
+mod source;
 mod stats;
 mod tail;
 mod token;
@@ -108,6 +109,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Proof(ProofCommand::Verify(args)) => proof::verify(&context, &args),
         Command::Reindex(_) => reindex::run(&context),
         Command::Token(command) => token::run(&context, &command).await,
+        Command::Source(command) => source::run(&context, &command).await,
         Command::Key(KeyCommand::Show) => key::show(&context),
         Command::Key(KeyCommand::Rotate) => key::rotate(&context),
         Command::Config(command) => config::run(&context, &command),

@@ -7,6 +7,7 @@ mod gateway;
 mod models;
 mod secret;
 mod settings;
+mod sources;
 
 use std::{
     fmt,
@@ -21,6 +22,7 @@ pub(crate) use self::{
     models::Models,
     secret::Secret,
     settings::{SETTINGS, Setting},
+    sources::Sources,
 };
 use crate::environment::Environment;
 
@@ -37,6 +39,7 @@ pub(crate) struct Config {
     pub http: Http,
     pub tls: Tls,
     pub gateway: Gateway,
+    pub sources: Sources,
     pub models: Models,
     pub keys: Keys,
     pub log: Log,
@@ -118,6 +121,7 @@ impl Default for Config {
             http: Http::default(),
             tls: Tls::default(),
             gateway: Gateway::default(),
+            sources: Sources::default(),
             models: Models::default(),
             keys: Keys::default(),
             log: Log::default(),
@@ -257,6 +261,7 @@ impl Config {
         }
         self.tls.check()?;
         self.gateway.check()?;
+        self.sources.check()?;
         self.models.check()?;
         if tracing_subscriber::EnvFilter::try_new(&self.log.level).is_err() {
             return refuse(

@@ -6,6 +6,8 @@
 //! - `ledger/` — the record
 //! - `index/` — rebuilt from the ledger at any time
 //! - `control.db` — tokens and roles
+//! - `sightings.journal` — what sources saw and the ledger does not have yet (`audit_pipeline`'s `sightings`)
+//! - `audit_file.position` — how far Open WebUI's audit file was read
 //! - `keys/` — secrets, each file 0600 ([`crate::keys`])
 //! - `demo` — only in a directory that `serve --demo` filled: the moment at which the made-up year ends
 
@@ -128,6 +130,12 @@ impl DataDir {
         file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
+    /// Where the process that holds the lock listens, if one does and listens.
+    pub(crate) fn holder_url(&self) -> Option<String> {
+        let holder = fs::read_to_string(self.root.join("lock")).ok().filter(|_| self.is_locked())?;
+        holder.trim().split_once(' ').map(|(_, url)| url.to_owned()).filter(|url| !url.is_empty())
+    }
+
     /// The directory itself.
     pub(crate) fn root(&self) -> &Path {
         &self.root
@@ -156,6 +164,16 @@ impl DataDir {
     /// The gateway's journal of what it is about to forward.
     pub(crate) fn intents(&self) -> PathBuf {
         self.root.join("gateway.journal")
+    }
+
+    /// Sightings that are not in the ledger yet.
+    pub(crate) fn sightings(&self) -> PathBuf {
+        self.root.join("sightings.journal")
+    }
+
+    /// How far Open WebUI's audit file was read.
+    pub(crate) fn audit_file_position(&self) -> PathBuf {
+        self.root.join("audit_file.position")
     }
 
     /// Secrets.

@@ -31,6 +31,11 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Sets a variable unless it is set.
+    pub(crate) fn set_default(&mut self, name: &str, value: &str) {
+        self.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    }
+
     /// The names of our variables that are set.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.variables.keys().map(String::as_str).filter(|name| name.starts_with(PREFIX))

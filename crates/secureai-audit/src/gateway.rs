@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use audit_gateway::{
     UpstreamClient, identity,
     proxy::{self, Counting, Gateway, Peer, socket_io},
-    recorder::{self, Recorder},
+    recorder::{self, Listener, Recorder},
 };
 use audit_pipeline::{
     prices::Prices,
@@ -42,11 +42,12 @@ struct Proxy {
 
 impl Gates {
     /// Builds the gateways that are configured. Intents that a crash left behind are recorded now.
-    pub(crate) fn open(config: &Config, store: &Store) -> anyhow::Result<Option<Self>> {
+    /// `listener` hears of every event.
+    pub(crate) fn open(config: &Config, store: &Store, listener: Listener) -> anyhow::Result<Option<Self>> {
         if config.gateway.upstream.is_none() && !config.models.is_configured() {
             return Ok(None);
         }
-        let recorder = recorder(&config.gateway, store)?;
+        let recorder = recorder(&config.gateway, store, listener)?;
         let prices = Arc::new(models::prices(&config.models)?);
         let clock = Arc::clone(store.clock());
         let models = Models::open(&config.models, recorder.clone(), clock, Arc::clone(&prices))?;
@@ -133,13 +134,13 @@ impl Proxy {
     }
 }
 
-fn recorder(config: &config::Gateway, store: &Store) -> anyhow::Result<Recorder> {
+fn recorder(config: &config::Gateway, store: &Store, listener: Listener) -> anyhow::Result<Recorder> {
     let config = recorder::Config {
         modes: config.modes()?,
         durability: config.durability(),
         ..recorder::Config::new(&store.directory().intents())
     };
-    Recorder::open(config, store.intake().clone(), None).context("cannot open the journal of intents")
+    Recorder::open(config, store.intake().clone(), Some(listener)).context("cannot open the journal of intents")
 }
 
 /// How callers are identified.

@@ -18,6 +18,7 @@ mod interrupt;
 mod keys;
 mod models;
 mod output;
+mod receiving;
 mod store;
 
 use std::{io, process::ExitCode};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use audit_event::{Event, Source, Timestamp};
 use audit_pipeline::sources::Format;
 use audit_pipeline::sources::openwebui::ownership::Configured;
-use audit_pipeline::sources::openwebui::sightings::Receipt;
+use audit_pipeline::sources::openwebui::sightings::{Error, Receipt};
 use serde::Deserialize;
 
 use crate::scene::{ALL, Scene, by, event, on, request};
@@ -316,6 +316,20 @@ fn a_flood_waits_in_bounded_memory_and_is_still_recorded() {
     assert!(scene.sightings.status().held <= 4_096);
     scene.pass(11);
     assert_eq!(scene.recorded().len(), 6_000);
+}
+
+#[test]
+fn when_neither_ledger_nor_memory_takes_more_the_sender_is_told_to_wait() {
+    let scene = Scene::new(ALL);
+    scene.ledger.close().expect("closed");
+    let started = |from: usize| -> Vec<_> {
+        (from..from + 500)
+            .map(|n| event(Source::Webhook, &format!("s-{n}"), "system.startup.started", 0))
+            .collect()
+    };
+    let refused = (0..20_000).step_by(500).find_map(|from| scene.sightings.take(started(from)).err());
+    assert!(matches!(refused, Some(Error::Busy { retry_after_ms: 1.. })), "{refused:?}");
+    assert!(scene.sightings.status().held <= 9_000, "bounded");
 }
 
 #[derive(Deserialize)]

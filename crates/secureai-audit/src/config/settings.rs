@@ -149,6 +149,22 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Number,
         about: "longest request that is asked for its usage",
     },
+    Setting { path: "sources.audit_file", kind: Kind::Text, about: "Open WebUI's audit.log, to be followed" },
+    Setting {
+        path: "sources.hold_ms",
+        kind: Kind::Number,
+        about: "how long a sighting waits for the source that owns the fact",
+    },
+    Setting {
+        path: "sources.streaming_hold_ms",
+        kind: Kind::Number,
+        about: "the same where the answer may stream",
+    },
+    Setting {
+        path: "sources.clock_window_ms",
+        kind: Kind::Number,
+        about: "how far Open WebUI's clock and ours may be apart",
+    },
     Setting { path: "keys.origin", kind: Kind::Text, about: "the log's name, used when its key is made" },
     Setting {
         path: "keys.signing_key",

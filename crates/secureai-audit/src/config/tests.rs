@@ -85,6 +85,7 @@ fn the_table_of_settings_is_complete() {
         "gateway.routes_file",
         "gateway.department_file",
         "gateway.department_claim",
+        "sources.audit_file",
         "models.listen",
         "models.secret",
         "models.user_jwt_secret",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use audit_event::{Event, Outcome, Source, Timestamp, uuid_v7};
+use audit_event::{Actor, ActorType, Event, Outcome, Source, Timestamp, taxonomy, uuid_v7};
 use audit_pipeline::sources::openwebui::exchange::{Ending, Plan};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, TRANSFER_ENCODING, USER_AGENT};
 use http::request::Parts as Head;
@@ -158,6 +158,12 @@ impl Inner {
         event.time = Some(self.clock.now());
         event.outcome = outcome;
         event.reason = reason.map(Into::into);
+        event.message = taxonomy::lookup(action).map(|info| info.template.into());
+        event.actor = Some(Actor {
+            kind: Some(ActorType::System),
+            name: Some("secureai-audit".into()),
+            ..Actor::default()
+        });
         self.recorder.note(vec![event]);
     }
 

@@ -26,6 +26,8 @@ pub struct AnswerBody {
     idle_timeout: Duration,
     /// Made at the first wait: most answers are there at once.
     quiet: Option<Pin<Box<Quiet>>>,
+    /// The body broke off; said at the next poll, so that what came before is on its way first.
+    broken: Option<hyper::Error>,
 }
 
 impl std::fmt::Debug for AnswerBody {
@@ -41,7 +43,7 @@ impl AnswerBody {
         pool: Option<Arc<Pool>>,
         idle_timeout: Duration,
     ) -> Self {
-        Self { incoming, link: Some(link), pool, idle_timeout, quiet: None }
+        Self { incoming, link: Some(link), pool, idle_timeout, quiet: None, broken: None }
     }
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
@@ -83,6 +85,9 @@ impl http_body::Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error.into())));
+        }
         match self.poll_incoming(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 if self.incoming.is_end_stream() {
@@ -92,7 +97,9 @@ impl http_body::Body for AnswerBody {
             }
             Poll::Ready(Some(Err(error))) => {
                 self.link = None;
-                Poll::Ready(Some(Err(error.into())))
+                self.broken = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
             Poll::Ready(None) => {
                 self.release(cx);

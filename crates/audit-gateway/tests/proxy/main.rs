@@ -1,0 +1,10 @@
+//! The proxy as clients and Open WebUI see it: over real sockets, byte by byte, with a stub in Open WebUI's place.
+
+mod changes;
+mod hostile;
+mod passing;
+mod recording;
+mod replay;
+mod sockets;
+mod stub;
+mod world;

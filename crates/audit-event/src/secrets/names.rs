@@ -1,7 +1,7 @@
 //! Which names say that a secret stands beside them.
 
 /// Whether a value of this name is a secret: `password`, `apiKey`, `X-Auth-Token`, `smtp.bind_password`, but
-/// not `password_changed_at`, `token_count` or `input_tokens`. Names are read as words, whatever joins them.
+/// not `password_changed_at`, `JWT_EXPIRES_IN` or `input_tokens`. Names are read as words, whatever joins them.
 #[must_use]
 pub fn is_secret_name(name: &str) -> bool {
     let words = Words::new(name);
@@ -36,7 +36,7 @@ const SECRET_PAIRS: &[(&str, &str)] = &[
 #[rustfmt::skip]
 const QUALIFIERS: &[&str] = &[
     "at", "by", "count", "counts", "created", "updated", "changed", "expires", "expiry", "expiration",
-    "expired", "enabled", "disabled", "required", "exists", "set", "status", "state", "type", "kind",
+    "expired", "in", "enabled", "disabled", "required", "exists", "set", "status", "state", "type", "kind",
     "name", "names", "label", "id", "ids", "uuid", "policy", "length", "len", "limit", "limits", "max",
     "min", "usage", "used", "budget", "hint", "strength", "score", "age", "days", "url", "uri", "endpoint",
     "path", "file", "field", "header", "prefix", "issuer", "audience", "scope", "scopes", "role", "ttl",

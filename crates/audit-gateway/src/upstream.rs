@@ -169,7 +169,10 @@ impl UpstreamClient {
             Err(unsent) => return Ok(Err(unsent)),
         };
         let is_tunnel = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
-        let pool = (!is_tunnel).then(|| Arc::clone(&self.0.pool));
+        // Uvicorn closes a connection on which its application failed, without saying so in the answer: the next request
+        // could be lost on it.
+        let is_doomed = answer.status() == StatusCode::INTERNAL_SERVER_ERROR;
+        let pool = (!is_tunnel && !is_doomed).then(|| Arc::clone(&self.0.pool));
         Ok(Ok(answer.map(|body| AnswerBody::new(body, link, pool, self.0.idle_timeout))))
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn between(
             }
         }
         Changes::Patch(member) => {
-            patch(request.and_then(|request| request.get(&**member)), before, &mut list)
+            patch(request.and_then(|request| request.get(&**member)), before, answer, &mut list)
         }
     }
     list.found
@@ -111,14 +111,16 @@ fn set<'r>(
         if !rule.only.is_empty() && !rule.only.iter().any(|only| **only == **name) {
             continue;
         }
-        // What was asked for may have been put into form: the answer has what was stored.
-        let stored = answer.and_then(|answer| answer.get(name)).filter(|stored| is_same_kind(stored, asked));
-        compare(name, before.and_then(|before| before.get(name)), stored.unwrap_or(asked), 0, list);
+        compare(name, before.and_then(|before| before.get(name)), stored(answer, name, asked), 0, list);
     }
 }
 
-fn is_same_kind(one: &Value, other: &Value) -> bool {
-    std::mem::discriminant(one) == std::mem::discriminant(other) && !one.is_array() && !one.is_object()
+/// What a member has become. What was asked for may have been put into form, or been ignored: the answer has what was
+/// stored. Of lists and objects answers often show less.
+fn stored<'v>(answer: Option<&'v Value>, name: &str, asked: &'v Value) -> &'v Value {
+    let is_same_kind = |stored: &Value| std::mem::discriminant(stored) == std::mem::discriminant(asked);
+    let stored = answer.and_then(|answer| answer.get(name));
+    stored.filter(|stored| is_same_kind(stored) && !asked.is_array() && !asked.is_object()).unwrap_or(asked)
 }
 
 /// Adds what differs between two values of a field. An unknown value before differs from everything but nothing.
@@ -221,7 +223,7 @@ fn compare_things(
 }
 
 /// The operations of RFC 7644 section 3.5.2: `op`, `path`, `value`.
-fn patch(operations: Option<&Value>, before: Option<&Value>, list: &mut List<'_>) {
+fn patch(operations: Option<&Value>, before: Option<&Value>, answer: Option<&Value>, list: &mut List<'_>) {
     for operation in operations.and_then(Value::as_array).into_iter().flatten() {
         let is_removal = operation["op"].as_str().is_some_and(|op| op.eq_ignore_ascii_case("remove"));
         let value = operation.get("value").filter(|value| !value.is_null());
@@ -234,8 +236,14 @@ fn patch(operations: Option<&Value>, before: Option<&Value>, list: &mut List<'_>
                 if is_removal { list.add(&path, value.or(was), None) } else { list.add(&path, was, value) }
             }
             (None, Some(Value::Object(members))) => {
-                for (name, value) in members {
-                    compare(name, before.and_then(|before| before.get(name)), value, 0, list);
+                for (name, asked) in members {
+                    compare(
+                        name,
+                        before.and_then(|before| before.get(name)),
+                        stored(answer, name, asked),
+                        0,
+                        list,
+                    );
                 }
             }
             (None, _) => {}

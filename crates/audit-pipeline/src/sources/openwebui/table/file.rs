@@ -176,7 +176,9 @@ fn row(key: &str, written: Written) -> Result<(String, Row), Wrong> {
         keep_answer: 0,
         pattern,
     };
-    if row.target.is_none() {
+    let is_always_the_same =
+        row.target.as_ref().is_none_or(|aim| aim.ids.iter().all(|id| matches!(id, Origin::Text(_))));
+    if is_always_the_same {
         row.name.clear();
     }
     check_places(&row)?;

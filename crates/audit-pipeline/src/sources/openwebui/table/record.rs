@@ -190,6 +190,8 @@ fn enter(
     let tried = tried.map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty());
     let challenge = entry.challenge.as_ref().and_then(|origin| scene.text(origin));
     let challenged = challenge.as_deref().and_then(user_of_challenge);
+    let begun = step_begun(scene, exchange);
+    let next = begun.as_deref().and_then(user_of_challenge);
     let has_entered = event.outcome == Outcome::Success && event.action == *entry.entered;
     let method = entry.method.as_deref().map(str::to_owned);
     match has_entered.then(|| newcomer(scene, exchange)).flatten() {
@@ -204,13 +206,17 @@ fn enter(
                 event.target = Some(named);
             }
         }
-        None if entry.tried.is_none() && challenged.is_none() && exchange.caller.person.is_some() => {
+        None if entry.tried.is_none()
+            && challenged.or(next).is_none()
+            && exchange.caller.person.is_some() =>
+        {
             sign(event, exchange, None);
         }
         None => {
             details.extend(method.map(|method| ("auth_method".to_owned(), method.into())));
             let kind = Some("user".into());
             event.target = tried.clone().map(|name| Target { kind, id: None, name: Some(name.into()) });
+            event.target = next.map(|id| target("user", id)).or(event.target.take());
             // Whoever sends the token of a step knows the password; it proves no person yet.
             if let Some(id) = challenged {
                 event.target = Some(target("user", id));
@@ -231,6 +237,18 @@ struct Newcomer {
     method: Option<String>,
     /// The new session's, not that of the cookie which the request may have had.
     session_id: Option<String>,
+}
+
+/// The token of the next step of a sign-in, which Open WebUI made for whom the first step let in: in the answer's
+/// body, or for a browser that comes from an identity provider in a cookie.
+fn step_begun(scene: &Scene<'_>, exchange: &Exchange<'_>) -> Option<String> {
+    let in_cookie = || {
+        let mut cookies = exchange.answer.as_ref()?.headers.get_all(SET_COOKIE).iter();
+        let value = cookies.find_map(|cookie| cookie.as_bytes().strip_prefix(b"mfa_challenge="))?;
+        let value = value.split(|byte| *byte == b';').next()?.trim_ascii();
+        String::from_utf8(value.to_vec()).ok()
+    };
+    scene.answered("challenge_token").or_else(in_cookie)
 }
 
 /// The user for whom a step of a sign-in was begun. The rest of the token is a secret.

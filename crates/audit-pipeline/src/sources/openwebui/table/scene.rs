@@ -289,7 +289,8 @@ const MAX_DETAIL_ITEMS: usize = 100;
 
 /// Who entered, and what went wrong.
 static ALWAYS_READ: LazyLock<Vec<MemberPath>> = LazyLock::new(|| {
-    ["id", "email", "name", "role", "next_step", "detail"].map(|name| MemberPath::from([name.into()])).into()
+    let names = ["id", "email", "name", "role", "next_step", "challenge_token", "detail"];
+    names.map(|name| MemberPath::from([name.into()])).into()
 });
 
 /// What a request may set of a user; the source that sees no state before lists it.

@@ -187,6 +187,16 @@ fn operations_of_provisioning_are_changes() {
 }
 
 #[test]
+fn an_operation_that_was_ignored_is_no_change() {
+    let rule = Changes::Patch("Operations".into());
+    let request =
+        json!({"Operations": [{"op": "replace", "value": {"displayName": "New", "active": false}}]});
+    let (before, answer) =
+        (json!({"displayName": "Old", "active": true}), json!({"displayName": "Old", "active": false}));
+    check(&rule, Some(before), request, answer, &["active: true -> false"]);
+}
+
+#[test]
 fn of_source_code_only_the_digest_is_kept() {
     let rule = Changes::Set(SetRule { digest: vec!["content".into()], ..SetRule::default() });
     let request = json!({"content": "API_KEY = 'x'", "id": "tool"});

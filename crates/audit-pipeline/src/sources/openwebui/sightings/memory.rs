@@ -12,8 +12,10 @@ use crate::sources::openwebui::ownership::{Configured, Ownership, Patience};
 const REMEMBERED: usize = 65_536;
 /// Sightings remembered by id, so that the same one is not taken twice.
 const KNOWN: usize = 131_072;
-/// Sightings remembered that were recorded because their owner had not reported.
-const UNSEEN: usize = 4_096;
+/// Sightings remembered that were recorded because their owner had not reported, and for how long: each event of an owner
+/// is compared with all of them.
+const UNSEEN: usize = 1_024;
+const UNSEEN_MICROS: i64 = 15 * 60 * 1_000_000;
 /// How much longer a source waits for each source that comes before it, after the owner.
 const TURN_MICROS: i64 = 2_000_000;
 
@@ -62,7 +64,7 @@ pub(super) struct Sighting {
     /// The source's own id.
     pub id: Box<str>,
     pub source: Source,
-    action: Box<str>,
+    row: &'static Ownership,
     /// The event, as it would be recorded.
     pub json: Box<[u8]>,
     print: Print,
@@ -172,6 +174,9 @@ impl Memory {
         let print = Print::of(event, now, &self.hasher);
         let mut recorded = Recorded { id: id.into(), print, noted: now, explained: Vec::new() };
         let window = self.limits.window;
+        while self.unseen.front().is_some_and(|unseen| now - unseen.arrived > UNSEEN_MICROS) {
+            self.unseen.pop_front();
+        }
         for (waiting, is_late) in [(&mut self.held, false), (&mut self.unseen, true)] {
             while let Some(at) = best(waiting, &recorded, window) {
                 let Some(sighting) = waiting.remove(at) else { break };
@@ -203,7 +208,7 @@ impl Memory {
         Fate::Seen(Sighting {
             id,
             source: event.source,
-            action: event.action.as_ref().into(),
+            row,
             json: json.into(),
             print: Print::of(event, now, &self.hasher),
             arrived: now,
@@ -222,7 +227,7 @@ impl Memory {
         let sighting = Sighting {
             id,
             source: event.source,
-            action: event.action.as_ref().into(),
+            row,
             json: json.into(),
             print: Print::of(event, arrived, &self.hasher),
             arrived,
@@ -245,10 +250,11 @@ impl Memory {
 
     /// Lets an event of its owner's wait, which the ledger does not take now.
     pub fn postpone(&mut self, event: &Event<'_>, json: Vec<u8>, now: i64) {
+        let row = Ownership::of(&event.action);
         self.held.push_back(Sighting {
             id: event.id.as_deref().unwrap_or_default().into(),
             source: event.source,
-            action: event.action.as_ref().into(),
+            row,
             json: json.into(),
             print: Print::of(event, now, &self.hasher),
             arrived: now,
@@ -305,8 +311,7 @@ impl Memory {
             let since = self.watching_since(*owner);
             since.is_some_and(|since| sighting.print.to >= since - self.limits.window)
         };
-        let row = Ownership::of(&sighting.action);
-        Some(Alone { unseen_by: sighting.owner.filter(|owner| row.owner_sees_all && watched(owner)) })
+        Some(Alone { unseen_by: sighting.owner.filter(|owner| sighting.row.owner_sees_all && watched(owner)) })
     }
 
     /// Notes that a sighting was recorded as an event of its own. Its owner may still report.
@@ -346,7 +351,7 @@ impl Memory {
 
     /// Finds the event that is of the same fact, if there is one, and notes the pair.
     fn explain(&mut self, sighting: &Sighting, now: i64) -> bool {
-        let row = Ownership::of(&sighting.action);
+        let row = sighting.row;
         let window = self.limits.window;
         let moments = Moments { arrived: sighting.arrived, window };
         // What was noted before the sighting's time cannot have lasted until then.
@@ -453,16 +458,15 @@ impl Known {
 /// The waiting sighting that fits an event best.
 fn best(waiting: &VecDeque<Sighting>, recorded: &Recorded, window: i64) -> Option<usize> {
     let fitting = waiting.iter().enumerate().filter_map(|(at, sighting)| {
-        let row = Ownership::of(&sighting.action);
         let moments = Moments { arrived: sighting.arrived, window };
-        let distance: Distance = sighting.print.is_of(row, &recorded.print, moments)?;
-        recorded.has_room_for(row, &sighting.print).then_some((distance, at))
+        let distance: Distance = sighting.print.is_of(sighting.row, &recorded.print, moments)?;
+        recorded.has_room_for(sighting.row, &sighting.print).then_some((distance, at))
     });
     fitting.min().map(|(_, at)| at)
 }
 
 /// Where the sighting's source stands among the owners of its action.
 fn rank(sighting: &Sighting) -> usize {
-    let owners = Ownership::of(&sighting.action).owners;
+    let owners = sighting.row.owners;
     owners.iter().position(|owner| *owner == sighting.source).unwrap_or(owners.len())
 }

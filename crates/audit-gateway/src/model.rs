@@ -156,7 +156,7 @@ impl Inner {
         let Some(mut head) = self.forwarded(head, &provider, true) else { return Refusal::Path.answer() };
         let may_edit = operation.is_completion() && provider.asks_for_usage;
         let read = if may_edit {
-            request::read(body, call.request(), self.rules.max_buffered_body).await
+            request::read(body, call.request(), &self.rules.room).await
         } else {
             Ok(request::tapped(body, call.request()))
         };

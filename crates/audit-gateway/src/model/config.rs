@@ -8,6 +8,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
+use super::request::Room;
 use super::status::Counts;
 use crate::upstream::{self, UpstreamClient};
 
@@ -35,7 +36,8 @@ pub struct Config {
     pub secret: Option<Hidden>,
     /// Open WebUI's `FORWARD_USER_INFO_HEADER_JWT_SECRET`: then only the signed form names a user.
     pub user_jwt_secret: Option<Hidden>,
-    /// Longest request body that is kept in memory to be edited, in bytes; longer ones pass as they are.
+    /// Longest request body that is kept in memory to be edited, in bytes. Longer ones pass as they are, and so do those
+    /// that come while four times as much is kept.
     pub max_buffered_body: usize,
 }
 
@@ -89,7 +91,7 @@ pub(super) struct Rules {
     pub callers: Vec<IpNet>,
     pub secret: Option<Hidden>,
     pub user_jwt_secret: Option<Hidden>,
-    pub max_buffered_body: usize,
+    pub room: Room,
     ids_without_randomness: AtomicU64,
 }
 
@@ -159,7 +161,7 @@ impl Rules {
             callers: config.callers,
             secret: config.secret,
             user_jwt_secret: config.user_jwt_secret,
-            max_buffered_body: config.max_buffered_body,
+            room: Room::new(config.max_buffered_body),
             ids_without_randomness: AtomicU64::new(0),
         })
     }

@@ -2,8 +2,8 @@
 
 use audit_pipeline::sources::openwebui::completions::Forwarded;
 use http::header::{
-    ACCEPT_ENCODING, CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
@@ -39,6 +39,10 @@ const OURS: [HeaderName; 9] = [
 
 /// The head of a request as the provider gets it.
 pub(super) fn to_provider(headers: &mut HeaderMap, provider: &Known, is_counted: bool) {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // Of two lengths this one counts for nothing (RFC 9112, 6.3), and must not go on.
+        headers.remove(CONTENT_LENGTH);
+    }
     remove_hop_by_hop(headers);
     for name in &OURS {
         headers.remove(name);
@@ -69,7 +73,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = named
         .flat_map(|line| line.split(','))
         .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-        .filter(|name| *name != http::header::CONTENT_LENGTH && *name != http::header::AUTHORIZATION)
+        .filter(|name| *name != CONTENT_LENGTH && *name != http::header::AUTHORIZATION)
         .collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);

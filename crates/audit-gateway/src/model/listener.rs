@@ -4,17 +4,21 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::ModelGateway;
 
+/// Most connections at once; more wait to be accepted. Open WebUI keeps one for each call under way.
+const MOST_CONNECTIONS: usize = 10_000;
 /// How long a request's head may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait when the system has no more sockets.
@@ -29,13 +33,19 @@ impl ModelGateway {
     /// When the listener fails for good.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
         let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let mut stop = std::pin::pin!(stop);
         loop {
+            let place = Arc::clone(&places).acquire_owned();
             tokio::select! {
                 () = &mut stop => break,
-                accepted = listener.accept() => match accepted {
+                (place, accepted) = async { (place.await, listener.accept().await) } => match accepted {
                     Ok((stream, peer)) => {
-                        connections.spawn(connection(self.clone(), stream, peer, stopping.clone()));
+                        let served = connection(self.clone(), stream, peer, stopping.clone());
+                        connections.spawn(async move {
+                            served.await;
+                            drop(place);
+                        });
                     }
                     // The client is gone already, or there are too many files open: neither ends the listener.
                     Err(error) => {

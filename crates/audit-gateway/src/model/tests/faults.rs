@@ -177,3 +177,23 @@ async fn a_provider_that_hangs_up_before_it_answers() {
     assert_eq!(world.post(PATH, REQUEST).await.status, 502);
     check(&world.event().await, "stream_broken", None);
 }
+
+#[tokio::test]
+async fn a_request_with_two_lengths_has_one_behind_us() {
+    let provider = Provider::start(|_| json(200, "{}")).await;
+    let world = World::new(&provider).await;
+    for heads in
+        ["content-length: 3\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 3"]
+    {
+        let mut caller = TcpStream::connect(world.address).await.unwrap();
+        let request = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\n{heads}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
+        caller.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        caller.read_exact(&mut answer).await.unwrap();
+        assert!([&b"HTTP/1.1 200"[..], b"HTTP/1.1 400"].contains(&&answer[..]));
+    }
+    for asked in provider.asked() {
+        assert_eq!((asked.text(), asked.header("transfer-encoding")), ("{}", None));
+        assert_eq!(asked.header("content-length"), Some("2"));
+    }
+}

@@ -58,6 +58,14 @@ fn a_signed_user_is_proven() {
 }
 
 #[test]
+fn what_pyjwt_signs_is_understood() {
+    // jwt.encode({"sub": "u-1", ..., "name": "Ada Ü", "iss": "open-webui", "exp": ...}, "a shared secret", algorithm="HS256")
+    let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJ1LTEiLCJlbWFpbCI6ImFkYUBleGFtcGxlLnRlc3QiLCJuYW1lIjoiQWRhIFx1MDBkYyIsIn\
+                 JvbGUiOiJ1c2VyIiwiaXNzIjoib3Blbi13ZWJ1aSIsImlhdCI6MTc5NTM5OTkwMCwiZXhwIjoxNzk1NDAwMjAwfQ.7LyPBMZEfPhJcjA8l4YyKxXLTgKVbG2NKFPl1P759w4";
+    assert_eq!(signed(token).unwrap().person.unwrap().name.as_deref(), Some("Ada Ü"));
+}
+
+#[test]
 fn a_forged_or_old_signature_proves_nobody() {
     let good = claims(NOW + 100);
     assert!(signed(&token(HEAD, &good, b"another secret")).is_none());

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use audit_event::Json;
-use audit_web::{AppState, Around, Parts, Tls};
+use audit_web::{AppState, Around, Parts, Surroundings, Tls};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -69,6 +69,7 @@ impl App {
         let parts = Parts {
             sessions: gates.as_ref().and_then(Gates::sessions),
             receiving: Some(receiving.web()),
+            surroundings: Some(surroundings(&self.config, gates.as_ref(), &store)?),
             ..web_parts(&store)
         };
         let state = AppState::build(web_config(&self.config), parts).context("cannot build the API")?;
@@ -124,6 +125,17 @@ impl Running {
         closed.await.context("closing panicked")??;
         Ok(served?)
     }
+}
+
+/// What tells how the gateways are.
+fn surroundings(
+    config: &Config,
+    gates: Option<&Gates>,
+    store: &Store,
+) -> anyhow::Result<Arc<dyn Surroundings>> {
+    let (recorder, models) = (gates.map(Gates::recorder), gates.and_then(Gates::models));
+    let clock = Arc::clone(store.clock());
+    Ok(Arc::new(crate::surroundings::Around::build(config, recorder, models, clock)?))
 }
 
 fn scheme(is_tls: bool) -> &'static str {

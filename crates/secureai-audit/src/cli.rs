@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Look for what is wrong, or soon will be, and say what to do
     Doctor,
+    /// Compare the record with what Open WebUI itself has, and name what is missing on either side
+    Reconcile(ReconcileArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Measure this machine and this program, side by side
@@ -437,6 +439,50 @@ pub(crate) enum ConfigCommand {
     Check,
     /// Print every setting, its value and where it comes from; secrets are hidden
     Show,
+}
+
+/// What `reconcile` compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ObjectKind {
+    /// People
+    Users,
+    /// Their chats
+    Chats,
+    /// Uploaded files
+    Files,
+    /// Knowledge bases
+    Knowledge,
+    /// Groups of people
+    Groups,
+}
+
+/// Options of `reconcile`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ReconcileArgs {
+    /// Where Open WebUI itself listens, not the gateway [default: gateway.upstream]
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
+    /// A session token or API key of one of Open WebUI's administrators
+    #[arg(long, env = "OPENWEBUI_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// A file with it; goes before a token
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Made at or after: a date, an RFC 3339 time, or an age such as 24h, 7d, 4w
+    #[arg(long, value_name = "TIME")]
+    pub from: String,
+    /// Made at or before; a date includes its whole day [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Compare only these; repeatable
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
+    pub only: Vec<ObjectKind>,
+    /// Name at most so many of each
+    #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
+    pub limit: usize,
+    /// Time zone of bare dates and of printed times [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<String>,
 }
 
 /// Options of `completions`.

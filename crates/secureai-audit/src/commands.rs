@@ -8,6 +8,7 @@ mod export;
 mod import;
 mod key;
 mod proof;
+mod reconcile;
 mod reindex;
 mod search;
 mod serve;
@@ -114,6 +115,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Key(KeyCommand::Rotate) => key::rotate(&context),
         Command::Config(command) => config::run(&context, &command),
         Command::Doctor => doctor::run(&context).await,
+        Command::Reconcile(args) => reconcile::run(&context, &args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Bench(args) => bench::run(&context, &args),
     }

@@ -55,6 +55,16 @@ impl Gates {
         Ok(Some(Self { proxy, models, recorder }))
     }
 
+    /// What records what passes.
+    pub(crate) fn recorder(&self) -> Recorder {
+        self.recorder.clone()
+    }
+
+    /// What counts calls of models.
+    pub(crate) fn models(&self) -> Option<audit_gateway::model::ModelGateway> {
+        self.models.as_ref().map(Models::gateway)
+    }
+
     /// Answers what is not ours; `None` when there is nothing else.
     pub(crate) fn front(&self) -> Option<Front> {
         let proxy = self.proxy.as_ref().map(|proxy| proxy.gateway.clone());

@@ -18,8 +18,10 @@ mod interrupt;
 mod keys;
 mod models;
 mod output;
+mod platform;
 mod receiving;
 mod store;
+mod surroundings;
 
 use std::{io, process::ExitCode};
 

@@ -41,6 +41,11 @@ impl Models {
         Ok(Some(Self { gateway, own }))
     }
 
+    /// What passes calls on, wherever it listens.
+    pub(crate) fn gateway(&self) -> ModelGateway {
+        self.gateway.clone()
+    }
+
     /// What answers requests on the server's listener; none when it has its own.
     pub(crate) fn shared(&self) -> Option<ModelGateway> {
         self.own.is_none().then(|| self.gateway.clone())

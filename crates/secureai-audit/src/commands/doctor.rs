@@ -1,6 +1,8 @@
 //! `doctor`: looks at everything that could be wrong and says what to do about it.
 
 mod checks;
+mod gateways;
+mod traffic;
 
 use std::process::ExitCode;
 
@@ -37,7 +39,7 @@ pub(super) struct Finding {
 pub(crate) async fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let findings = match &context.global.url {
         Some(url) => checks::server(context, url).await,
-        None => checks::data_dir(context),
+        None => checks::data_dir(context).await,
     };
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Good);
     if context.output.is_json() {

@@ -1,11 +1,12 @@
 //! The single looks.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use audit_event::Clock as _;
+use audit_event::Clock;
+use audit_web::{Surroundings as _, surroundings::Status};
 use serde_json::Value;
 
-use super::{Finding, Level};
+use super::{Finding, Level, gateways, traffic};
 use crate::{
     api::{Problem, Query},
     clock::SystemClock,
@@ -15,6 +16,7 @@ use crate::{
     keys::KeyStore,
     output::{bytes, count},
     store::Store,
+    surroundings::Around,
 };
 
 /// How long the index may take to catch up before it is looked at.
@@ -22,19 +24,23 @@ const INDEX_PATIENCE: Duration = Duration::from_secs(5);
 /// Free space below which a warning is due: this many times the reserve.
 const ROOMY: u64 = 4;
 
-fn good(subject: &'static str, finding: impl Into<String>) -> Finding {
+pub(super) fn good(subject: &'static str, finding: impl Into<String>) -> Finding {
     Finding { subject, level: Level::Good, finding: finding.into(), advice: String::new() }
 }
 
-fn warning(subject: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
+pub(super) fn warning(
+    subject: &'static str,
+    finding: impl Into<String>,
+    advice: impl Into<String>,
+) -> Finding {
     Finding { subject, level: Level::Warning, finding: finding.into(), advice: advice.into() }
 }
 
-fn bad(subject: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
+pub(super) fn bad(subject: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
     Finding { subject, level: Level::Bad, finding: finding.into(), advice: advice.into() }
 }
 
-/// Looks at a running server from outside.
+/// Looks at a running server from outside, at what it says of its gateways, and at what has been recorded.
 pub(super) async fn server(context: &Context, url: &str) -> Vec<Finding> {
     let api = match context.api() {
         Ok(api) => api,
@@ -61,15 +67,45 @@ pub(super) async fn server(context: &Context, url: &str) -> Vec<Finding> {
     findings.extend(state.map(|state| entries(&state)));
     let mut one = Query::default();
     one.add("limit", "1");
-    findings.push(match api.get("", &one).await {
-        Ok(_) => good("token", "may read"),
-        Err(error) => warning(
-            "token",
+    match api.get("", &one).await {
+        Ok(_) => findings.push(good("token", "may read")),
+        Err(error) => {
+            let advice = "set SECUREAI_AUDIT_TOKEN to a token of role auditor or admin: without one the gateways and the events cannot be looked at";
+            findings.push(warning("token", format!("{error:#}"), advice));
+            return findings;
+        }
+    }
+    match api.get_json::<Status>("/status", &Query::default()).await {
+        Ok(status) => {
+            findings.extend(gateways::findings(&status));
+            findings.extend(traffic::look(&api, &status).await);
+        }
+        Err(error) => findings.push(warning(
+            "gateways",
             format!("{error:#}"),
-            "set SECUREAI_AUDIT_TOKEN to a token of role auditor or admin",
-        ),
-    });
+            "the server does not tell how its gateways are: is it of this version?",
+        )),
+    }
     findings
+}
+
+/// Looks at the Open WebUI of the configuration, and at what has been recorded in the data directory.
+async fn beyond(context: &Context, loaded: &Loaded) -> anyhow::Result<Vec<Finding>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let now = clock.now();
+    let around = Around::build(&loaded.config, None, None, clock)?;
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: now,
+        now,
+        gateways: around.look().await,
+        sources: None,
+    };
+    let mut findings = gateways::findings(&status);
+    let api = context.api()?;
+    findings.extend(traffic::look(&api, &status).await);
+    api.close().await?;
+    Ok(findings)
 }
 
 fn figure(state: &Value, name: &str) -> u64 {
@@ -114,7 +150,7 @@ fn not_ready(error: &anyhow::Error) -> Finding {
 }
 
 /// Looks at the configuration and the data directory.
-pub(super) fn data_dir(context: &Context) -> Vec<Finding> {
+pub(super) async fn data_dir(context: &Context) -> Vec<Finding> {
     let mut findings = Vec::new();
     let loaded = match context.config() {
         Ok(loaded) => loaded,
@@ -146,7 +182,14 @@ pub(super) fn data_dir(context: &Context) -> Vec<Finding> {
         ));
         return findings;
     }
-    findings.extend(open(&loaded, &directory));
+    findings.extend(tokio::task::block_in_place(|| open(&loaded, &directory)));
+    if findings.iter().any(|finding| finding.level == Level::Bad) {
+        return findings;
+    }
+    match beyond(context, &loaded).await {
+        Ok(more) => findings.extend(more),
+        Err(error) => findings.push(bad("events", format!("{error:#}"), "")),
+    }
     findings
 }
 

@@ -221,6 +221,12 @@ impl Claims {
         }
     }
 
+    /// Whether it tells of the making of this object.
+    #[must_use]
+    pub fn tells_of(&self, object: &Object) -> bool {
+        self.has(object.kind, &object.id)
+    }
+
     pub(super) fn has(&self, kind: Kind, id: &str) -> bool {
         self.made.contains_key(&(kind, id.to_owned()))
     }

@@ -1,0 +1,206 @@
+//! What the last days' events say of how they come in: whether people pass the gateway, and who counts tokens.
+
+mod judge;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use audit_event::Timestamp;
+use audit_web::surroundings::Status;
+use serde_json::Value;
+
+use super::{Finding, checks::bad};
+use crate::{
+    api::{Api, Query},
+    commands::search::Page,
+};
+
+/// How far back it is looked, in days.
+const DAYS: i64 = 7;
+/// Most events that are looked at one by one.
+const SAMPLE: &str = "1000";
+
+/// What was recorded.
+#[derive(Debug, Default)]
+struct Traffic {
+    /// Whether anything but our own doings was ever recorded.
+    is_any: bool,
+    /// Events by source and action, of the last days.
+    counts: HashMap<(String, String), Count>,
+    /// Who came through the gateway, of the newest events.
+    callers: Callers,
+    /// Requests that the table of routes does not know, by method and path, of the newest.
+    unmapped: BTreeMap<String, u64>,
+    /// Events of other sources that the gateway should have seen, of the newest.
+    unseen: u64,
+    /// When the last event of a webhook happened.
+    last_webhook: Option<Timestamp>,
+    /// When the last event of the audit file happened.
+    last_audit_file: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    events: u64,
+    tokens: u64,
+}
+
+/// Who came through the gateway.
+#[derive(Debug, Default)]
+struct Callers {
+    events: u64,
+    people: BTreeSet<String>,
+    addresses: BTreeSet<String>,
+    /// Peers that sent `X-Forwarded-For` and are not trusted, with how often.
+    unheard: BTreeMap<String, u64>,
+}
+
+/// Looks at the record.
+pub(super) async fn look(api: &Api, status: &Status) -> Vec<Finding> {
+    match read(api, status.now).await {
+        Ok(traffic) => judge::findings(&traffic, status),
+        Err(error) => {
+            vec![bad("events", format!("{error:#}"), "the record cannot be asked: see the server's log")]
+        }
+    }
+}
+
+async fn read(api: &Api, now: Timestamp) -> anyhow::Result<Traffic> {
+    let since = Timestamp::from_micros(now.as_micros() - DAYS * 86_400 * 1_000_000).to_string();
+    let mut traffic = Traffic::default();
+    let mut foreign = Query::default();
+    foreign.add("q", "-source:internal").add("limit", "1").add("fields", "time");
+    traffic.is_any = !api.get_json::<Page>("", &foreign).await?.events.is_empty();
+    if !traffic.is_any {
+        return Ok(traffic);
+    }
+    let mut counts = Query::default();
+    counts.add("by", "source,action").add("sum", "total_tokens").add("from", &since);
+    let counts: Value = api.get_json("/stats", &counts).await?;
+    let rows = counts.get("rows").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    rows.iter().for_each(|row| traffic.take_count(row));
+    if traffic.has("gateway", "") {
+        let fields = "actor.id,client";
+        newest(api, "source:gateway", fields, &since)
+            .await?
+            .iter()
+            .for_each(|event| traffic.callers.take(event));
+    }
+    if traffic.has("", "api.request") {
+        let events = newest(api, "action:api.request", "http", &since).await?;
+        events.iter().for_each(|event| traffic.take_unmapped(event));
+    }
+    for (source, last) in
+        [("webhook", &mut traffic.last_webhook), ("audit_file", &mut traffic.last_audit_file)]
+    {
+        let question = format!("source:{source}");
+        let events = newest(api, &question, "time,details", "0001-01-01").await?;
+        *last = events.first().and_then(|event| text(event, "/time")?.parse().ok());
+        let recent = events.iter().filter(|event| text(event, "/time").is_some_and(|time| time >= &*since));
+        let unseen = recent.filter(|event| text(event, "/details/unseen_by") == Some("gateway"));
+        traffic.unseen += unseen.count() as u64;
+    }
+    Ok(traffic)
+}
+
+async fn newest(api: &Api, question: &str, fields: &'static str, since: &str) -> anyhow::Result<Vec<Value>> {
+    let mut query = Query::default();
+    query.add("q", question).add("from", since).add("limit", SAMPLE).add("fields", fields);
+    Ok(api.get_json::<Page>("", &query).await?.events)
+}
+
+fn text<'e>(event: &'e Value, pointer: &str) -> Option<&'e str> {
+    event.pointer(pointer).and_then(Value::as_str)
+}
+
+impl Traffic {
+    fn take_count(&mut self, row: &Value) {
+        let key = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let figure = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let count = Count { events: figure("count"), tokens: figure("total_tokens") };
+        self.counts.insert((key("source"), key("action")), count);
+    }
+
+    fn take_unmapped(&mut self, event: &Value) {
+        let method = text(event, "/http/method").unwrap_or("?");
+        let path = text(event, "/http/path").unwrap_or("?");
+        *self.unmapped.entry(format!("{method} {}", pattern(path))).or_default() += 1;
+    }
+
+    /// Events of a source (any, when empty) whose action begins so.
+    fn count(&self, source: &str, action: &str) -> u64 {
+        self.matching(source, action).map(|count| count.events).sum()
+    }
+
+    fn tokens(&self) -> u64 {
+        self.matching("", "").map(|count| count.tokens).sum()
+    }
+
+    fn has(&self, source: &str, action: &str) -> bool {
+        self.count(source, action) > 0
+    }
+
+    fn matching(&self, source: &str, action: &str) -> impl Iterator<Item = Count> {
+        self.counts
+            .iter()
+            .filter(move |((of, what), _)| (source.is_empty() || of == source) && what.starts_with(action))
+            .map(|(_, count)| *count)
+    }
+}
+
+impl Callers {
+    fn take(&mut self, event: &Value) {
+        self.events += 1;
+        self.people.extend(text(event, "/actor/id").map(str::to_owned));
+        let Some(ip) = text(event, "/client/ip") else { return };
+        self.addresses.insert(ip.to_owned());
+        let has_chain = event
+            .pointer("/client/forwarded_for")
+            .and_then(Value::as_array)
+            .is_some_and(|chain| !chain.is_empty());
+        if has_chain && text(event, "/client/peer_ip") == Some(ip) {
+            *self.unheard.entry(ip.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+/// The path with what names a single object left out.
+fn pattern(path: &str) -> String {
+    let path = path.split('?').next().unwrap_or_default();
+    let segments = path.split('/').map(|segment| if is_id(segment) { "{id}" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+fn is_id(segment: &str) -> bool {
+    let is_hex = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    let is_number = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
+    is_number || (segment.len() >= 12 && segment.bytes().all(is_hex))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_left_out_of_paths() {
+        assert_eq!(
+            pattern("/api/v2/things/0f8b2c9e-11d2-4a7b-9d0e-1b2c3d4e5f60/undo?x=1"),
+            "/api/v2/things/{id}/undo"
+        );
+        assert_eq!(pattern("/api/v2/things/17"), "/api/v2/things/{id}");
+        assert_eq!(pattern("/api/v2/feedback"), "/api/v2/feedback");
+    }
+
+    #[test]
+    fn a_peer_whose_word_was_not_taken_is_noticed() {
+        let mut callers = Callers::default();
+        callers.take(
+            &json!({"client": {"ip": "10.0.0.5", "peer_ip": "10.0.0.5", "forwarded_for": ["203.0.113.9"]}}),
+        );
+        callers.take(&json!({"client": {"ip": "203.0.113.9", "peer_ip": "10.0.0.6", "forwarded_for": ["203.0.113.9"]}}));
+        callers.take(&json!({"actor": {"id": "ada"}, "client": {"ip": "10.0.0.7", "peer_ip": "10.0.0.7"}}));
+        assert_eq!(callers.unheard.into_iter().collect::<Vec<_>>(), [("10.0.0.5".to_owned(), 1)]);
+        assert_eq!((callers.events, callers.addresses.len(), callers.people.len()), (3, 3, 1));
+    }
+}

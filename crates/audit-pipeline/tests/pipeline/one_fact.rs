@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use audit_event::{Event, Source, Timestamp};
+use audit_pipeline::intake::OnError;
 use audit_pipeline::sources::Format;
 use audit_pipeline::sources::openwebui::ownership::Configured;
 use audit_pipeline::sources::openwebui::sightings::{Error, Receipt};
@@ -190,6 +191,20 @@ fn a_file_that_is_read_an_hour_later_does_not_matter_while_its_clock_is_right() 
     scene.pass(3_600);
     let line = file_line("f", "auth.login", "/api/v1/auths/signin", 0);
     assert_eq!(scene.offer(line), CORROBORATING);
+}
+
+#[test]
+fn an_owners_event_that_was_recovered_is_found_in_the_ledger() {
+    let scene = Scene::new(ALL);
+    scene.offer(sign_in(Source::Webhook, "w", "ada", 0));
+    // Recorded out of the gateway's journal: nobody tells.
+    scene
+        .intake
+        .append_events([sign_in(Source::Gateway, "g", "ada", 0)], OnError::Reject)
+        .expect("the ledger takes it");
+    scene.pass(11);
+    assert_eq!(scene.unseen(), [""; 0]);
+    assert_eq!(scene.corroborations(), ["g <- webhook:w"]);
 }
 
 #[test]

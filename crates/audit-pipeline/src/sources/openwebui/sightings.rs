@@ -29,7 +29,7 @@ use std::time::Duration;
 use audit_event::{
     Actor, ActorType, Clock, Entry, Event, Json, Outcome, Source, Target, Timestamp, taxonomy,
 };
-use audit_ledger::{Direction, Ledger};
+use audit_ledger::{Direction, Ledger, Reader};
 use parking_lot::Mutex;
 
 use self::journal::{Journal, name_of};
@@ -198,6 +198,7 @@ impl Sightings {
             held: config.max_held,
         };
         let mut memory = Memory::new(config.configured, limits);
+        let looked_into = ledger.size().get();
         recall(&mut memory, ledger)?;
         let now = clock.now().as_micros();
         memory.begin(now);
@@ -216,6 +217,8 @@ impl Sightings {
             clock: Arc::clone(&clock),
             intake,
             journal,
+            reader: ledger.reader(),
+            looked_into,
         };
         let thread =
             std::thread::Builder::new().name("sightings".to_owned()).spawn(move || worker.run(&messages))?;
@@ -313,6 +316,9 @@ struct Worker {
     clock: Arc<dyn Clock>,
     intake: Intake,
     journal: Journal,
+    reader: Reader,
+    /// How many of the ledger's entries were looked into.
+    looked_into: u64,
 }
 
 /// What one batch comes to.
@@ -473,9 +479,36 @@ impl Worker {
         }
         let now = self.clock.now().as_micros();
         let due = self.memory.lock().due(now);
+        if due.is_empty() {
+            return;
+        }
+        self.look_into_the_ledger(now);
         for some in due.chunks(BATCH) {
             if !self.give_up(some, now) {
                 return;
+            }
+        }
+    }
+
+    /// Notes owners' events that nobody told of, such as those recovered after a crash. Before a sighting counts as unseen,
+    /// this is worth reading what is new in the ledger.
+    fn look_into_the_ledger(&mut self, now: i64) {
+        let size = self.reader.size().get();
+        let from = self.looked_into.max(size.saturating_sub(RECALLED));
+        self.looked_into = size;
+        if from == size {
+            return;
+        }
+        let known = self.memory.lock().recorded_ids();
+        // What cannot be read is the reader's to report; here it means that no owner is found in it.
+        for frame in self.reader.scan(from..size, Direction::Forward).flatten() {
+            for (_, bytes) in frame.iter() {
+                let is_news =
+                    |source, id: &str| is_of_open_webui(source) && !known.contains(&(source, id.into()));
+                let Some(json) = json_if(bytes, is_news) else { continue };
+                if let Ok(event) = Event::parse(&json) {
+                    self.memory.lock().remember(&event, now);
+                }
             }
         }
     }
@@ -668,6 +701,15 @@ fn recall_entry(memory: &mut Memory, bytes: &[u8]) {
 
 const fn is_of_open_webui(source: Source) -> bool {
     matches!(source, Source::Gateway | Source::Webhook | Source::AuditFile | Source::ModelGateway)
+}
+
+/// The JSON of an entry whose source and id are as wished.
+fn json_if(bytes: &[u8], wish: impl Fn(Source, &str) -> bool) -> Option<Vec<u8>> {
+    let entry = Entry::decode(bytes).ok()?;
+    let fields = audit_event::Fields::decode(&entry).ok()?;
+    let mut json = Vec::new();
+    wish(fields.source, &fields.id).then(|| entry.write_json(&mut json))?;
+    Some(json)
 }
 
 fn recorded_at(bytes: &[u8]) -> Option<i64> {

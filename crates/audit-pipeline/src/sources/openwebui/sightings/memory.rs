@@ -194,6 +194,11 @@ impl Memory {
         self.push(recorded);
     }
 
+    /// The ids of the recorded events that are remembered, with their sources.
+    pub fn recorded_ids(&self) -> HashSet<(Source, Box<str>)> {
+        self.recorded.iter().map(|recorded| (recorded.print.source, recorded.id.clone())).collect()
+    }
+
     /// Decides what becomes of an event from a source; `json` is the same, as it would be recorded.
     pub fn offer(&mut self, event: &Event<'_>, json: Vec<u8>, now: i64) -> Fate {
         let id: Box<str> = event.id.as_deref().unwrap_or_default().into();
@@ -311,7 +316,9 @@ impl Memory {
             let since = self.watching_since(*owner);
             since.is_some_and(|since| sighting.print.to >= since - self.limits.window)
         };
-        Some(Alone { unseen_by: sighting.owner.filter(|owner| sighting.row.owner_sees_all && watched(owner)) })
+        Some(Alone {
+            unseen_by: sighting.owner.filter(|owner| sighting.row.owner_sees_all && watched(owner)),
+        })
     }
 
     /// Notes that a sighting was recorded as an event of its own. Its owner may still report.

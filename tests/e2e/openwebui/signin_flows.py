@@ -30,11 +30,11 @@ def settings(directory, provider, base):
         "OAUTH_CLIENT_ID": "open-webui", "OAUTH_CLIENT_SECRET": "oidc-test-secret", "OAUTH_PROVIDER_NAME": "Test provider",
         "OPENID_REDIRECT_URI": f"{base}/oauth/oidc/login/callback", "WEBUI_URL": base,
         "ENABLE_OAUTH_SIGNUP": "true", "ENABLE_OAUTH_GROUP_MANAGEMENT": "true", "ENABLE_OAUTH_GROUP_CREATION": "true",
-        "OAUTH_ALLOWED_DOMAINS": "example.test", "DEFAULT_USER_ROLE": "user",
+        "OAUTH_ALLOWED_DOMAINS": "example.test", "ENABLE_OAUTH_TOKEN_EXCHANGE": "true", "DEFAULT_USER_ROLE": "user",
     }
 
 
-def run_all(base, journal):
+def run_all(base, journal, token_endpoint):
     root = flows.Browser(base, journal)
     sign_up = {"name": "Root", "email": "root@example.test", "password": "R00t-pass!!"}
     root.signed_in(root.do("the first account", "POST", "/api/v1/auths/signup", "auth.signup", "success", "root@example.test", json=sign_up))
@@ -45,6 +45,7 @@ def run_all(base, journal):
     flows.by_key(pia, base, journal)
     flows.by_directory(base, journal)
     olga, _ = flows.by_provider(base, journal, "olga@example.test")
+    flows.by_exchange(base, journal, "olga@example.test", token_endpoint)
     olga.do("with the provider's session", "POST", "/api/v1/users/user/settings/update", "user.settings_updated", "success", "olga@example.test", {"groups": ["dept:Research", "oidc-people"], "department": "Research"}, json={"ui": {}})
     flows.by_provider(base, journal, "olga@example.test", ending="aborted", reason="access_denied")
     flows.by_provider(base, journal, "pia@example.test", ending="address taken", reason="already_registered")
@@ -52,7 +53,7 @@ def run_all(base, journal):
     flows.by_provider(base, journal, "eve@elsewhere.test", ending="domain not allowed", reason="sso_rejected")
     flows.by_provider(base, journal, "olga@example.test", ending="state forged", reason="sso_rejected", tamper=lambda back: back.replace("state=", "state=x"))
     flows.by_provisioning(base, journal, "scim-test-token")
-    flows.by_second_factor(root, pia, base, journal)
+    flows.by_second_factor(root, pia, flows.claims_of(olga.token)["id"], base, journal)
 
 
 def main():
@@ -80,7 +81,7 @@ def run(options, folder):
         services.provider(ports["oidc"], f"{base}/oauth/oidc/login/callback")
         openwebui = services.openwebui(ports["owui"], ports["mock"], settings(ports["ldap"], ports["oidc"], base))
         gateway = services.gateway(options.gateway, ports["front"], upstream) if options.gateway else None
-        run_all(base, journal)
+        run_all(base, journal, f"http://127.0.0.1:{ports['oidc']}/token")
         services.stop(openwebui)
         # The second life of the same Open WebUI believes a header.
         services.openwebui(ports["owui"], ports["mock"], {"WEBUI_AUTH_TRUSTED_EMAIL_HEADER": TRUSTED, "WEBUI_AUTH_TRUSTED_NAME_HEADER": "X-User-Name", "DEFAULT_USER_ROLE": "user"})

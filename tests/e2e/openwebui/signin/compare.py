@@ -25,7 +25,7 @@ def differences(expected, event):
     told = {
         "action": event.get("action"), "outcome": event.get("outcome"), "actor": who(event), "reason": event.get("reason"),
         "auth_method": details.get("auth_method"), "claimed": (details.get("claimed_actor") or {}).get("id"),
-        "groups": org.get("groups"), "department": org.get("department"),
+        "groups": org.get("groups"), "department": org.get("department"), "target": (event.get("target") or {}).get("id"),
     }
     return [f"{name}: {told[name]!r} instead of {wanted!r}" for name, wanted in expected.items() if wanted != told[name]]
 

@@ -140,8 +140,32 @@ def by_directory(base, journal):
     lena.do("sign out", "POST", "/api/v1/auths/signout", "auth.logout", "success", "lena@example.test", headers=lena.bearer())
 
 
-def by_provider(base, journal, email, *, ending="success", tamper=None, **expected):
+def by_provider(base, journal, email, *, ending="success", tamper=None, action=None, **expected):
     """The whole dance: our redirect to the provider, its pages, and the redirect back."""
+    person, back = to_provider_and_back(base, journal, email, ending)
+    back = tamper(back) if tamper else back
+    ok = ending == "success"
+    action = action or ("auth.login" if ok else "auth.login_failed")
+    outcome = "success" if ok or action == "auth.mfa.required" else "failure"
+    answer = person.do(f"provider: back ({ending})", "GET", back, action, outcome, email if ok else None, {"auth_method": "oauth", **expected})
+    person.token = person.http.cookies.get("token")
+    return person, answer
+
+
+def by_exchange(base, journal, email, token_endpoint):
+    """A program that has the provider's token turns it into a session."""
+    _, back = to_provider_and_back(base, journal, email, "for a token of its own")
+    code = urllib.parse.parse_qs(urllib.parse.urlsplit(back).query)["code"][0]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": f"{base}/oauth/oidc/login/callback"}
+    token = httpx.post(token_endpoint, data=form, auth=("open-webui", "oidc-test-secret")).json()["access_token"]
+    program = Browser(base, journal)
+    exchange = lambda what, token, *expected, **expect: program.do(what, "POST", "/api/v1/auths/oauth/oidc/token/exchange", *expected, {"auth_method": "oauth", **expect}, json={"token": token})
+    exchange("a token that is none", "none", "auth.login_failed", "failure", None)
+    program.signed_in(exchange("the provider's token", token, "auth.login", "success", email))
+    program.do("with the session for it", "POST", "/api/v1/users/user/settings/update", "user.settings_updated", "success", email, headers=program.bearer(), json={"ui": {}})
+
+
+def to_provider_and_back(base, journal, email, ending):
     person = Browser(base, journal)
     provider = httpx.Client(timeout=30)
     start = person.do(f"provider: to its page ({ending})", "GET", "/oauth/oidc/login", None, "success", None)
@@ -158,25 +182,21 @@ def by_provider(base, journal, email, *, ending="success", tamper=None, **expect
             page = provider.post(urllib.parse.urljoin(str(page.url), action), data=form)
     while not page.headers["location"].startswith(base):
         page = provider.get(urllib.parse.urljoin(str(page.url), page.headers["location"]))
-    back = page.headers["location"][len(base):]
-    back = tamper(back) if tamper else back
-    ok = ending == "success"
-    answer = person.do(f"provider: back ({ending})", "GET", back, "auth.login" if ok else "auth.login_failed", "success" if ok else "failure", email if ok else None, {"auth_method": "oauth", **expected})
-    person.token = person.http.cookies.get("token")
-    return person, answer
+    return person, page.headers["location"][len(base):]
 
 
-def by_second_factor(admin, pia, base, journal):
+def by_second_factor(admin, pia, olga, base, journal):
     config = admin.quiet("GET", "/api/v1/auths/admin/config", headers=admin.bearer()).json()
     admin.do("demand a second factor", "POST", "/api/v1/auths/admin/config", "config.updated", "success", "root@example.test", headers=admin.bearer(), json={**config, "ENABLE_MFA": True})
     secrets = {}
+    by_provider(base, journal, "olga@example.test", ending="then a second factor", action="auth.mfa.required", target=olga)
 
     def owner(challenge_token):
         return challenge_token.split(".")[0]
 
     def enroll(person, email, password):
         person.http.cookies.clear()
-        step = person.do("password, then enrol", "POST", "/api/v1/auths/signin", "auth.mfa.required", "success", email, json={"email": email, "password": password}).json()
+        step = person.do("password, then enrol", "POST", "/api/v1/auths/signin", "auth.mfa.required", "success", email, {"target": claims_of(person.token)["id"]}, json={"email": email, "password": password}).json()
         assert step["next_step"] == "enroll", step
         secret = person.do("enrol: start", "POST", "/api/v1/auths/mfa/enroll/start", None, "success", None, json={"challenge_token": step["challenge_token"]}).json()["manual_key"]
         person.do("enrol: wrong code", "POST", "/api/v1/auths/mfa/enroll/confirm", "auth.mfa.failed", "failure", None, {"claimed": owner(step["challenge_token"]), "reason": "invalid_code"}, json={"challenge_token": step["challenge_token"], "code": "000000"})
@@ -193,6 +213,7 @@ def by_second_factor(admin, pia, base, journal):
     verify("right code", "auth.login", "success", challenge_token=token, code=totp(secret))
     verify("recovery code", "auth.login", "success", challenge_token=challenge(), code=codes[0], recovery=True)
     fresh = Browser(base, journal)
+    fresh.token = admin.token
     enroll(fresh, "root@example.test", "R00t-pass!!")
     fresh.do("no second factor any more", "POST", "/api/v1/auths/admin/config", "config.updated", "success", "root@example.test", headers=fresh.bearer(), json={**config, "ENABLE_MFA": False})
     return fresh

@@ -34,6 +34,9 @@ fn plans(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Name, method, target, request's body, answer's body, state before.
+type Case<'c> = (&'c str, Method, &'c str, &'c str, &'c str, Option<&'c str>);
+
 fn events(criterion: &mut Criterion) {
     let table = RouteTable::embedded();
     let person = Person {
@@ -58,7 +61,7 @@ fn events(criterion: &mut Criterion) {
     );
     let chunk = "data: {\"id\":\"c\",\"model\":\"gpt-5.2\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" word\"}}]}\n\n";
     let stream = format!("{}data: [DONE]\n\n", chunk.repeat(600));
-    let cases: [(&str, Method, &str, &str, &str, Option<&str>); 3] = [
+    let cases: [Case<'_>; 3] = [
         (
             "delete_chat",
             Method::DELETE,

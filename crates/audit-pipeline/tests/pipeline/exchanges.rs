@@ -220,7 +220,6 @@ fn differences(
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the table is for whoever runs the test with --nocapture")]
 fn every_step_that_passes_the_gateway_becomes_the_event_it_should() {
     let (steps, mut gateway) = (steps(), Gateway::default());
     let mut seen = Vec::new();

@@ -2,12 +2,17 @@
 //!
 //! `docs/ROUTES.md` explains the keys to operators; this module is what they mean.
 
-use audit_event::{Category, taxonomy};
+mod deed;
+mod places;
+
+use audit_event::Category;
 use serde::Deserialize;
 
+use self::deed::{category_of, deed};
+use self::places::{aim, details, names, origin, origins, state_path};
 use super::TableError;
 use super::path::segments;
-use super::row::{Aim, Case, Changes, Deed, Entry, Origin, Part, Recorded, Row, SetRule, StatePath, Test};
+use super::row::{Changes, Deed, Origin, Recorded, Row, SetRule};
 use super::tree::Segment;
 
 /// Kept of a body whose named members are read; they stand near the beginning, as a rule.
@@ -20,18 +25,6 @@ const KEPT_FOR_REASONS: usize = 1024;
 const MOST_KEPT: usize = 4 * 1024 * 1024;
 /// The methods that a row may be about.
 const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
-/// Where a target's name is looked for when the row does not say.
-const NAMES: [&str; 8] = [
-    "request.name",
-    "request.title",
-    "request.filename",
-    "request.chat.title",
-    "answer.name",
-    "answer.title",
-    "answer.filename",
-    "before.name",
-];
-
 /// A row as it is written.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -221,93 +214,6 @@ fn pattern(text: &str) -> Result<Vec<Segment>, Wrong> {
     Ok(pattern)
 }
 
-fn deed(written: &Written) -> Result<Deed, Wrong> {
-    let action = |key: &'static str, action: &Option<Box<str>>| {
-        action.clone().ok_or((key, "is missing".to_owned())).and_then(|action| name_of_action(key, action))
-    };
-    if let Some(reason) = &written.ignored {
-        let is_said = !reason.trim().is_empty() && written.action.is_none();
-        return is_said
-            .then(|| Deed::Ignored { reason: reason.clone() })
-            .ok_or(("ignored", "must be the reason, and there can be no `action` beside it".to_owned()));
-    }
-    if written.completion {
-        return Ok(Deed::Completion);
-    }
-    if written.signs_out {
-        return Ok(Deed::SignOut { action: action("action", &written.action)? });
-    }
-    if let Some(members) = &written.switch {
-        let members = match members {
-            OneOrMany::One(one) => vec![origin("switch", one)?],
-            OneOrMany::Many(many) => {
-                many.iter().map(|one| origin("switch", one)).collect::<Result<_, _>>()?
-            }
-        };
-        return Ok(Deed::Switch {
-            members,
-            on: action("on", &written.on)?,
-            off: action("off", &written.off)?,
-            unseen: action("action", &written.action)?,
-        });
-    }
-    if written.refused.is_some() || written.redirects {
-        let entered = action("action", &written.action)?;
-        return Ok(Deed::Entry(Entry {
-            refused: match &written.refused {
-                Some(refused) => name_of_action("refused", refused.clone())?,
-                None => entered.clone(),
-            },
-            entered,
-            throttled: written.throttled.clone().map(|name| name_of_action("throttled", name)).transpose()?,
-            tried: written.tried.as_deref().map(|text| origin("tried", text)).transpose()?,
-            challenge: written.challenge.as_deref().map(|text| origin("challenge", text)).transpose()?,
-            method: written.method.clone(),
-            redirects: written.redirects,
-            signs_in: written.signs_in,
-        }));
-    }
-    let cases = written.when.iter().map(case).collect::<Result<_, _>>()?;
-    Ok(Deed::Is { action: action("action", &written.action)?, cases })
-}
-
-fn case(written: &WrittenCase) -> Result<Case, Wrong> {
-    let test = match (&written.sets, &written.only, &written.changes) {
-        (Some(member), None, None) => Test::Sets(member.clone()),
-        (None, Some(member), None) => Test::Only(member.clone()),
-        (None, None, Some(member)) => Test::Changes(member.split('.').map(Into::into).collect()),
-        _ => {
-            return Err((
-                "when",
-                "needs exactly one of `sets`, `only` and `changes` in each case".to_owned(),
-            ));
-        }
-    };
-    Ok(Case { test, action: name_of_action("when", written.action.clone())? })
-}
-
-fn name_of_action(key: &'static str, action: Box<str>) -> Result<Box<str>, Wrong> {
-    let is_code =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_');
-    let is_dotted = action.contains('.') && action.len() <= 64 && action.bytes().all(is_code);
-    is_dotted
-        .then_some(action)
-        .ok_or((key, "must be a dotted name in lower case, such as `chat.deleted`".to_owned()))
-}
-
-fn category_of(deed: &Deed) -> Result<Category, Wrong> {
-    let action: &str = match deed {
-        Deed::Is { action, .. } | Deed::SignOut { action } => action,
-        Deed::Switch { unseen, .. } => unseen,
-        Deed::Entry(entry) => &entry.entered,
-        Deed::Completion => "chat.completion",
-        Deed::Ignored { .. } | Deed::State => "api.request",
-    };
-    let info = taxonomy::lookup(action);
-    info.map(|info| info.category)
-        .ok_or_else(|| ("action", format!("{action:?} is not a known action: give a `category`, too")))
-}
-
 fn recorded(written: &Written, deed: &Deed) -> Result<Recorded, Wrong> {
     match (written.only.as_deref(), deed) {
         (None, Deed::Ignored { .. } | Deed::State) => Ok(Recorded::Refused),
@@ -315,100 +221,6 @@ fn recorded(written: &Written, deed: &Deed) -> Result<Recorded, Wrong> {
         (Some("failed"), _) => Ok(Recorded::Failed),
         (Some(other), _) => Err(("only", format!("{other:?} must be \"failed\""))),
     }
-}
-
-fn aim(key: &'static str, written: Option<toml::Table>) -> Result<Option<Aim>, Wrong> {
-    let Some(written) = written else { return Ok(None) };
-    let mut entries = written.into_iter();
-    let (Some((kind, ids)), None) = (entries.next(), entries.next()) else {
-        return Err((key, "must be one `{ type = \"where\" }`".to_owned()));
-    };
-    let ids = ids.try_into::<OneOrMany>().map_err(|_| (key, "must say where the id is found".to_owned()))?;
-    Ok(Some(Aim { kind: kind.into(), ids: origins(key, Some(ids))? }))
-}
-
-fn names(written: Option<OneOrMany>) -> Result<Vec<Origin>, Wrong> {
-    match written {
-        Some(written) => origins("name", Some(written)),
-        None => NAMES.iter().map(|name| origin("name", name)).collect(),
-    }
-}
-
-fn origins(key: &'static str, written: Option<OneOrMany>) -> Result<Vec<Origin>, Wrong> {
-    match written {
-        None => Ok(Vec::new()),
-        Some(OneOrMany::One(one)) => Ok(vec![origin(key, &one)?]),
-        Some(OneOrMany::Many(many)) => many.iter().map(|one| origin(key, one)).collect(),
-    }
-}
-
-fn origin(key: &'static str, text: &str) -> Result<Origin, Wrong> {
-    let wrong = || {
-        let advice =
-            "must be path.NAME, query.NAME, request.MEMBER, answer.MEMBER, before.MEMBER, self or =TEXT";
-        (key, format!("{text:?} {advice}"))
-    };
-    if text == "self" {
-        return Ok(Origin::Caller);
-    }
-    if let Some(fixed) = text.strip_prefix('=') {
-        return Ok(Origin::Text(fixed.into()));
-    }
-    let (root, rest) = text.split_once('.').ok_or_else(wrong)?;
-    let members = || rest.split('.').map(Into::into).collect();
-    if rest.split('.').any(str::is_empty) {
-        return Err(wrong());
-    }
-    match root {
-        "path" => Ok(Origin::Path(rest.into())),
-        "query" => Ok(Origin::Query(rest.into())),
-        "request" => Ok(Origin::Request(members())),
-        "answer" => Ok(Origin::Answer(members())),
-        "before" => Ok(Origin::Before(members())),
-        _ => Err(wrong()),
-    }
-}
-
-fn details(written: Vec<WrittenDetail>) -> Result<Vec<(Box<str>, Origin)>, Wrong> {
-    let mut details = Vec::new();
-    for detail in written {
-        match detail {
-            WrittenDetail::Plain(text) => {
-                let name = text.rsplit('.').next().unwrap_or_default();
-                details.push((name.into(), origin("details", &text)?));
-            }
-            WrittenDetail::Named(named) => {
-                for (name, text) in named {
-                    let text = text.as_str().ok_or(("details", "must say where each is found".to_owned()))?;
-                    details.push((name.into(), origin("details", text)?));
-                }
-            }
-        }
-    }
-    Ok(details)
-}
-
-fn state_path(text: &str, pattern: &[Segment]) -> Result<StatePath, Wrong> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (place, after) =
-            after.split_once('}').ok_or(("before", "has a brace that is not closed".to_owned()))?;
-        parts.push(Part::Text(before.into()));
-        let is_of_path =
-            pattern.iter().any(|segment| matches!(segment, Segment::One(name) if **name == *place));
-        parts.push(Part::Place(if is_of_path {
-            Origin::Path(place.into())
-        } else {
-            origin("before", place)?
-        }));
-        rest = after;
-    }
-    parts.push(Part::Text(rest.into()));
-    if !text.starts_with('/') {
-        return Err(("before", "must begin with a slash".to_owned()));
-    }
-    Ok(StatePath { parts })
 }
 
 fn changes(written: &WrittenChanges) -> Result<Changes, Wrong> {

@@ -36,6 +36,7 @@ struct Expected {
     auth_method: Option<String>,
     claimed: Option<String>,
     reason: Option<String>,
+    target: Option<String>,
 }
 
 /// Knows whose a credential is as the gateway does, but from passing traffic alone.
@@ -198,6 +199,10 @@ fn differences(expected: &Expected, event: &Event<'_>) -> Vec<String> {
     }
     if expected.reason.is_some() {
         told.push(("reason", event.reason.as_deref().map(str::to_owned), expected.reason.clone()));
+    }
+    if expected.target.is_some() {
+        let target = event.target.as_ref().and_then(|target| target.id.as_deref());
+        told.push(("target", target.map(str::to_owned), expected.target.clone()));
     }
     let wrong = told.into_iter().filter(|(_, told, wanted)| told != wanted);
     wrong.map(|(name, told, wanted)| format!("{name}: {told:?} instead of {wanted:?}")).collect()

@@ -226,8 +226,7 @@ impl Recorder {
     /// Queues events that nobody waits for; never waits.
     pub fn note(&self, events: Vec<Event<'static>>) {
         for event in events {
-            self.tell(&event);
-            self.0.backlog.offer(event);
+            self.0.backlog.offer(event, |event| self.tell(event));
         }
     }
 

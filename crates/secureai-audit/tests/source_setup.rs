@@ -1,5 +1,7 @@
 //! `source setup openwebui` and its siblings, against a small stand-in for Open WebUI's webhook interface.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod program;
 
 use std::{

@@ -72,9 +72,13 @@ impl Backlog {
         })
     }
 
-    /// Takes an event, or drops and counts it; never waits. Says whether it was taken.
-    pub(super) fn offer(&self, event: Event<'static>) -> bool {
+    /// Takes an event, or drops and counts it; never waits. Says whether it was taken. `tell` hears of it if it is: another
+    /// source's sighting of what was dropped must not count as a mere corroboration.
+    pub(super) fn offer(&self, event: Event<'static>, tell: impl FnOnce(&Event<'_>)) -> bool {
         let has_room = self.figures.waiting.load(Ordering::Relaxed) < self.capacity;
+        if has_room {
+            tell(&event);
+        }
         let taken = has_room && self.send(Waiting::Event(Box::new(event)));
         if !taken {
             self.figures.dropped.fetch_add(1, Ordering::Relaxed);

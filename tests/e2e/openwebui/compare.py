@@ -54,7 +54,9 @@ def match(steps: list[dict], events: list[dict], ids: dict[str, str] | None = No
         if step["expected_action"] == "none":
             continue
         if event is None and not step.get("method"):
-            event = find_deed(step, events)
+            event = find_deed(step, events, used)
+            if event is not None:
+                used.add(event["id"])
         verdicts.append(judge(step, event, events, ids or {}))
     extra = [event for event in events if event["source"] == "gateway" and event["id"] not in used]
     return verdicts, extra
@@ -72,14 +74,22 @@ def find_request(step: dict, by_request: dict, used: set[str]) -> dict | None:
     return min(candidates, key=lambda event: abs(when(event) - step["time"]), default=None)
 
 
-def find_deed(step: dict, events: list[dict]) -> dict | None:
-    """The event of what the server did on its own."""
+def find_deed(step: dict, events: list[dict], used: set[str]) -> dict | None:
+    """The event of what is known only as a deed: what the server did on its own, what was done in the browser."""
     target = (step.get("target") or {}).get("id")
-    for event in events:
-        same_target = target is None or event.get("target", {}).get("id") == target
-        if event["action"] == step["expected_action"] and same_target and abs(when(event) - step["time"]) < 30:
-            return event
-    return None
+    candidates = [
+        event
+        for event in events
+        if event["id"] not in used
+        and event["action"] == step["expected_action"]
+        and (target is None or target in ids_of(event))
+        and abs(when(event) - step["time"]) < 30
+    ]
+    return min(candidates, key=lambda event: abs(when(event) - step["time"]), default=None)
+
+
+def ids_of(event: dict) -> tuple:
+    return event.get("target", {}).get("id"), event.get("details", {}).get("chat_id")
 
 
 def judge(step: dict, event: dict | None, events: list[dict], ids: dict[str, str]) -> Verdict:
@@ -111,15 +121,15 @@ def judge(step: dict, event: dict | None, events: list[dict], ids: dict[str, str
 def outcome(step: dict, event: dict, events: list[dict]) -> str:
     """The ground truth knows success and failure. How a chat of the web UI ends is known later, by another event."""
     told = event["outcome"]
-    if step.get("flow") == "socket" and told == "unknown":
-        chat = step["target"]["id"]
+    if step["expected_action"] == "chat.completion" and told == "unknown":
+        chat = event.get("target", {}).get("id")
         after = [
             later
             for later in events
             if later["action"] in ("chat.finished", "chat.failed", "model.called")
-            and chat in (later.get("target", {}).get("id"), later.get("details", {}).get("chat_id"))
+            and chat in ids_of(later)
             and later.get("details", {}).get("task") is None
-            and -EARLIER <= when(later) - step["time"] <= 30
+            and -EARLIER <= when(later) - when(event) <= 30
         ]
         failed = any(later["action"] == "chat.failed" or later["outcome"] == "failure" for later in after)
         told = "failure" if failed else "success" if after else "unknown"

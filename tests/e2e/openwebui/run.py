@@ -124,11 +124,11 @@ def scenario_b(stack: Stack, after_a: bool) -> dict:
 def model_calls(stack: Stack, events: list[dict]) -> list[str]:
     """What is wrong with the record of model calls: each call that the provider got is one event with its tokens."""
     calls = [json.loads(line) for line in (stack.services.folder / "provider.ndjson").read_text().splitlines()]
-    calls = [call for call in calls if call["method"] == "POST"]
+    calls = [call for call in calls if call["method"] == "POST" and call["path"].endswith(("/completions", "/embeddings"))]
     recorded = [event for event in events if event["source"] == "model_gateway"]
     sent = Counter()
     for call in calls:
-        usage = call.get("usage") or {}
+        usage = call.get("usage_sent") or {}
         sent["calls"] += 1
         sent["input"] += usage.get("prompt_tokens") or 0
         sent["output"] += usage.get("completion_tokens") or 0

@@ -145,7 +145,7 @@ act(ada, "pin the message", "message.pinned", "POST", f"/api/v1/channels/{ch}/me
 act(ada, "change the message", "message.updated", "POST", f"/api/v1/channels/{ch}/messages/{post}/update", json={"content": "Welcome all"}, target=f"message={post}")
 act(ada, "delete the message", "message.deleted", "DELETE", f"/api/v1/channels/{ch}/messages/{post}/delete", target=f"message={post}")
 act(ada, "remove a member", "channel.member_removed", "POST", f"/api/v1/channels/{ch}/update/members/remove", json={"user_ids": [eve.id]}, target=f"channel={ch}")
-hook = act(ada, "create a webhook of the channel", "channel.webhook.created", "POST", f"/api/v1/channels/{ch}/webhooks/create", json={"name": "press"}, target=f"channel={ch}")
+hook = act(ada, "create a webhook of the channel", "channel.webhook.created", "POST", f"/api/v1/channels/{ch}/webhooks/create", json={"name": "press"}, target="channel.webhook:id")
 secret_path = f"/api/v1/channels/webhooks/{hook.get('id')}/{hook.get('token')}"
 posted = act(robot, "a machine posts through it", "channel.message", "POST", secret_path, signed=False, actor=None, json={"content": "press 4 idle"}, target=f"channel.webhook={hook.get('id')}")
 STEPS[-1]["path"] = f"/api/v1/channels/webhooks/{hook.get('id')}/***"

@@ -150,7 +150,8 @@ fn recorder(config: &config::Gateway, store: &Store, listener: Listener) -> anyh
         durability: config.durability(),
         ..recorder::Config::new(&store.directory().intents())
     };
-    Recorder::open(config, store.intake().clone(), Some(listener)).context("cannot open the journal of intents")
+    Recorder::open(config, store.intake().clone(), Some(listener))
+        .context("cannot open the journal of intents")
 }
 
 /// How callers are identified.
@@ -164,6 +165,8 @@ fn who(config: &config::Gateway) -> anyhow::Result<identity::Config> {
         api_key_header: config.api_key_header()?,
         departments: Departments::new(&config.department_prefix, mapping),
         department_claim: config.department_claim.clone(),
+        remember: Duration::from_secs(config.remember_callers_s),
+        wait: Duration::from_millis(config.caller_timeout_ms),
         ..identity::Config::default()
     })
 }

@@ -39,6 +39,10 @@ pub(crate) struct Gateway {
     pub department_file: Option<PathBuf>,
     /// The member of the identity provider's ID token that names the department.
     pub department_claim: Option<String>,
+    /// How long a person whom Open WebUI named is taken as such without asking again, in seconds.
+    pub remember_callers_s: u64,
+    /// How long a request waits to know its caller, in milliseconds; then the caller is unproven.
+    pub caller_timeout_ms: u64,
     /// How long to wait for a connection to upstream, in milliseconds.
     pub connect_timeout_ms: u64,
     /// How long nothing may pass before an answer begins, in milliseconds.
@@ -76,6 +80,8 @@ impl Default for Gateway {
             department_prefix: String::new(),
             department_file: None,
             department_claim: None,
+            remember_callers_s: 60,
+            caller_timeout_ms: 3_000,
             connect_timeout_ms: 10_000,
             answer_timeout_ms: 900_000,
             idle_timeout_ms: 3_600_000,

@@ -110,6 +110,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "member of the ID token that names the department",
     },
     Setting {
+        path: "gateway.remember_callers_s",
+        kind: Kind::Number,
+        about: "ask Open WebUI again who a caller is after this long",
+    },
+    Setting {
+        path: "gateway.caller_timeout_ms",
+        kind: Kind::Number,
+        about: "a request waits this long to know its caller",
+    },
+    Setting {
         path: "gateway.connect_timeout_ms",
         kind: Kind::Number,
         about: "give a connection to Open WebUI up after this long",

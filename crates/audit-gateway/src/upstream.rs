@@ -5,6 +5,7 @@
 //! when it is wanted again, so that it is kept for a shorter time than the other side keeps it.
 
 mod answer;
+mod bell;
 mod connect;
 mod link;
 mod pool;

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use audit_event::Client;
-use http::HeaderMap;
 use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
+
+/// Where proxies say for whom they forward.
+pub(super) const CHAIN: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// More links of a forwarding chain than anybody has; the rest is not kept.
 const MAX_CHAIN: usize = 16;
@@ -30,6 +33,8 @@ pub(super) struct Origin {
     pub peer: IpAddr,
     /// Whether the peer is a trusted proxy: then what it says about scheme and host counts, too.
     pub is_forwarded: bool,
+    /// The first line of the chain as received.
+    pub chain: Option<HeaderValue>,
 }
 
 impl TrustedProxies {
@@ -47,8 +52,9 @@ impl TrustedProxies {
     /// the reading as well.
     pub fn origin(&self, peer: IpAddr, headers: &HeaderMap) -> Origin {
         let peer = peer.to_canonical();
+        let chain = headers.get(CHAIN).cloned();
         if !self.contains(peer) {
-            return Origin { ip: peer, peer, is_forwarded: false };
+            return Origin { ip: peer, peer, is_forwarded: false, chain };
         }
         let mut ip = peer;
         for link in links(headers).rev() {
@@ -58,7 +64,7 @@ impl TrustedProxies {
                 break;
             }
         }
-        Origin { ip, peer, is_forwarded: true }
+        Origin { ip, peer, is_forwarded: true, chain }
     }
 }
 
@@ -79,7 +85,7 @@ impl Origin {
 /// The links of all `X-Forwarded-For` lines, in their order; what is no text is no link.
 fn links(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
     headers
-        .get_all("x-forwarded-for")
+        .get_all(CHAIN)
         .iter()
         .flat_map(|line| line.to_str().unwrap_or("unreadable").split(',').map(str::trim))
         .filter(|link| !link.is_empty())

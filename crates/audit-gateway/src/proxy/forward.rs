@@ -5,15 +5,15 @@ use std::sync::atomic::Ordering;
 
 use audit_event::{Actor, ActorType, Event, Outcome, Source, Timestamp, taxonomy, uuid_v7};
 use audit_pipeline::sources::openwebui::exchange::{Ending, Plan};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, COOKIE, TRANSFER_ENCODING, USER_AGENT};
 use http::request::Parts as Head;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::client_address::Origin;
+use super::client_address::{CHAIN, Origin};
 use super::passing::{WatchedAnswer, WatchedRequest};
 use super::refusal::Refusal;
 use super::watch::{Seen, Watch};
@@ -60,13 +60,15 @@ impl Inner {
     ) -> Response<Body> {
         // Cheap copies: they share the request's own memory.
         let method = head.method.clone();
-        let credentials = self.credentials(&head.headers);
+        let sketch = self.sketch(&head.headers);
         let body = Body::new(body.map_err(Into::into));
         match self.upstream.send(Request::from_parts(head, body)).await {
             Ok(answer) => {
                 self.note_up();
                 let has_failed = plan.records_failures && answer.status().as_u16() >= 400;
                 if has_failed || is_refusal(answer.status()) {
+                    let mut credentials = sketch.into_headers();
+                    credentials.extend(origin.chain.clone().map(|chain| (CHAIN, chain)));
                     let client = origin.client(&credentials);
                     let target = target.to_string();
                     let mut watch =
@@ -76,7 +78,7 @@ impl Inner {
                 }
                 from_upstream(answer.map(Body::new))
             }
-            Err(error) => self.fail(&error).answer(&method, &credentials),
+            Err(error) => self.fail(&error).answer(&method, &sketch.into_headers()),
         }
     }
 
@@ -167,16 +169,21 @@ impl Inner {
         self.recorder.note(vec![event]);
     }
 
-    /// The headers that tell who asked, should the answer be a refusal, and how to say so.
-    fn credentials(&self, headers: &HeaderMap) -> HeaderMap {
-        const KEPT: [HeaderName; 4] = [AUTHORIZATION, COOKIE, USER_AGENT, http::header::ACCEPT];
-        let mut kept = HeaderMap::with_capacity(6);
-        for name in KEPT.iter().chain([&self.api_key_header]) {
-            if let Some(value) = headers.get(name) {
-                kept.insert(name.clone(), value.clone());
-            }
-        }
-        kept
+    /// What tells who asked, should the answer be a refusal, and how to say so.
+    fn sketch(&self, headers: &HeaderMap) -> Sketch {
+        Sketch([AUTHORIZATION, COOKIE, USER_AGENT, ACCEPT].map(|name| headers.get(name).cloned()), {
+            headers.get(&self.api_key_header).map(|key| (self.api_key_header.clone(), key.clone()))
+        })
+    }
+}
+
+/// Values that share the request's memory: for most requests nobody asks for them again.
+struct Sketch([Option<HeaderValue>; 4], Option<(HeaderName, HeaderValue)>);
+
+impl Sketch {
+    fn into_headers(self) -> HeaderMap {
+        let named = [AUTHORIZATION, COOKIE, USER_AGENT, ACCEPT].into_iter().zip(self.0);
+        named.filter_map(|(name, value)| Some((name, value?))).chain(self.1).collect()
     }
 }
 

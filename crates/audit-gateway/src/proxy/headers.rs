@@ -10,9 +10,8 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-use super::client_address::Origin;
+use super::client_address::{CHAIN, Origin};
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
@@ -185,7 +184,7 @@ fn say_for_whom(headers: &mut HeaderMap, origin: &Origin, is_tls: bool) {
     }
     if let Ok(ip) = HeaderValue::from_str(&origin.ip.to_string()) {
         headers.insert(X_REAL_IP, ip.clone());
-        headers.insert(X_FORWARDED_FOR, ip);
+        headers.insert(CHAIN, ip);
     }
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
     match host {

@@ -136,7 +136,7 @@ impl Refusal {
             let policy = "default-src 'none'; style-src 'unsafe-inline'";
             fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
         }
-        if self == Self::Ambiguous {
+        if matches!(self, Self::Ambiguous | Self::NotProxied) {
             // Whatever follows on this connection may be part of the same trick.
             fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }

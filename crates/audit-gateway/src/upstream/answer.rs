@@ -47,16 +47,11 @@ impl AnswerBody {
     }
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // Asking for a frame lets the connection read one; so it is driven both before and after.
-        for _ in 0..2 {
-            if let Some(link) = &mut self.link {
-                link.drive(cx);
-            }
-            if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) {
-                return Poll::Ready(frame);
-            }
+        let incoming = &mut self.incoming;
+        match &mut self.link {
+            Some(link) => link.poll_with(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx)),
+            None => Pin::new(incoming).poll_frame(cx),
         }
-        Poll::Pending
     }
 
     fn poll_quiet(&mut self, cx: &mut Context<'_>) -> Poll<()> {

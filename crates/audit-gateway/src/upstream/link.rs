@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep};
 
 use super::Error;
+use super::bell::Bell;
 use super::connect::{Moved, Stream};
 use crate::body::Body;
 
@@ -21,6 +22,7 @@ pub(super) struct Link {
     requests: SendRequest<Body>,
     machine: Connection<TokioIo<Stream>, Body>,
     has_ended: bool,
+    bell: Bell,
     pub moved: Moved,
     /// Since when nobody uses it.
     pub idle_since: Instant,
@@ -35,19 +37,35 @@ impl Link {
         let moved = stream.moved();
         let (requests, machine) =
             http1::Builder::new().handshake(stream.into_io()).await.map_err(Error::Broke)?;
-        Ok(Box::new(Self { requests, machine, has_ended: false, moved, idle_since: Instant::now() }))
+        Ok(Box::new(Self {
+            requests,
+            machine,
+            has_ended: false,
+            bell: Bell::new(),
+            moved,
+            idle_since: Instant::now(),
+        }))
     }
 
-    /// Moves what can be moved. Errors are told to the request or the body that they hit.
-    pub fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.has_ended && Pin::new(&mut self.machine).poll(cx).is_ready() {
-            self.has_ended = true;
-        }
+    /// Polls something that this connection feeds, moving what can be moved before each look.
+    pub fn poll_with<T>(
+        &mut self,
+        cx: &Context<'_>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let (machine, has_ended) = (&mut self.machine, &mut self.has_ended);
+        self.bell.attend(cx, |cx| {
+            // Errors are told to the request or the body that they hit.
+            if !*has_ended && Pin::new(&mut *machine).poll(cx).is_ready() {
+                *has_ended = true;
+            }
+            poll(cx)
+        })
     }
 
     /// Whether it can take a request now; a connection that the other side has closed cannot.
-    pub fn poll_is_ready(&mut self, cx: &mut Context<'_>) -> bool {
-        self.drive(cx);
+    pub fn poll_is_ready(&mut self, cx: &Context<'_>) -> bool {
+        let _ = self.poll_with(cx, |_| Poll::<()>::Pending);
         !self.has_ended && self.requests.is_ready()
     }
 
@@ -60,8 +78,7 @@ impl Link {
         let mut answer = pin!(self.requests.try_send_request(request));
         let mut quiet = pin!(Quiet::new(self.moved.clone(), quiet_limit));
         let result = std::future::poll_fn(|cx| {
-            self.drive(cx);
-            if let Poll::Ready(result) = answer.as_mut().poll(cx) {
+            if let Poll::Ready(result) = self.poll_with(cx, |cx| answer.as_mut().poll(cx)) {
                 return Poll::Ready(Some(result));
             }
             quiet.as_mut().poll(cx).map(|()| None)
@@ -80,7 +97,7 @@ impl Link {
     /// After an answer of 101: the bare stream, and what was read of it already.
     pub async fn into_stream(mut self: Box<Self>) -> (Stream, Bytes) {
         std::future::poll_fn(|cx| {
-            self.drive(cx);
+            let _ = self.poll_with(cx, |_| Poll::<()>::Pending);
             if self.has_ended { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;

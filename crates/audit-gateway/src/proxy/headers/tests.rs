@@ -14,11 +14,16 @@ fn head(lines: &[(&str, &str)]) -> Parts {
 
 fn direct() -> Origin {
     let ip = "192.0.2.7".parse().unwrap();
-    Origin { ip, peer: ip, is_forwarded: false }
+    Origin { ip, peer: ip, is_forwarded: false, chain: None }
 }
 
 fn behind_a_proxy() -> Origin {
-    Origin { ip: "203.0.113.9".parse().unwrap(), peer: "10.0.0.1".parse().unwrap(), is_forwarded: true }
+    Origin {
+        ip: "203.0.113.9".parse().unwrap(),
+        peer: "10.0.0.1".parse().unwrap(),
+        is_forwarded: true,
+        chain: None,
+    }
 }
 
 fn all<'h>(parts: &'h Parts, name: &str) -> Vec<&'h str> {

@@ -41,6 +41,8 @@ pub struct Appended {
     pub new: u64,
     /// Recorded before.
     pub duplicates: u64,
+    /// Those of them whose content is not what was recorded under their id.
+    pub differing: u64,
     /// Not valid.
     pub invalid: BadLines,
 }
@@ -80,6 +82,8 @@ pub struct Report {
     pub taken: u64,
     /// Events that had been recorded before, by an earlier import or earlier in the file.
     pub duplicates: u64,
+    /// Those of them that the destination still remembers, with other content: the first record stands.
+    pub differing: u64,
     /// Lines that gave no event, with the reasons.
     pub skipped: BadLines,
     /// Whether it was stopped before the end; repeating it takes up where it was.
@@ -121,7 +125,12 @@ impl Destination for Intake {
             }
         };
         let duplicates = taken.duplicates() as u64;
-        Ok(Appended { new: taken.placements.len() as u64 - duplicates, duplicates, invalid: taken.skipped })
+        Ok(Appended {
+            new: taken.placements.len() as u64 - duplicates,
+            duplicates,
+            differing: taken.differing().count() as u64,
+            invalid: taken.skipped,
+        })
     }
 }
 
@@ -242,6 +251,7 @@ fn record<D: Destination>(
     let appended = destination.append(&batch.events).map_err(Error::Destination)?;
     report.taken += appended.new;
     report.duplicates += appended.duplicates;
+    report.differing += appended.differing;
     let unlisted = appended.invalid.total - appended.invalid.listed.len() as u64;
     for bad in appended.invalid.listed {
         let line = usize::try_from(bad.line - 1).ok().and_then(|at| batch.lines.get(at)).copied();

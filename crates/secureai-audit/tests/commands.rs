@@ -152,6 +152,23 @@ fn import_says_what_was_taken_and_is_safe_to_repeat() {
 }
 
 #[test]
+fn import_says_how_many_repeated_ids_came_with_other_content() {
+    let home = Home::new();
+    let lines = [event_line("a", 0), event_line("b", 1), event_line("a", 2)].concat();
+    let file = home.write("twice.ndjson", lines);
+    let ran = home.run(&["import", file.to_str().unwrap()]).good();
+    assert!(ran.out.contains("2 taken, 1 known already"), "{ran:?}");
+    assert!(ran.err.contains("1 of those known already have other content"), "{ran:?}");
+
+    let server = home.serve();
+    let changed = home.write("changed.ndjson", [event_line("a", 5), event_line("b", 1)].concat());
+    let report = home.run_on(&server, &["import", changed.to_str().unwrap(), "--json"]).good().json();
+    let file = &report["files"][0];
+    assert_eq!([&file["duplicates"], &file["differing"]], [2, 1], "{report}");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
 fn import_takes_the_recordings_of_a_real_open_webui() {
     let home = Home::new();
     let recorded = program::recordings();

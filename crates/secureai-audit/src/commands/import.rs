@@ -154,6 +154,12 @@ impl Importer<'_> {
                 count(report.skipped.total),
                 count(report.lines),
             ))?;
+            if report.differing > 0 {
+                note(format!(
+                    "  {} of those known already have other content: what was recorded first stands",
+                    count(report.differing)
+                ));
+            }
             for bad in &report.skipped.listed {
                 note(format!("  line {}: {}", bad.line, printable(&bad.message)));
             }
@@ -204,6 +210,6 @@ fn report_json(file: &Path, report: &Report) -> Value {
         .collect();
     json!({
         "file": file, "format": report.format.map(Format::as_str), "lines": report.lines, "taken": report.taken,
-        "duplicates": report.duplicates, "skipped": report.skipped.total, "bad_lines": bad, "cancelled": report.cancelled,
+        "duplicates": report.duplicates, "differing": report.differing, "skipped": report.skipped.total, "bad_lines": bad, "cancelled": report.cancelled,
     })
 }

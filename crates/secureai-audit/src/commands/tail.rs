@@ -2,7 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use super::{
@@ -14,6 +14,7 @@ use crate::{
     cli::{FilterArgs, TailArgs},
     filters::zone,
     interrupt::Interrupt,
+    output::{note, printable},
 };
 
 /// Prints the newest events, oldest of them first, and follows if asked to.
@@ -80,14 +81,23 @@ async fn follow(
             piece = stream.piece() => piece?,
             () = interrupt.wait() => return Ok(()),
         };
-        let piece = piece.context("the server ended the stream")?;
-        for data in messages.take(&piece) {
-            let event: Value = serde_json::from_str(&data).context("the stream brought no event")?;
-            if !shown.has(&event) {
-                print(&event)?;
+        let piece = piece.context("the stream broke off")?;
+        for message in messages.take(&piece) {
+            let data: Value = serde_json::from_str(&message.data).context("the stream brought no event")?;
+            match message.kind.as_str() {
+                "event" if !shown.has(&data) => print(&data)?,
+                "problem" => note(format!("warning: {}", detail(&data))),
+                "end" => bail!("the server ended the stream: {}", detail(&data)),
+                _ => {}
             }
         }
     }
+}
+
+/// What a message about the stream itself says.
+fn detail(message: &Value) -> String {
+    let text = |name: &str| message.get(name).and_then(Value::as_str);
+    printable(text("detail").or_else(|| text("code")).unwrap_or("it does not say why"))
 }
 
 fn print(context: &Context, event: &Value, zone: &jiff::tz::TimeZone) -> anyhow::Result<()> {
@@ -109,34 +119,57 @@ struct Messages {
 }
 
 impl Messages {
-    /// Adds a piece and returns the data of the messages that are now whole; those without data are left out.
-    fn take(&mut self, piece: &[u8]) -> Vec<String> {
+    /// Adds a piece and returns the messages that are now whole; those without data are left out.
+    fn take(&mut self, piece: &[u8]) -> Vec<Message> {
         self.rest.extend(piece.iter().filter(|byte| **byte != b'\r'));
         let mut messages = Vec::new();
         while let Some(end) = self.rest.windows(2).position(|pair| pair == b"\n\n") {
             let message: Vec<u8> = self.rest.drain(..end + 2).collect();
             let text = String::from_utf8_lossy(&message);
-            let is_event =
-                !text.lines().any(|line| line.starts_with("event:") && line.trim() != "event: event");
-            let data: Vec<&str> =
-                text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
-            if is_event && !data.is_empty() {
-                messages.push(data.join("\n"));
+            let of = |field: &'static str| {
+                text.lines().filter_map(move |line| line.strip_prefix(field)).map(str::trim_start)
+            };
+            let data: Vec<&str> = of("data:").collect();
+            if !data.is_empty() {
+                let kind = of("event:").last().unwrap_or("event").trim_end().to_owned();
+                messages.push(Message { kind, data: data.join("\n") });
             }
         }
         messages
     }
 }
 
+/// A message of a stream.
+#[derive(Debug, PartialEq, Eq)]
+struct Message {
+    /// `event` unless it says otherwise.
+    kind: String,
+    data: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn message(kind: &str, data: &str) -> Message {
+        Message { kind: kind.to_owned(), data: data.to_owned() }
+    }
 
     #[test]
     fn messages_are_put_together_from_pieces() {
         let mut messages = Messages::default();
         assert!(messages.take(b": hello\n\nid: 7\nda").is_empty());
-        assert_eq!(messages.take(b"ta: {\"a\":\ndata: 1}\n\ndata:2\r\n\r\n"), ["{\"a\":\n1}", "2"]);
-        assert!(messages.take(b"event: end\ndata: {}\n\n").is_empty());
+        let whole = messages.take(b"ta: {\"a\":\ndata: 1}\n\ndata:2\r\n\r\n");
+        assert_eq!(whole, [message("event", "{\"a\":\n1}"), message("event", "2")]);
+        assert_eq!(messages.take(b"event: end\ndata: {}\n\n"), [message("end", "{}")]);
+        assert!(messages.take(b": heartbeat\nid: 9\n\n").is_empty());
+    }
+
+    #[test]
+    fn a_message_about_the_stream_says_why() {
+        let told = serde_json::json!({"code": "expired_token", "detail": "the token expired", "index": null});
+        assert_eq!(detail(&told), "the token expired");
+        assert_eq!(detail(&serde_json::json!({"code": "internal"})), "internal");
+        assert_eq!(detail(&Value::Null), "it does not say why");
     }
 }

@@ -31,6 +31,6 @@ impl Destination for Check {
                 });
             }
         }
-        Ok(Appended { new: events.len() as u64 - invalid.total, duplicates: 0, invalid })
+        Ok(Appended { new: events.len() as u64 - invalid.total, duplicates: 0, differing: 0, invalid })
     }
 }

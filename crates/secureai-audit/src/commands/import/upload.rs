@@ -40,6 +40,8 @@ struct Answer {
     recorded: u64,
     duplicates: u64,
     #[serde(default)]
+    differing: Vec<String>,
+    #[serde(default)]
     skipped: u64,
     #[serde(default)]
     errors: Vec<LineError>,
@@ -91,8 +93,7 @@ impl Destination for Upload {
         let mut invalid = BadLines::default();
         let mut lines = Vec::new();
         let mut body = Vec::new();
-        let params =
-            EncodeParams { seed: [0; 16], recorded_at: Timestamp::MIN, instance: Some("import".into()) };
+        let params = EncodeParams { seed: [0; 16], recorded_at: Timestamp::MIN, instance: None };
         let mut encoder = Encoder::new(params);
         for (line, event) in (1..).zip(events) {
             match encoder.encode(event) {
@@ -116,7 +117,7 @@ impl Destination for Upload {
             }
         }
         if lines.is_empty() {
-            return Ok(Appended { new: 0, duplicates: 0, invalid });
+            return Ok(Appended { new: 0, duplicates: 0, differing: 0, invalid });
         }
         let answer = self.send(&Bytes::from(body)).map_err(UploadError)?;
         invalid.total += answer.skipped.max(answer.errors.len() as u64);
@@ -130,6 +131,11 @@ impl Destination for Upload {
                 message: error.message,
             }
         }));
-        Ok(Appended { new: answer.recorded, duplicates: answer.duplicates, invalid })
+        Ok(Appended {
+            new: answer.recorded,
+            duplicates: answer.duplicates,
+            differing: answer.differing.len() as u64,
+            invalid,
+        })
     }
 }

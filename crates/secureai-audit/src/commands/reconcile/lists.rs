@@ -33,9 +33,10 @@ enum Unread {
 /// Reads all objects of these kinds, of whatever time.
 ///
 /// # Errors
-/// When not one list can be read: then it is the address or the token that is wrong.
+/// When the token is not an administrator's, whose lists would be those of one person; or not one list can be read.
 pub(super) async fn read(platform: &Platform, token: &str, kinds: &[Kind]) -> anyhow::Result<Inventory> {
     let reader = Reader { platform, token };
+    reader.check_admin().await?;
     let mut inventory = Inventory::default();
     let mut users: Option<Vec<String>> = None;
     for kind in kinds {
@@ -72,6 +73,17 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Others are shown what is theirs, which looks like a whole list.
+    async fn check_admin(&self) -> anyhow::Result<()> {
+        let refused = match self.platform.list(&List::Of(Kind::User).target(1), self.token).await {
+            Err(refused @ Refusal::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _)) => refused,
+            Err(Refusal::NoAnswer(why)) => bail!("{} does not answer: {why}", self.platform.url()),
+            Ok(_) | Err(Refusal::Status(..)) => return Ok(()),
+        };
+        let why = Unread::Refused(refused).reason(Kind::User);
+        bail!("{}: only an administrator sees all, and the list of users {why}", self.platform.url())
+    }
+
     /// The chats of all users; their list is read if it was not yet.
     async fn chats(
         &self,

@@ -79,7 +79,7 @@ fn sign_ins(traffic: &Traffic) -> Finding {
         return warning(
             SUBJECT,
             found,
-            "sessions last four weeks: people who signed in before the gateway came need not do so again; GATEWAY.md says how to sign all out",
+            "sessions last four weeks: who signed in before the gateway came need not do so again, and is recorded by name all the same",
         );
     }
     warning(SUBJECT, format!("none passed the gateway in {DAYS} days, nor anything else"), advice)

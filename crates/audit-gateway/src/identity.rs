@@ -3,6 +3,7 @@
 //! - [`ask`]: the requests of our own that ask Open WebUI.
 //! - [`memory`]: a bounded map that forgets what is not used.
 //! - [`name`]: keyed hashes in place of credentials.
+//! - [`question`]: one question about one credential.
 //!
 //! Invariants:
 //! - No credential is kept or logged: what is remembered is found by a keyed hash of it.
@@ -14,6 +15,7 @@
 mod ask;
 mod memory;
 mod name;
+mod question;
 mod resolver;
 
 use std::sync::Arc;

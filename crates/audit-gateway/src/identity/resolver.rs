@@ -7,9 +7,8 @@ use std::time::Duration;
 use audit_event::Clock;
 use audit_pipeline::sources::openwebui::caller::{Caller, CredentialKind, Person, Refusal, Standing};
 use audit_pipeline::sources::openwebui::exchange::Exchange;
-use audit_pipeline::sources::openwebui::identity::inquiry::{self, GROUPS_PATH, Progress};
-use audit_pipeline::sources::openwebui::identity::{Claims, Credential, Inquiry, Lesson, lesson};
-use http::{HeaderMap, HeaderValue};
+use audit_pipeline::sources::openwebui::identity::{Claims, Credential, Lesson, lesson};
+use http::HeaderMap;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
@@ -18,6 +17,7 @@ use super::Config;
 use super::ask::Directory;
 use super::memory::Memory;
 use super::name::{CacheKey, Names};
+use super::question::Question;
 
 /// How long Open WebUI may take to say whose a credential is; longer than anybody waits, so that the next request
 /// finds the answer.
@@ -38,26 +38,26 @@ const MAX_TOLD: usize = 100_000;
 #[derive(Clone)]
 pub struct Resolver(Arc<Inner>);
 
-struct Inner {
-    config: Config,
-    directory: Box<dyn Directory>,
+pub(super) struct Inner {
+    pub(super) config: Config,
+    pub(super) directory: Box<dyn Directory>,
     names: Names,
-    clock: Arc<dyn Clock>,
-    asking: Semaphore,
-    state: Mutex<State>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) asking: Semaphore,
+    pub(super) state: Mutex<State>,
 }
 
 /// What is remembered. All of it is behind one lock that is never held while waiting.
-struct State {
+pub(super) struct State {
     /// Accepted credentials. Those whose time is over stay until they are pushed out: they tell a revoked credential
     /// from a forged one.
     accepted: Memory<CacheKey, Entry>,
     /// The others, apart, so that a flood of forged credentials does not push out good ones.
     doubtful: Memory<CacheKey, Entry>,
     /// Owners of API keys that were seen being issued: restricted keys cannot be asked about.
-    owners: Memory<CacheKey, Arc<Person>>,
+    pub(super) owners: Memory<CacheKey, Arc<Person>>,
     /// Departments by user id, as provisioning or the identity provider told.
-    told: Memory<String, String>,
+    pub(super) told: Memory<String, String>,
     /// What is being asked now.
     flights: HashMap<CacheKey, watch::Receiver<Option<Verdict>>>,
     /// Counts what made memories obsolete: an answer that was asked for before is not remembered.
@@ -72,7 +72,7 @@ struct Entry {
 }
 
 #[derive(Debug, Clone)]
-enum Verdict {
+pub(super) enum Verdict {
     Person(Arc<Person>),
     /// The reason, and whose it was when it was still good.
     Refused(Refusal, Option<Arc<Person>>),
@@ -211,71 +211,6 @@ impl Resolver {
             let _ = landing.send(Some(verdict));
         });
         flight
-    }
-}
-
-/// One credential, being asked about.
-struct Question<'q> {
-    inner: &'q Inner,
-    credential: &'q Credential,
-    claims: Option<&'q Claims>,
-    formerly: Option<Arc<Person>>,
-}
-
-impl Question<'_> {
-    async fn ask(self, key: CacheKey, known: Option<Person>) -> Verdict {
-        let Some(authorization) = self.credential.authorization() else {
-            return Verdict::Refused(Refusal::Malformed, None);
-        };
-        let Ok(_permit) = self.inner.asking.acquire().await else { return Verdict::NoAnswer };
-        if let Some(person) = known {
-            return self.complete(person, &authorization).await;
-        }
-        let mut inquiry = Inquiry::of(self.credential, self.claims);
-        loop {
-            let path = inquiry.path();
-            let Some(reply) = self.inner.directory.get(&path, &authorization).await else {
-                return Verdict::NoAnswer;
-            };
-            return match inquiry.answer(reply.status, &reply.body) {
-                Progress::Further => continue,
-                Progress::Known(person) => self.complete(person, &authorization).await,
-                Progress::Refused(refusal) => self.refused(refusal),
-                Progress::Nameless => self.nameless(&key),
-                Progress::NoAnswer => Verdict::NoAnswer,
-            };
-        }
-    }
-
-    /// Adds groups and department. Someone pending has no access to the groups; when they cannot be had for another
-    /// reason, those of before are better than none.
-    async fn complete(self, mut person: Person, authorization: &HeaderValue) -> Verdict {
-        if person.role.as_deref() != Some("pending") {
-            let reply = self.inner.directory.get(GROUPS_PATH, authorization).await;
-            let groups = reply.filter(|reply| reply.status == 200);
-            let groups = groups.and_then(|reply| inquiry::groups(&reply.body));
-            let former = self.formerly.filter(|former| former.id == person.id);
-            person.groups = groups.or_else(|| former.map(|former| former.groups.clone())).unwrap_or_default();
-        }
-        let told = self.inner.state.lock().told.get(&person.id).cloned();
-        person.department = self.inner.config.departments.of(&person, told.as_deref());
-        Verdict::Person(Arc::new(person))
-    }
-
-    fn refused(self, refusal: Refusal) -> Verdict {
-        let is_expired = self.claims.is_some_and(|claims| claims.is_expired(self.inner.clock.now()));
-        let refusal = match refusal {
-            Refusal::Invalid if is_expired => Refusal::Expired,
-            Refusal::Invalid if self.formerly.is_some() => Refusal::Revoked,
-            other => other,
-        };
-        Verdict::Refused(refusal, self.formerly)
-    }
-
-    /// A good key that may not ask: whoever it was issued to, if that was seen.
-    fn nameless(self, key: &CacheKey) -> Verdict {
-        let owner = self.inner.state.lock().owners.get(key).cloned();
-        owner.map_or(Verdict::Nameless, Verdict::Person)
     }
 }
 

@@ -23,10 +23,13 @@ const INVALID: &str =
 const FORBIDDEN: &str = r#"{"detail":"You do not have permission to access this resource."}"#;
 const NOW: i64 = 1_800_000_000;
 
+/// Status and body, by credential and path.
+type Answers = HashMap<(String, String), (u16, String)>;
+
 /// Stands for Open WebUI: answers by credential and path, counts, and can be made to hang.
 #[derive(Clone)]
 struct Stub {
-    answers: Arc<Mutex<HashMap<(String, String), (u16, String)>>>,
+    answers: Arc<Mutex<Answers>>,
     asked: Arc<Mutex<Vec<String>>>,
     gate: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,

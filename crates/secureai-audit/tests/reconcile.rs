@@ -91,13 +91,13 @@ impl Stub {
             "/api/v1/users/" if self.is_ordinary => (401, json!({"detail": "no permission"})),
             "/api/v1/users/" => {
                 let users =
-                    self.users.iter().map(|id| made(id, json!({"email": format!("{id}@example.test")})));
+                    self.users.iter().map(|id| made(id, &json!({"email": format!("{id}@example.test")})));
                 let users: Vec<Value> = users.collect();
                 (200, json!({"users": paged(&users, page, 30), "total": users.len()}))
             }
             "/api/v1/files/" => listed(
                 50,
-                (0..self.files).map(|n| made(&format!("file-{n}"), json!({"user_id": "ada"}))).collect(),
+                (0..self.files).map(|n| made(&format!("file-{n}"), &json!({"user_id": "ada"}))).collect(),
             ),
             "/api/v1/knowledge/" => listed(30, Vec::new()),
             "/api/v1/groups/" => (200, json!([])),
@@ -106,14 +106,14 @@ impl Stub {
                 let owner = path.strip_prefix("/api/v1/chats/list/user/").expect(path);
                 let count = if Some(&owner) == self.users.first() { self.chats } else { 0 };
                 let chats: Vec<Value> =
-                    (0..count).map(|n| made(&format!("chat-{n}"), json!({"title": "x"}))).collect();
+                    (0..count).map(|n| made(&format!("chat-{n}"), &json!({"title": "x"}))).collect();
                 (200, paged(&chats, page, 60))
             }
         }
     }
 }
 
-fn made(id: &str, more: Value) -> Value {
+fn made(id: &str, more: &Value) -> Value {
     let mut object = json!({"id": id, "created_at": NOON});
     object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     object

@@ -131,7 +131,7 @@ impl Messages {
             };
             let data: Vec<&str> = of("data:").collect();
             if !data.is_empty() {
-                let kind = of("event:").last().unwrap_or("event").trim_end().to_owned();
+                let kind = of("event:").next_back().unwrap_or("event").trim_end().to_owned();
                 messages.push(Message { kind, data: data.join("\n") });
             }
         }

@@ -1,0 +1,50 @@
+// What every page does beyond what it does without scripts.
+import { localise } from './locale.js';
+import { keys } from './keys.js';
+
+document.documentElement.dataset.scripts = 'on';
+localise(document);
+themes();
+menus();
+keys();
+
+if (document.querySelector('#q')) import('./complete.js').then(({ complete }) => complete(document.querySelector('#q')));
+if (document.querySelector('[data-suggest]')) import('./suggest.js').then(({ suggest }) => suggest());
+if (document.querySelector('.histogram')) import('./histogram.js').then(({ histogram }) => histogram(document.querySelector('.histogram')));
+if (document.querySelector('#events')) import('./list.js').then(({ list }) => list(document.querySelector('#events')));
+if (document.querySelector('#live')) import('./tail.js').then(({ tail }) => tail(document.querySelector('#live')));
+if (document.querySelector('article.event')) import('./event.js').then(({ event }) => event(document.querySelector('article.event')));
+
+// The choice of colours takes effect at once and is remembered by the server.
+function themes() {
+  const form = document.querySelector('form.themes');
+  form?.addEventListener('submit', (submit) => {
+    const button = submit.submitter;
+    if (!button) return;
+    submit.preventDefault();
+    document.documentElement.dataset.theme = button.value;
+    for (const other of form.querySelectorAll('button')) other.setAttribute('aria-pressed', other === button);
+    const body = new URLSearchParams({ theme: button.value, next: '/audit/sign-in' });
+    fetch(form.action, { method: 'POST', body, redirect: 'manual' }).catch(() => {});
+  });
+}
+
+// Escape closes a menu. What was left blank is not sent.
+function menus() {
+  const open = () => document.querySelectorAll('details.menu[open]');
+  document.addEventListener('keydown', (key) => {
+    if (key.key !== 'Escape') return;
+    for (const menu of open()) {
+      menu.open = false;
+      menu.querySelector('summary').focus();
+    }
+  });
+  document.addEventListener('submit', (submit) => {
+    const form = submit.target;
+    if (form.method !== 'get') return;
+    for (const input of form.querySelectorAll('input')) if (!input.value.trim()) input.disabled = true;
+  });
+  addEventListener('pageshow', () => {
+    for (const input of document.querySelectorAll('form[method="get"] input:disabled')) input.disabled = false;
+  });
+}

@@ -188,6 +188,12 @@ impl Problem {
         &self.0.detail
     }
 
+    /// An extension member.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.0.members.get(name)
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn code(&self) -> Code {

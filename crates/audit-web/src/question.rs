@@ -1,5 +1,6 @@
 //! Which events a request is about.
 
+use audit_event::Timestamp;
 use audit_query::params::{ParamError, ParamProblem, Request};
 use audit_query::question::TimeRange;
 use http::Uri;
@@ -15,6 +16,17 @@ use crate::problem::{Code, Problem, Result};
 pub(crate) fn parse(uri: &Uri, others: &[&str]) -> Result<Request> {
     let params = Params::any(uri.query());
     Request::parse(params.pairs(), others, None).map_err(problem)
+}
+
+/// [`parse`] for pages: times may be relative to `now`.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn of_pairs<'a>(
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    now: Option<Timestamp>,
+) -> Result<Request> {
+    Request::parse(pairs, &[], now).map_err(problem)
 }
 
 /// [`parse`] for a route that has no use for some of the parameters: these are refused as unknown.
@@ -34,10 +46,10 @@ pub(crate) fn parse_without(uri: &Uri, others: &[&str], useless: &[&str]) -> Res
 pub(crate) fn describe(request: &Request) -> String {
     let mut text = request.filter.to_string();
     let TimeRange { from, to } = request.range;
-    if from > audit_event::Timestamp::MIN {
+    if from > Timestamp::MIN {
         text.push_str(&format!(" from {from}"));
     }
-    if to < audit_event::Timestamp::MAX {
+    if to < Timestamp::MAX {
         text.push_str(&format!(" to {to}"));
     }
     text.trim().to_owned()

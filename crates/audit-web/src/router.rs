@@ -59,6 +59,8 @@ pub(crate) fn pages() -> Vec<Endpoint> {
     const AUDITOR: Admission = Only(Role::Auditor);
     vec![
         get   ("/audit",           AUDITOR, pages::events::handle),
+        get   ("/audit/events/{event}", AUDITOR, pages::event::handle),
+        get   ("/audit/fields.json", AUDITOR, pages::fields::handle),
         get   ("/audit/sign-in",   Anyone,  pages::sign_in::form),
         post  ("/audit/sign-in",   Anyone,  pages::sign_in::handle),
         post  ("/audit/sign-out",  Anyone,  pages::sign_out::handle),

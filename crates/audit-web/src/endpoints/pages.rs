@@ -2,6 +2,7 @@
 //!
 //! A page is complete without scripts. Scripts and the style sheet come from [`assets`] and from nowhere else.
 
+mod agent;
 pub(crate) mod assets;
 mod form;
 pub(crate) mod frame;
@@ -9,7 +10,9 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod theme;
 
+pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod fields;
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
@@ -97,9 +100,28 @@ fn page_of_ours(address: &str) -> &str {
     if is_ours { address } else { "/audit" }
 }
 
+/// A number with its thousands apart, as it is until a script writes it as the reader is used to.
+fn grouped(number: impl std::fmt::Display) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let written = [0, 999, 1_000, 1_234_567].map(grouped);
+        assert_eq!(written, ["0", "999", "1,000", "1,234,567"]);
+    }
 
     #[test]
     fn nobody_is_sent_to_a_page_that_is_not_ours() {

@@ -1,5 +1,7 @@
 //! The pages, as a browser meets them.
 
+mod event;
+mod events;
 mod sign_in;
 
 use audit_control::Role;
@@ -7,7 +9,7 @@ use axum::body::Body;
 use http::header::{CONTENT_TYPE, SET_COOKIE};
 use http::{Method, Request};
 
-use super::app::{Answer, App};
+use super::app::{Answer, App, event as sample};
 
 /// A browser: it keeps cookies and says where its forms come from.
 struct Browser<'a> {
@@ -52,12 +54,20 @@ impl<'a> Browser<'a> {
 
     async fn send(&mut self, request: Request<Body>) -> Answer {
         let answer = Answer::of(self.app.send(request).await).await;
-        let given = answer.headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
-        if let Some(session) = given.filter(|line| line.starts_with("secureai_audit_session=")).last() {
+        let mut given = answer.headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+        if let Some(session) = given.rfind(|line| line.starts_with("secureai_audit_session=")) {
             session.split(';').next().unwrap().clone_into(&mut self.cookie);
         }
         answer
     }
+}
+
+/// A part of a page, for a snapshot: between these marks, both included.
+fn part(page: &str, from: &str, to: &str) -> String {
+    let start = page.find(from).expect(from);
+    let end = start + page[start..].find(to).expect(to) + to.len();
+    let lines = page[start..end].lines().map(str::trim_end).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The value of a page's hidden field.

@@ -24,6 +24,15 @@ const ASSETS: &[(&str, &str)] = assets![
     "icon.svg"
     "style.css"
     "app.js"
+    "complete.js"
+    "event.js"
+    "histogram.js"
+    "keys.js"
+    "list.js"
+    "locale.js"
+    "suggest.js"
+    "tail.js"
+    "verify.js"
 ];
 
 static FOLDER: LazyLock<String> = LazyLock::new(|| {

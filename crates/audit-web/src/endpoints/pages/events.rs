@@ -1,23 +1,31 @@
-//! `GET /audit`: the newest events, page by page, narrowed by the query box.
+//! `GET /audit`: what has been going on, newest first, to be narrowed with a click or a word.
+
+mod facets;
+mod histogram;
+mod nothing;
+pub(crate) mod row;
+pub(crate) mod view;
 
 use askama::Template;
-use audit_event::{Entry, Event, Json, Outcome};
+use audit_event::{Category, Event, Json, Timestamp};
 use audit_query::page_token::PageToken;
-use audit_query::question::{Answers as _, Budget, Page};
-use audit_tlog::LeafIndex;
+use audit_query::params::Request as Question;
+use audit_query::question::{Answers, Budget, List, Order, TimeRange};
 use axum::extract::State;
 use axum::response::Response;
-use form_urlencoded::byte_serialize;
 use http::{StatusCode, Uri};
 
 use super::frame::Frame;
 use crate::activity::success;
-use crate::params::Params;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::question;
-use crate::router::PREFIXES;
 use crate::state::AppState;
 use crate::visitor::Visitor;
+use facets::Facets;
+use histogram::Histogram;
+use nothing::Nothing;
+use row::Row;
+use view::{PRESETS, View};
 
 /// Rows of a page.
 const ROWS: usize = 50;
@@ -26,138 +34,186 @@ const ROWS: usize = 50;
 #[template(path = "events.html")]
 struct EventsPage {
     frame: Frame,
-    query: String,
-    problem: Option<String>,
+    view: View,
+    wrong: Option<Wrong>,
+    shown: Shown,
+}
+
+/// What is wrong with the address.
+struct Wrong {
+    detail: String,
+    /// The query box's text before, at and after the word that is wrong.
+    pieces: Option<[String; 3]>,
+}
+
+/// What was found.
+#[derive(Default)]
+struct Shown {
     rows: Vec<Row>,
     /// Address of the next page, if there is one.
     older: Option<String>,
-    /// Whether this is not the first page.
-    is_continued: bool,
-    recorded: u64,
-    api: &'static str,
+    histogram: Histogram,
+    facets: Facets,
+    /// Why there is nothing.
+    nothing: Option<Nothing>,
+    /// The same events for programs, and those to come.
+    api: String,
+    stream: String,
 }
 
-/// One event as a line of the list.
-struct Row {
-    id: String,
-    /// RFC 3339, UTC.
-    time: String,
-    who: String,
-    email: String,
-    what: String,
-    action: String,
-    outcome: Outcome,
-    ip: String,
-}
+impl EventsPage {
+    fn presets(&self) -> &'static [(&'static str, &'static str)] {
+        &PRESETS
+    }
 
-impl Row {
-    /// `2026-11-20 14:03:27`; the fractions are in the element's own attribute.
-    fn shown_time(&self) -> String {
-        self.time.replace('T', " ").chars().take(19).collect()
+    /// The name of the zone that times are in.
+    fn zone(&self) -> &str {
+        self.view.zone().iana_name().unwrap_or("UTC")
+    }
+
+    /// A parameter's value for a field of a form.
+    fn value(&self, name: &str) -> &str {
+        self.view.first(name).unwrap_or_default()
+    }
+
+    /// The conditions that have no place of their own on the page, each with the address without it.
+    fn chips(&self) -> Vec<(&str, &str, String)> {
+        let placed = ["q", "event_type", "outcome"];
+        let chips = self.view.filters().filter(|(name, _)| !placed.contains(name));
+        chips.map(|(name, value)| (name, value, self.view.toggled(name, value).href())).collect()
+    }
+
+    /// The range in force when it is none of the presets.
+    fn custom(&self) -> Option<String> {
+        let question = self.view.question().ok()?;
+        let bounded = ["from", "to"].iter().any(|name| self.view.first(name).is_some());
+        let shown = |time: Timestamp| {
+            let (date, clock) = row::local(&time.to_string(), self.view.zone());
+            format!("{date}, {}", clock.get(..5).unwrap_or(&clock))
+        };
+        let TimeRange { from, to } = question.range;
+        bounded.then(|| match (from > Timestamp::MIN, to < Timestamp::MAX) {
+            (true, true) => format!("{} – {}", shown(from), shown(to)),
+            (true, false) => format!("since {}", shown(from)),
+            _ => format!("until {}", shown(to)),
+        })
     }
 }
 
-/// Answers with the page. A query that cannot be understood is shown with what is wrong about it, above no events.
+/// Answers with the page. An address that cannot be understood is shown with what is wrong about it, above no events.
 pub(crate) async fn handle(
     State(state): State<AppState>,
     frame: Frame,
     uri: Uri,
     visitor: Visitor,
 ) -> Result<Response> {
-    let query = Params::any(uri.query()).one("q")?.unwrap_or_default().to_owned();
-    let (status, page) = match list(&state, &frame, &uri, &query, &visitor).await {
-        Ok(page) => (StatusCode::OK, page),
-        Err(problem) if problem.code().status().is_client_error() => (
-            problem.code().status(),
-            EventsPage { problem: Some(problem.detail().to_owned()), ..empty(&state, frame.clone(), query) },
-        ),
+    let (status, page) = match show(&state, &frame, &uri, &visitor).await {
+        Ok((view, shown)) => (StatusCode::OK, EventsPage { frame, view, wrong: None, shown }),
+        Err(problem) if problem.code().status().is_client_error() => {
+            let view = View::of(&uri, frame.zone.as_ref(), state.now())
+                .or_else(|_| View::of(&Uri::from_static("/audit"), frame.zone.as_ref(), state.now()))?;
+            let wrong = Some(Wrong::of(&problem, view.first("q").unwrap_or_default()));
+            (problem.code().status(), EventsPage { frame, view, wrong, shown: Shown::default() })
+        }
         Err(problem) => return Ok(super::refused(&frame, &problem)),
     };
-    Ok(super::rendered(status, &frame, &page))
+    Ok(super::rendered(status, &page.frame, &page))
 }
 
-async fn list(
-    state: &AppState,
-    frame: &Frame,
-    uri: &Uri,
-    query: &str,
-    visitor: &Visitor,
-) -> Result<EventsPage> {
-    let question = question::parse(uri, &[])?;
-    let position = super::super::events::list::open_page_token(state, &question)?;
-    let subject = question::describe(&question);
-    let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
-    let is_continued = position.is_some();
-    let (rows, next) = state
-        .queries()
-        .query(budget, move |budget| {
-            let (after, snapshot) = position.map_or((None, None), |at| (Some(at.after), Some(at.snapshot)));
-            let page = worker.index().list(&question.list(ROWS, after, snapshot), budget)?;
-            let token = page.next.map(|after| {
-                let token = PageToken { after, snapshot: page.snapshot, issued: worker.now() };
-                token.seal(question.digest(), worker.page_key())
-            });
-            Ok((rows(&worker, &page)?, token))
-        })
-        .await?;
-    let results = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
-    let event = Event { details: Some(Json::object(details)), ..success(visitor.did("audit.searched")) };
-    state.activity().note(event, &visitor.key(), &subject);
-    let older = next.map(|token| format!("/audit?q={}&page_token={}", encoded(query), encoded(&token)));
-    Ok(EventsPage { rows, older, is_continued, ..empty(state, frame.clone(), query.to_owned()) })
-}
-
-fn empty(state: &AppState, frame: Frame, query: String) -> EventsPage {
-    EventsPage {
-        frame,
-        query,
-        problem: None,
-        rows: Vec::new(),
-        older: None,
-        is_continued: false,
-        recorded: state.ledger().size().get(),
-        api: PREFIXES[0],
+impl Wrong {
+    fn of(problem: &Problem, query: &str) -> Self {
+        let number = |name: &str| {
+            let at = problem.member("at").and_then(|at| at.get(name)).and_then(serde_json::Value::as_u64);
+            at.and_then(|at| usize::try_from(at).ok())
+        };
+        let is_about_query = problem.member("parameter").is_some_and(|name| name == "q");
+        let pieces = number("offset").zip(number("length")).filter(|_| is_about_query);
+        let pieces = pieces.and_then(|(at, length)| {
+            let word = query.get(at..at + length)?;
+            Some([query[..at].to_owned(), word.to_owned(), query[at + length..].to_owned()])
+        });
+        Self { detail: problem.detail().to_owned(), pieces }
     }
 }
 
-fn encoded(text: &str) -> String {
-    byte_serialize(text.as_bytes()).collect()
+async fn show(state: &AppState, frame: &Frame, uri: &Uri, visitor: &Visitor) -> Result<(View, Shown)> {
+    let view = View::of(uri, frame.zone.as_ref(), state.now())?;
+    let question = view.question()?;
+    let position = super::super::events::list::open_page_token(state, &question)?;
+    let subject = question::describe(&question);
+    let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
+    let (view, shown) = state
+        .queries()
+        .query(budget, move |budget| {
+            let shown = find(&worker, &view, &question, position, budget)?;
+            Ok((view, shown))
+        })
+        .await?;
+    let results = u32::try_from(shown.rows.len()).unwrap_or(u32::MAX);
+    let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
+    let event = Event { details: Some(Json::object(details)), ..success(visitor.did("audit.searched")) };
+    state.activity().note(event, &visitor.key(), &subject);
+    Ok((view, shown))
 }
 
-fn rows(state: &AppState, page: &Page) -> Result<Vec<Row>> {
-    let (reader, unreadable) = (state.ledger().reader(), state.unreadable());
-    let read = |index: u64| {
-        let entry = reader.get(LeafIndex::new(index)).map_err(|error| unreadable.ledger_problem(error))?;
-        let mut json = Vec::new();
-        Entry::decode(&entry).map_err(|error| unreadable.decode_problem(error))?.write_json(&mut json);
-        Ok(row(&json, index))
-    };
-    page.rows.iter().map(|row| read(row.index)).collect()
+fn find(
+    state: &AppState,
+    view: &View,
+    question: &Question,
+    position: Option<PageToken>,
+    budget: &Budget,
+) -> Result<Shown> {
+    let index = state.index();
+    let (after, snapshot) = position.map_or((None, None), |at| (Some(at.after), Some(at.snapshot)));
+    let page = index.list(&question.list(ROWS, after, snapshot), budget)?;
+    let older = page.next.map(|after| {
+        let token = PageToken { after, snapshot: page.snapshot, issued: state.now() };
+        view.older(&token.seal(question.digest(), state.page_key()))
+    });
+    let rows = row::read(state, &page.rows, view.zone())?;
+    let span = span(index, question, view.at(), budget)?;
+    let snapshot = Some(page.snapshot);
+    let histogram = Histogram::of(view, &question.filter, span, snapshot, index, budget)?;
+    let nothing = if rows.is_empty() { Some(Nothing::explain(state, view, budget)?) } else { None };
+    Ok(Shown {
+        rows,
+        older,
+        histogram,
+        facets: Facets::of(view, snapshot, index, budget)?,
+        nothing,
+        api: view.of_api(question),
+        stream: view.of_stream(),
+    })
 }
 
-/// What can be shown of an event; groups that were erased leave their places empty.
-fn row(json: &[u8], index: u64) -> Row {
-    let event: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
-    let text = |pointer: &str| {
-        event.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+/// The question's time with both ends: from the first event there is, to now.
+fn span(index: &impl Answers, question: &Question, now: Timestamp, budget: &Budget) -> Result<TimeRange> {
+    let TimeRange { from, to } = question.range;
+    let to = if to < Timestamp::MAX { to } else { now.max(from) };
+    if from > Timestamp::MIN {
+        return Ok(TimeRange { from, to });
+    }
+    let first = List {
+        filter: audit_query::filter::Filter::All,
+        range: TimeRange::ALL,
+        order: Order::OldestFirst,
+        limit: 1,
+        after: None,
+        snapshot: None,
+        count: false,
     };
-    let (name, email) = (text("/actor/name"), text("/actor/email"));
-    let names = [name.clone(), email.clone(), text("/actor/id"), text("/actor/type")];
-    Row {
-        who: names.into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
-        email: if name.is_empty() { String::new() } else { email },
-        id: match text("/id") {
-            id if id.is_empty() => index.to_string(),
-            id => id,
-        },
-        time: text("/time"),
-        what: match text("/message") {
-            message if message.is_empty() => text("/action"),
-            message => message,
-        },
-        action: text("/action"),
-        outcome: text("/outcome").parse().unwrap_or(Outcome::Unknown),
-        ip: text("/client/ip"),
+    let first = index.list(&first, budget)?.rows.first().map_or(to, |row| row.time);
+    Ok(TimeRange { from: first.min(to), to })
+}
+
+/// What a category is called on the pages.
+pub(crate) fn name_of_category(category: Category) -> &'static str {
+    match category {
+        Category::Authentication => "Authentication",
+        Category::Conversation => "Conversation",
+        Category::File => "File",
+        Category::ModelUsage => "Model usage",
+        Category::Administration => "Administration",
+        Category::System => "System",
     }
 }

@@ -77,7 +77,7 @@ pub(crate) async fn handle(
         state.sign_ins().end(&former);
     }
     let id = state.sign_ins().begin(&caller, now).map_err(Problem::internal)?;
-    note(&state, visitor.known_as(caller), "audit.signed_in", "signed in to the audit log's pages");
+    note(&state, &visitor.known_as(caller), "audit.signed_in", "signed in to the audit log's pages");
     let mut response = see(&next);
     let is_private = sign_ins::is_private(&extensions, &headers);
     for cookie in sign_ins::cookies(&id, is_private) {
@@ -98,7 +98,7 @@ fn refuse(state: &AppState, visitor: &Visitor, reason: &'static str) {
 }
 
 /// Records that somebody came or went.
-pub(super) fn note(state: &AppState, visitor: Visitor, action: &'static str, deed: &str) {
+pub(super) fn note(state: &AppState, visitor: &Visitor, action: &'static str, deed: &str) {
     let name = visitor.name().unwrap_or_default().to_owned();
     let event = Event {
         category: Some(Category::Authentication),

@@ -28,7 +28,7 @@ pub(crate) async fn handle(
     if let Ok(caller) = state.access().by_id(session.token_id(), state.now()) {
         sign_in::note(
             &state,
-            visitor.known_as(caller),
+            &visitor.known_as(caller),
             "audit.signed_out",
             "signed out of the audit log's pages",
         );

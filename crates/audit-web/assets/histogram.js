@@ -1,0 +1,93 @@
+// Counts under the pointer and the focus; drag to narrow the time; arrow keys move from bar to bar.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+export function histogram(figure) {
+  const svg = figure.querySelector('svg');
+  const bars = [...svg.querySelectorAll('a')];
+  const tip = document.createElement('div');
+  tip.className = 'tip';
+  tip.hidden = true;
+  figure.append(tip);
+  for (const bar of bars) {
+    // The browser's own tip would come on top of ours.
+    const title = bar.querySelector('title');
+    bar.dataset.tip = title.textContent;
+    title.remove();
+    bar.tabIndex = -1;
+    bar.draggable = false;
+    bar.addEventListener('pointerenter', () => show(bar));
+    bar.addEventListener('focus', () => show(bar));
+    bar.addEventListener('blur', hide);
+  }
+  if (bars.length) bars.at(-1).tabIndex = 0;
+  svg.addEventListener('pointerleave', hide);
+  svg.addEventListener('keydown', (key) => {
+    const at = bars.indexOf(document.activeElement);
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: bars.length - 1 }[key.key];
+    if (at < 0 || to === undefined || !bars[to]) return;
+    key.preventDefault();
+    bars[at].tabIndex = -1;
+    bars[to].tabIndex = 0;
+    bars[to].focus();
+  });
+  brush(svg, bars, tip);
+
+  function show(bar) {
+    const [head, ...parts] = bar.dataset.tip.split('\n');
+    const strong = document.createElement('b');
+    strong.textContent = head;
+    tip.replaceChildren(strong, parts.length ? `\n${parts.join('\n')}` : '');
+    tip.hidden = false;
+    const [box, around] = [bar.getBoundingClientRect(), figure.getBoundingClientRect()];
+    const isRight = box.left - around.left > around.width / 2;
+    // The style sheet policy forbids inline styles in markup; a script may set them one by one.
+    tip.style.left = isRight ? 'auto' : `${box.right - around.left + 8}px`;
+    tip.style.right = isRight ? `${around.right - box.left + 8}px` : 'auto';
+  }
+  function hide() { tip.hidden = true; }
+}
+
+function brush(svg, bars, tip) {
+  let from = null;
+  let to = null;
+  let area = null;
+  const barAt = (x) => bars.find((bar) => { const box = bar.getBoundingClientRect(); return x >= box.left && x <= box.right; });
+  const sorted = () => [bars.indexOf(from), bars.indexOf(to)].sort((a, b) => a - b).map((at) => bars[at]);
+  svg.addEventListener('pointerdown', (down) => {
+    if (down.button !== 0 || down.pointerType === 'touch') return;
+    from = to = barAt(down.clientX) ?? null;
+  });
+  addEventListener('pointermove', (move) => {
+    if (!from) return;
+    const over = barAt(move.clientX);
+    if (!over || (over === from && !area)) return;
+    to = over;
+    if (!area) {
+      area = document.createElementNS(SVG, 'rect');
+      area.setAttribute('class', 'brush');
+      area.setAttribute('y', '0');
+      area.setAttribute('height', '100');
+      svg.append(area);
+      tip.hidden = true;
+    }
+    const [first, last] = sorted().map((bar) => bar.querySelector('.hit'));
+    const x = Number(first.getAttribute('x'));
+    area.setAttribute('x', x);
+    area.setAttribute('width', Number(last.getAttribute('x')) + Number(last.getAttribute('width')) - x);
+  });
+  addEventListener('pointerup', () => {
+    if (from && area) {
+      const [first, last] = sorted().map((bar) => new URL(bar.getAttribute('href'), location));
+      first.searchParams.set('to', last.searchParams.get('to'));
+      addEventListener('click', (click) => { click.preventDefault(); click.stopPropagation(); }, { capture: true, once: true });
+      location.href = first;
+    }
+    from = null;
+  });
+  addEventListener('keydown', (key) => {
+    if (key.key !== 'Escape' || !area) return;
+    area.remove();
+    from = area = null;
+  });
+}

@@ -1,0 +1,34 @@
+// Times and numbers as the reader is used to. The server learns the reader's time zone, so that days are the reader's
+// days and pages come right the next time.
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const numbers = new Intl.NumberFormat();
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
+const brief = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' });
+
+export const clockOf = (time) => clock.format(new Date(time));
+export const number = (value) => numbers.format(value);
+
+export function localise(root) {
+  for (const element of root.querySelectorAll('[data-number]')) element.textContent = number(element.dataset.number);
+  for (const element of root.querySelectorAll('time')) {
+    const time = new Date(element.dateTime);
+    if (Number.isNaN(time.getTime())) continue;
+    element.title = `${element.dateTime.replace('T', ' ').replace('Z', '')} UTC`;
+    const [b, small] = [element.querySelector('b'), element.querySelector('small')];
+    if (b && small) {
+      b.textContent = clock.format(time);
+      small.textContent = day.format(time);
+    } else {
+      element.textContent = (element.dataset.style === 'full' ? full : brief).format(time);
+    }
+  }
+  const shown = root.querySelector('[data-zone]');
+  if (!zone || !shown) return;
+  const differs = shown.textContent !== zone && !document.cookie.includes('secureai_audit_zone=');
+  for (const element of root.querySelectorAll('[data-zone]')) element.textContent = zone;
+  const value = `secureai_audit_zone=${zone}; Path=/audit; Max-Age=31536000; SameSite=Strict`;
+  if (differs || !document.cookie.includes(`secureai_audit_zone=${zone}`)) document.cookie = value;
+}

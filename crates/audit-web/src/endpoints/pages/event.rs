@@ -1,0 +1,105 @@
+//! `GET /audit/events/{index or id}`: one event with everything around it.
+
+mod changes;
+mod groups;
+mod related;
+
+use askama::Template;
+use audit_event::{Entry, Event};
+use audit_query::question::Budget;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::events::row::{self, Row};
+use super::frame::Frame;
+use crate::activity::success;
+use crate::endpoints::events::one;
+use crate::params::PathPart;
+use crate::problem::Result;
+use crate::router::PREFIXES;
+use crate::state::AppState;
+use crate::visitor::Visitor;
+use changes::Change;
+use groups::Group;
+use related::Related;
+
+#[derive(Template)]
+#[template(path = "event.html")]
+struct EventPage {
+    frame: Frame,
+    event: Shown,
+    api: &'static str,
+    zone: String,
+}
+
+/// All that the page shows of an event.
+struct Shown {
+    row: Row,
+    /// The sentence, whole.
+    sentence: String,
+    groups: Vec<Group>,
+    changes: Vec<Change>,
+    related: Vec<Related>,
+    /// The event's JSON, indented.
+    raw: String,
+    /// Entries that the newest checkpoint covers.
+    checkpoint_size: u64,
+}
+
+/// Answers with the page.
+pub(crate) async fn handle(
+    State(state): State<AppState>,
+    frame: Frame,
+    PathPart(name): PathPart,
+    visitor: Visitor,
+) -> Response {
+    match show(&state, &frame, name, &visitor).await {
+        Ok(event) => {
+            let zone = zone_of(&frame).iana_name().unwrap_or("UTC").to_owned();
+            let page = EventPage { frame, event, api: PREFIXES[0], zone };
+            super::rendered(StatusCode::OK, &page.frame, &page)
+        }
+        Err(problem) => super::refused(&frame, &problem),
+    }
+}
+
+async fn show(state: &AppState, frame: &Frame, name: String, visitor: &Visitor) -> Result<Shown> {
+    let (worker, zone) = (state.clone(), zone_of(frame));
+    let budget = Budget::of(state.config().query_timeout);
+    let (shown, target) = state
+        .queries()
+        .query(budget, move |budget| {
+            let found = one::find(&worker, &name)?;
+            let entry =
+                Entry::decode(&found.bytes).map_err(|error| worker.unreadable().decode_problem(error))?;
+            let mut json = Vec::new();
+            entry.write_json(&mut json);
+            let event: Value = serde_json::from_slice(&json).unwrap_or_default();
+            Ok((of(&worker, &event, found.index.get(), &zone, budget)?, one::target(&entry)))
+        })
+        .await?;
+    let event = Event { target: Some(target), ..success(visitor.did("audit.read")) };
+    state.activity().note(event, &visitor.key(), &shown.row.index.to_string());
+    Ok(shown)
+}
+
+fn zone_of(frame: &Frame) -> TimeZone {
+    frame.zone.clone().unwrap_or(TimeZone::UTC)
+}
+
+fn of(state: &AppState, event: &Value, index: u64, zone: &TimeZone, budget: &Budget) -> Result<Shown> {
+    let row = row::of(event, index, zone);
+    let sentence = event.get("message").and_then(Value::as_str).unwrap_or(&row.what).to_owned();
+    Ok(Shown {
+        related: related::of(state, event, index, zone, budget)?,
+        groups: groups::of(event),
+        changes: changes::of(event),
+        raw: serde_json::to_string_pretty(event).unwrap_or_default(),
+        checkpoint_size: state.ledger().checkpoint_size().get(),
+        sentence,
+        row,
+    })
+}

@@ -1,0 +1,81 @@
+//! What happened around an event.
+
+use audit_event::Timestamp;
+use audit_query::question::{Answers as _, Budget};
+use form_urlencoded::Serializer;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::super::events::row::{self, Row};
+use crate::problem::Result;
+use crate::question;
+use crate::state::AppState;
+
+/// Events of each kind.
+const SHOWN: usize = 6;
+const HOUR: i64 = 3_600 * 1_000_000;
+
+/// Events that share something with the one that is shown.
+#[derive(Debug)]
+pub(crate) struct Related {
+    pub title: &'static str,
+    pub rows: Vec<Row>,
+    /// The address of all of them.
+    pub href: String,
+}
+
+/// Of the same session, on the same target, by the same actor within the hour.
+///
+/// # Errors
+/// When the index or the ledger cannot answer.
+pub(crate) fn of(
+    state: &AppState,
+    event: &Value,
+    index: u64,
+    zone: &TimeZone,
+    budget: &Budget,
+) -> Result<Vec<Related>> {
+    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let mut kinds: Vec<(&'static str, Vec<(&str, String)>)> = Vec::new();
+    if let Some(session) = text("/session_id") {
+        kinds.push(("In the same session", vec![("session", session.to_owned())]));
+    }
+    if let Some(target) = text("/target/id") {
+        kinds.push(("On the same target", vec![("target.id", target.to_owned())]));
+    }
+    let actor = text("/actor/id").map(|id| ("actor.id", id));
+    if let Some(((name, id), time)) =
+        actor.or(text("/actor/email").map(|email| ("actor.email", email))).zip(text("/time"))
+        && let Ok(time) = Timestamp::parse_rfc3339(time)
+    {
+        let at = |by: i64| Timestamp::from_micros(time.as_micros().saturating_add(by)).to_string();
+        let bounds = vec![(name, id.to_owned()), ("from", at(-HOUR)), ("to", at(HOUR))];
+        kinds.push(("By the same person within the hour", bounds));
+    }
+    let mut related = Vec::new();
+    for (title, pairs) in kinds {
+        // A value that no filter takes has no events to show.
+        let Ok(question) =
+            question::of_pairs(pairs.iter().map(|(name, value)| (*name, value.as_str())), None)
+        else {
+            continue;
+        };
+        let mut page = index_rows(state, &question, budget)?;
+        page.retain(|row| row.index != index);
+        page.truncate(SHOWN);
+        if !page.is_empty() {
+            let query = Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            let rows = row::read(state, &page, zone)?;
+            related.push(Related { title, rows, href: format!("/audit?{query}") });
+        }
+    }
+    Ok(related)
+}
+
+fn index_rows(
+    state: &AppState,
+    question: &audit_query::params::Request,
+    budget: &Budget,
+) -> Result<Vec<audit_query::question::RowRef>> {
+    Ok(state.index().list(&question.list(SHOWN + 1, None, None), budget)?.rows)
+}

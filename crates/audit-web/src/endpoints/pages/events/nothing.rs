@@ -1,0 +1,70 @@
+//! Why a list is empty, and what would fill it.
+
+use audit_query::question::{Answers as _, Budget};
+
+use super::view::View;
+use crate::problem::Result;
+use crate::state::AppState;
+
+/// More conditions than this are not tried one by one.
+const TRIED: usize = 6;
+
+/// The explanation.
+#[derive(Debug)]
+pub(crate) struct Nothing {
+    /// Events in all.
+    pub recorded: u64,
+    /// When the newest event happened, RFC 3339.
+    pub newest: Option<String>,
+    pub is_continued: bool,
+    /// What to change, how many events that shows, and its address.
+    pub ways: Vec<(String, u64, String)>,
+}
+
+impl Nothing {
+    /// Tries what is a little wider.
+    ///
+    /// # Errors
+    /// When the index cannot answer.
+    pub fn explain(state: &AppState, view: &View, budget: &Budget) -> Result<Self> {
+        let index = state.index();
+        let count =
+            |view: &View| Ok::<_, crate::problem::Problem>(index.count(&view.question()?.total(), budget)?);
+        let mut wider: Vec<(String, View)> = Vec::new();
+        if view.is_bounded() {
+            wider.push(("At any time".to_owned(), view.of_all_time()));
+        }
+        let filters: Vec<_> = view.filters().collect();
+        if filters.len() > 1 {
+            for (name, value) in filters.iter().take(TRIED) {
+                wider.push((format!("Without {}", condition(name, value)), view.toggled(name, value)));
+            }
+        }
+        if view.is_filtered() {
+            wider.push(("Without any filter".to_owned(), view.without_filters()));
+        }
+        let mut ways = Vec::new();
+        for (way, view) in wider {
+            let found = count(&view)?;
+            if found > 0 {
+                ways.push((way, found, view.href()));
+            }
+        }
+        let all = View::of(&http::Uri::from_static("/audit"), None, state.now())?.question()?;
+        let newest = index.list(&all.list(1, None, None), budget)?;
+        Ok(Self {
+            recorded: state.ledger().size().get(),
+            newest: newest.rows.first().map(|row| row.time.to_string()),
+            is_continued: view.is_continued(),
+            ways,
+        })
+    }
+}
+
+fn condition(name: &str, value: &str) -> String {
+    match name {
+        "q" => format!("“{value}”"),
+        "event_type" => value.replace('_', " "),
+        _ => format!("{}: {value}", name.replace(['_', '.'], " ")),
+    }
+}

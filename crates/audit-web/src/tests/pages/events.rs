@@ -1,0 +1,182 @@
+//! The list of events.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Sign-ins, two of which failed, a minute apart.
+async fn some_sign_ins(app: &App) {
+    let failed = json!({"action": "auth.login_failed", "outcome": "failure", "reason": "invalid_credentials",
+        "message": "Sign-in of Ada failed"});
+    let model = json!({"action": "model.called", "model": {"id": "gpt-5"}, "message": "Ada asked gpt-5"});
+    let events: Vec<Value> = vec![
+        sample("e-1", 90, &json!({})),
+        sample("e-2", 61, &failed),
+        sample("e-3", 60, &failed),
+        sample("e-4", 3, &model),
+    ];
+    app.record(&events).await;
+}
+
+#[tokio::test]
+async fn a_row_says_who_did_what_when_with_what_outcome() {
+    let app = App::start();
+    let event = json!({"action": "chat.deleted", "outcome": "denied", "reason": "not_owner", "severity": "high",
+        "org": {"role": "user", "department": "Finance"}, "target": {"type": "chat", "id": "c-1", "name": "Bonus"},
+        "client": {"ip": "192.0.2.1", "user_agent": "curl/8.5"}, "message": "Ada wanted to delete Bonus"});
+    app.record(&[sample("e-1", 5, &event)]).await;
+    let page = Browser::signed_in(&app).await.get("/audit?action=chat.deleted").await;
+    insta::assert_snapshot!(part(page.text(), "<tbody>", "</tbody>"));
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_shown_harmlessly() {
+    let app = App::start();
+    let nasty = "\"><script>alert(1)</script>\u{202e}<img src=x onerror=alert(2)>";
+    let long = "long ".repeat(1_600);
+    let events = [
+        sample(
+            "a",
+            2,
+            &json!({"message": nasty, "actor": {"type": "user", "name": nasty}, "target": {"type": "chat", "name": nasty}}),
+        ),
+        sample("b", 1, &json!({"message": long})),
+    ];
+    app.record(&events).await;
+    let mut browser = Browser::signed_in(&app).await;
+    for address in [
+        "/audit",
+        "/audit?q=%22%3E%3Cscript%3E",
+        "/audit?user=%22%3E%3Cscript%3E&range=30d",
+        "/audit/events/a",
+    ] {
+        let page = browser.get(address).await;
+        assert!(
+            !page.text().contains("<script>") && !page.text().contains("<img"),
+            "{address}: {}",
+            page.text()
+        );
+        let policy = page.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+    }
+    let list = browser.get("/audit").await;
+    assert!(!list.text().contains(&long) && list.text().contains("long …"), "a list shows the beginning");
+    assert!(browser.get("/audit/events/b").await.text().contains(long.trim_end()), "its page shows all");
+}
+
+#[tokio::test]
+async fn three_clicks_lead_to_the_failed_sign_ins_of_thirty_days() {
+    let app = App::start();
+    some_sign_ins(&app).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let mut page = browser.get("/audit").await;
+    for click in [">30 days", "Authentication <span"] {
+        let link = page
+            .text()
+            .split("href=\"")
+            .skip(1)
+            .find(|link| link.split("</a>").next().unwrap().contains(click));
+        let href = link.expect(click).split('"').next().unwrap().replace("&#38;", "&");
+        page = browser.get(&href).await;
+    }
+    let form = part(page.text(), "<form class=\"query\"", "</form>");
+    assert_eq!(hidden(&form, "range"), "30d");
+    assert_eq!(hidden(&form, "event_type"), "authentication");
+    let found = browser.get("/audit?range=30d&event_type=authentication&q=failed").await;
+    assert_eq!(found.text().matches("<code>auth.login_failed</code>").count(), 2);
+    assert_eq!(found.text().matches("<tr class=").count(), 2);
+}
+
+#[tokio::test]
+async fn choices_are_counted_as_if_nothing_of_their_kind_were_chosen() {
+    let app = App::start();
+    some_sign_ins(&app).await;
+    let page = Browser::signed_in(&app)
+        .await
+        .get("/audit?event_type=authentication&from=2026-03-20T10:00:00Z")
+        .await;
+    let facets = part(page.text(), "<nav class=\"facets\" aria-label=\"Event type\">", "</nav>");
+    assert!(facets.contains("aria-current=\"true\"><i class=\"dot authentication\""), "{facets}");
+    let counted = |name: &str| {
+        facets.split(name).nth(1).unwrap().split("data-number=\"").nth(1).unwrap().starts_with('1')
+    };
+    assert!(counted("Model usage"), "{facets}");
+}
+
+#[tokio::test]
+async fn the_histogram_counts_the_same_events() {
+    let app = App::start();
+    some_sign_ins(&app).await;
+    let page = Browser::signed_in(&app)
+        .await
+        .get("/audit?from=2026-03-20T09:30:00Z&to=2026-03-20T12:00:00Z&user=Ada")
+        .await;
+    insta::assert_snapshot!(part(page.text(), "<figure", "</figure>"));
+}
+
+#[tokio::test]
+async fn a_mistake_is_pointed_at() {
+    let app = App::start();
+    let page = Browser::signed_in(&app).await.get("/audit?q=rotor+acton%3Ax").await;
+    assert_eq!(page.status, 400);
+    assert!(page.text().contains("<span>rotor </span><mark>acton</mark><span>:x</span>"), "{}", page.text());
+    assert!(page.text().contains("did you mean"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn an_empty_list_says_what_would_fill_it() {
+    let app = App::start();
+    some_sign_ins(&app).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit?to=2026-03-20T11:30:00Z&action=model.called").await;
+    let why = part(page.text(), "<section class=\"card center\"", "</section>");
+    assert!(why.contains("href=\"/audit?action=model.called\">At any time"), "{why}");
+    assert!(why.contains("href=\"/audit?to=2026-03-20T11%3A30%3A00Z\">Without any filter"), "{why}");
+    let page = browser.get("/audit?user=ada&outcome=denied").await;
+    let why = part(page.text(), "<section class=\"card center\"", "</section>");
+    assert!(why.contains("Without outcome: denied"), "{why}");
+}
+
+#[tokio::test]
+async fn exports_take_what_the_filters_show() {
+    let app = App::start();
+    some_sign_ins(&app).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit?q=failed&to=2026-03-20").await;
+    let menu = part(page.text(), "id=\"export\"", "</details>");
+    let csv = menu.split("href=\"").find(|link| link.contains("format=csv")).unwrap();
+    let href = csv.split('"').next().unwrap().replace("&#38;", "&");
+    let export = browser.get(&href).await;
+    assert_eq!(export.text().lines().count(), 3, "a head and two events: {}", export.text());
+}
+
+#[tokio::test]
+async fn days_are_those_of_the_readers_zone() {
+    let app = App::start();
+    some_sign_ins(&app).await;
+    let mut browser = Browser::signed_in(&app).await;
+    browser.cookie.push_str("; secureai_audit_zone=Europe/Berlin");
+    let page = browser.get("/audit").await;
+    assert!(page.text().contains("<small data-zone>Europe/Berlin</small>"));
+    assert!(page.text().contains("title=\"2026-03-20T11:57:00.000000Z\"><b>12:57:00</b>"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn scripts_and_style_come_from_us_and_may_be_kept() {
+    let app = App::start();
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit").await;
+    let addresses: Vec<_> =
+        page.text().split('"').filter(|part| part.starts_with("/audit/assets/")).map(str::to_owned).collect();
+    assert_eq!(addresses.len(), 3, "icon, style sheet, script");
+    for address in addresses {
+        let asset = browser.get(&address).await;
+        assert_eq!(asset.status, 200, "{address}");
+        assert!(asset.header("cache-control").contains("immutable"));
+        assert_eq!(asset.header("x-content-type-options"), "nosniff");
+    }
+    assert_eq!(browser.get("/audit/assets/0/none.js").await.status, 404);
+}

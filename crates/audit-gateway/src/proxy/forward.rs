@@ -119,7 +119,8 @@ impl Inner {
         let (head, body) = answer.into_parts();
         let length = body.size_hint().exact();
         let is_empty = body.is_end_stream();
-        if !is_empty && !(watch.is_strict() && length.is_some_and(|length| length <= HELD_WHOLE)) {
+        let is_held_whole = watch.is_strict() && length.is_some_and(|length| length <= HELD_WHOLE);
+        if !is_empty && !is_held_whole {
             let body = Body::new(WatchedAnswer::new(body, watch));
             return Ok(from_upstream(Response::from_parts(head, body)));
         }

@@ -10,6 +10,10 @@ use tokio::time::Instant;
 use super::link::Link;
 
 /// Connections that wait for the next request.
+#[expect(
+    clippy::vec_box,
+    reason = "a connection is large, and moves from the list to its user and back as it is"
+)]
 pub(super) struct Pool {
     idle: Mutex<Vec<Box<Link>>>,
     keep_alive: Duration,

@@ -52,12 +52,18 @@ async fn beside_a_transfer_coding_a_length_says_nothing() {
         "Content-Length: 37\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 37\r\n",
     ] {
-        let sent = format!("POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{lines}\r\n0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n");
+        let sent = format!(
+            "POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{lines}\r\n0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n"
+        );
         let status = world.send(sent).await.status();
         assert!(matches!(status, 200 | 400), "{status}");
     }
     for arrived in stub.arrived() {
-        assert_eq!((arrived.header("content-length"), arrived.body.as_slice()), (None, &b""[..]), "RFC 9112, 6.3");
+        assert_eq!(
+            (arrived.header("content-length"), arrived.body.as_slice()),
+            (None, &b""[..]),
+            "RFC 9112, 6.3"
+        );
         assert_eq!(arrived.target(), "/x");
     }
 }

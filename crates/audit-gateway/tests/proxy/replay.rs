@@ -142,14 +142,16 @@ async fn send_around(stub: &Stub, request: &[u8]) -> Got {
     stream.shutdown().await.unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
-    super::world::split(bytes)
+    super::world::split(&bytes)
 }
 
 #[tokio::test]
 async fn the_scenario_has_what_browsers_get() {
     let zstd = scenario()
         .iter()
-        .filter(|exchange| String::from_utf8_lossy(&exchange.answer).to_lowercase().contains("content-encoding: zstd"))
+        .filter(|exchange| {
+            String::from_utf8_lossy(&exchange.answer).to_lowercase().contains("content-encoding: zstd")
+        })
         .count();
     assert!(zstd > 200);
 }

@@ -226,11 +226,11 @@ pub async fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> Got {
         drop(read);
     };
     tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
-    split(bytes)
+    split(&bytes)
 }
 
 /// Head and rest of an answer.
-pub fn split(bytes: Vec<u8>) -> Got {
+pub fn split(bytes: &[u8]) -> Got {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
     Got { head: String::from_utf8_lossy(&bytes[..end]).into_owned(), rest: bytes[end..].to_vec() }
 }

@@ -64,7 +64,7 @@ pub struct Status {
     pub lag_bytes: u64,
     /// Lines taken since the start.
     pub lines: u64,
-    /// Lines since the start that are no entries of an audit file.
+    /// Lines since the start that are no entries of an audit file, or too long to be read.
     pub skipped: u64,
     /// When a line was last taken.
     pub last_line: Option<Timestamp>,
@@ -193,7 +193,7 @@ impl Worker {
 
     fn take(&mut self, chunk: &Chunk) -> Result<(), Stop> {
         let mut events = Vec::new();
-        let mut skipped = 0;
+        let mut skipped = chunk.too_long;
         for line in chunk.lines() {
             match audit_file::read(line) {
                 Ok(event) if !self.is_of_interest(&event) => {}
@@ -216,7 +216,7 @@ impl Worker {
         }
         drop(status);
         if skipped > 0 {
-            self.tell_of_skipped(skipped);
+            self.tell_of_skipped(skipped, chunk.too_long);
         }
         Ok(())
     }
@@ -231,8 +231,9 @@ impl Worker {
         method.zip(path).is_none_or(|(method, path)| table.plan(&method, path).is_recorded)
     }
 
-    /// A line that cannot be read may have been somebody's deed: that there was one is on the record.
-    fn tell_of_skipped(&self, skipped: u64) {
+    /// A line that cannot be read may have been somebody's deed: that there was one is on the record. `too_long` of the
+    /// lines were too long.
+    fn tell_of_skipped(&self, skipped: u64, too_long: u64) {
         self.shared.status.lock().skipped += skipped;
         let mut event = Event::new("source.lines_skipped", Source::Internal);
         event.outcome = Outcome::Failure;
@@ -249,7 +250,9 @@ impl Worker {
             id: Some("audit_file".into()),
             name: Some(name.into()),
         });
-        event.details = Some(Json::object([("lines", skipped), ("from_byte", offset)]));
+        let mut details = vec![("lines", skipped), ("from_byte", offset)];
+        details.extend((too_long > 0).then_some(("too_long", too_long)));
+        event.details = Some(Json::object(details));
         // The count stays in the status when the ledger does not take it now.
         let _ = self.intake.record_internal(event);
     }

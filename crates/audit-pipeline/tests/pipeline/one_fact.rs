@@ -1,6 +1,6 @@
 //! One fact, one event: what several sources saw is recorded once, whatever comes first, twice, late or not at all.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use audit_event::{Event, Source, Timestamp};
 use audit_pipeline::intake::OnError;
@@ -331,6 +331,38 @@ fn a_flood_waits_in_bounded_memory_and_is_still_recorded() {
     assert!(scene.sightings.status().held <= 4_096);
     scene.pass(11);
     assert_eq!(scene.recorded().len(), 6_000);
+}
+
+/// Sign-ins that webhooks alone see.
+fn sign_ins(prefix: &str, count: usize) -> Vec<Event<'static>> {
+    let one =
+        |n: usize| sign_in(Source::Webhook, &format!("{prefix}-{n:04}"), &format!("{prefix}-{n:04}"), 0);
+    (0..count).map(one).collect()
+}
+
+#[test]
+fn when_the_disk_fills_up_amid_many_that_are_due_none_is_lost() {
+    for crashes in [false, true] {
+        let mut scene = Scene::new(ALL);
+        let before = scene.disk.used_bytes();
+        scene.sightings.take(sign_ins("a", 512)).expect("taken");
+        scene.pass(11);
+        let batch = scene.disk.used_bytes() - before;
+        scene.sightings.take(sign_ins("b", 2_000)).expect("taken");
+        scene.disk.set_capacity(scene.disk.used_bytes() + batch * 3 / 2);
+        scene.pass(11);
+        assert_eq!(scene.recorded().len(), 512 + 512, "room for one batch more and not for two");
+
+        if crashes {
+            scene.crash();
+            assert_eq!(scene.sightings.status().held, 2_000 - 512, "the journal has them");
+        }
+        scene.disk.set_capacity(u64::MAX);
+        scene.pass(1_000);
+        let ids: HashSet<_> = scene.events().iter().map(|event| event["id"].to_string()).collect();
+        assert_eq!((ids.len(), scene.recorded().len()), (2_512, 2_512), "each once");
+        assert_eq!(std::fs::read(scene.journal()).expect("the journal").len(), 0, "nothing waits any more");
+    }
 }
 
 #[test]

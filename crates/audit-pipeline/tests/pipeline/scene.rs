@@ -27,6 +27,7 @@ pub struct Scene {
     pub clock: Arc<ManualClock>,
     pub sightings: Sightings,
     pub dir: tempfile::TempDir,
+    pub disk: SimDisk,
     configured: Configured,
 }
 
@@ -48,7 +49,7 @@ impl Scene {
         config.min_free_bytes = 0;
         let ledger_clock = Arc::clone(&clock);
         let environment = Environment {
-            disk: Arc::new(disk),
+            disk: Arc::new(disk.clone()),
             clock: Arc::new(move || ledger_clock.now().as_micros()),
             signer: Arc::new(Signer::from_seed(name, &[1; 32])),
             former_keys: Vec::new(),
@@ -62,11 +63,19 @@ impl Scene {
         let sightings =
             Sightings::open(&Config::new(journal, configured), intake.clone(), &ledger, clock.clone())
                 .expect("sightings open");
-        Self { ledger, intake, clock, sightings, dir, configured }
+        Self { ledger, intake, clock, sightings, dir, disk, configured }
     }
 
     pub fn journal(&self) -> PathBuf {
         self.dir.path().join("sightings.journal")
+    }
+
+    /// As after the process was killed and began again: of what waited, only the journal is left.
+    pub fn crash(&mut self) {
+        let journal = std::fs::read(self.journal()).expect("the journal");
+        self.sightings.finish();
+        std::fs::write(self.journal(), journal).expect("written");
+        self.restart();
     }
 
     /// As after the process ended in order and began again.

@@ -88,6 +88,24 @@ fn lines_that_are_no_entries_are_counted_on_the_record() {
 }
 
 #[test]
+fn a_line_too_long_to_be_read_is_passed_over_as_a_whole_and_on_the_record() {
+    let scene = Scene::new(FILES_ALONE);
+    let [first, second, third] = [0, 1, 2].map(|at| LINES.lines().nth(at).expect("a line"));
+    // What it ends with looks like a line of its own.
+    let long = [&*vec![b'x'; 32 << 20], first.as_bytes()].concat();
+    append(&scene, &[&long, second.as_bytes(), third.as_bytes(), b""].join(&b'\n'));
+    let tail = start(&scene);
+    let status = wait_until(&tail, |status| status.lines == 2 && status.lag_bytes == 0);
+    assert_eq!(status.skipped, 1);
+    tail.stop();
+    let events = scene.events();
+    let told: Vec<_> = events.iter().filter(|event| event["action"] == "source.lines_skipped").collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["details"], serde_json::json!({"lines": 1, "from_byte": 0, "too_long": 1}));
+    assert_eq!(events.len(), 3, "and the two lines after it");
+}
+
+#[test]
 fn what_the_ledger_does_not_take_waits_in_the_journal() {
     let scene = Scene::new(FILES_ALONE);
     scene.ledger.close().expect("closed");

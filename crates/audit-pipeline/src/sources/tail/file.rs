@@ -13,7 +13,7 @@ use super::position::Position;
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 256 << 10;
-/// The longest line; a longer one is passed over.
+/// The longest line; a longer one is passed over, and counted.
 const MAX_LINE_BYTES: usize = 16 << 20;
 
 /// The file, and how far it was given out.
@@ -24,6 +24,8 @@ pub(super) struct GrowingFile {
     saved: Option<Position>,
     /// How long the file was when it was first seen renamed and at its end.
     renamed_at: Option<u64>,
+    /// Where a line that is passed over, because it is too long, was read up to.
+    amid: Option<u64>,
     pub counts: Counts,
 }
 
@@ -36,8 +38,6 @@ pub(super) struct Counts {
     pub truncations: u64,
     /// The file that was being read was gone at the start: what it still held is not known.
     pub lost_files: u64,
-    /// Lines too long to be read.
-    pub too_long: u64,
 }
 
 /// Lines that were read.
@@ -47,6 +47,10 @@ pub(super) struct Chunk {
     lines: Vec<Range<usize>>,
     /// Where the file goes on after them.
     end: u64,
+    /// Lines too long to be read that begin here; they are not among the others.
+    pub too_long: u64,
+    /// Whether such a line goes on where this ends.
+    ends_amid: bool,
 }
 
 impl Chunk {
@@ -55,7 +59,8 @@ impl Chunk {
         self.lines.iter().map(|line| self.bytes[line.clone()].trim_ascii()).filter(|line| !line.is_empty())
     }
 
-    fn of(bytes: Vec<u8>, offset: u64, length: usize) -> Self {
+    /// The first `length` bytes, which stand at `offset`; what a line that is passed over ends with is none.
+    fn of(bytes: Vec<u8>, offset: u64, length: usize, is_amid: bool) -> Self {
         let mut lines = Vec::new();
         let mut from = 0;
         for end in memchr::memchr_iter(b'\n', &bytes[..length]) {
@@ -65,14 +70,17 @@ impl Chunk {
         if from < length {
             lines.push(from..length);
         }
-        Self { bytes, lines, end: offset + length as u64 }
+        if is_amid && !lines.is_empty() {
+            lines.remove(0);
+        }
+        Self { bytes, lines, end: offset + length as u64, too_long: 0, ends_amid: false }
     }
 }
 
 impl GrowingFile {
     /// The file at `path`, read up to `saved`; it need not be there yet.
     pub fn new(path: PathBuf, saved: Option<Position>) -> Self {
-        Self { path, current: None, saved, renamed_at: None, counts: Counts::default() }
+        Self { path, current: None, saved, renamed_at: None, amid: None, counts: Counts::default() }
     }
 
     /// The next lines, or `None` when there are none at present. The same lines come again until [`Self::taken`].
@@ -90,7 +98,7 @@ impl GrowingFile {
             *position = Position::start_of(file)?;
             self.counts.truncations += 1;
         }
-        if let Some(chunk) = read(file, position.offset, &mut self.counts)? {
+        if let Some(chunk) = read(file, position.offset, self.amid == Some(position.offset))? {
             self.renamed_at = None;
             return Ok(Some(chunk));
         }
@@ -104,6 +112,7 @@ impl GrowingFile {
     pub fn taken(&mut self, chunk: &Chunk) -> io::Result<Option<Position>> {
         let Some((file, position)) = &mut self.current else { return Ok(None) };
         position.advance(file, chunk.end)?;
+        self.amid = chunk.ends_amid.then_some(chunk.end);
         Ok(Some(position.clone()))
     }
 
@@ -132,7 +141,7 @@ impl GrowingFile {
             return Ok(None);
         }
         if length > position.offset {
-            return rest(file, position.offset, length).map(Some);
+            return rest(file, position.offset, length, self.amid == Some(position.offset)).map(Some);
         }
         let Some(next) = self.following()? else { return Ok(None) };
         self.current = Some(next);
@@ -191,32 +200,33 @@ impl GrowingFile {
     }
 }
 
-/// The whole lines from `offset` on.
-fn read(file: &File, offset: u64, counts: &mut Counts) -> io::Result<Option<Chunk>> {
+/// The whole lines from `offset` on, which may be amid a line that is passed over.
+fn read(file: &File, offset: u64, is_amid: bool) -> io::Result<Option<Chunk>> {
     let mut room = CHUNK_BYTES;
     loop {
         let mut bytes = vec![0; room];
         let length = read_up_to(file, &mut bytes, offset)?;
         if let Some(end) = memchr::memrchr(b'\n', &bytes[..length]) {
-            return Ok(Some(Chunk::of(bytes, offset, end + 1)));
+            return Ok(Some(Chunk::of(bytes, offset, end + 1, is_amid)));
         }
         if length < room {
             return Ok(None);
         }
         if room >= MAX_LINE_BYTES {
-            counts.too_long += 1;
-            return Ok(Some(Chunk { end: offset + length as u64, ..Chunk::default() }));
+            let end = offset + length as u64;
+            let too_long = u64::from(!is_amid);
+            return Ok(Some(Chunk { end, too_long, ends_amid: true, ..Chunk::default() }));
         }
         room = room.saturating_mul(4).min(MAX_LINE_BYTES);
     }
 }
 
 /// What stands behind the last line end of a file that does not grow any more.
-fn rest(file: &File, offset: u64, length: u64) -> io::Result<Chunk> {
+fn rest(file: &File, offset: u64, length: u64, is_amid: bool) -> io::Result<Chunk> {
     let room = usize::try_from(length - offset).unwrap_or(usize::MAX).min(MAX_LINE_BYTES);
     let mut bytes = vec![0; room];
     let length = read_up_to(file, &mut bytes, offset)?;
-    Ok(Chunk::of(bytes, offset, length))
+    Ok(Chunk::of(bytes, offset, length, is_amid))
 }
 
 fn read_up_to(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {

@@ -282,25 +282,27 @@ impl Memory {
         Kept::Waits
     }
 
-    /// Takes out the sightings whose owner has not reported in time, and the oldest of those that are too many; the
-    /// source that stands first among the owners comes first.
-    pub fn due(&mut self, now: i64) -> Vec<Sighting> {
-        let mut too_many = self.held.len().saturating_sub(self.limits.held);
-        let mut due = Vec::new();
-        self.held.retain(|sighting| {
-            let is_due = sighting.until <= now || too_many > 0;
-            too_many = too_many.saturating_sub(1);
-            if is_due {
-                due.push(sighting.clone());
-            }
-            !is_due
-        });
-        due.sort_by_key(|sighting| (rank(sighting), sighting.arrived));
-        due
+    /// Takes out at most `most` of the sightings whose owner has not reported in time, and of the oldest of those that are
+    /// too many; the source that stands first among the owners comes first. What is due and not taken out waits on, so
+    /// that it counts as [unrecorded](Self::unrecorded).
+    pub fn due(&mut self, now: i64, most: usize) -> Vec<Sighting> {
+        let too_many = self.held.len().saturating_sub(self.limits.held);
+        let all = self.held.iter().enumerate();
+        let mut due: Vec<usize> =
+            all.filter(|(at, sighting)| sighting.until <= now || *at < too_many).map(|(at, _)| at).collect();
+        due.sort_by_key(|at| (rank(&self.held[*at]), self.held[*at].arrived));
+        due.truncate(most);
+        let taken: Vec<Sighting> = due.iter().map(|at| self.held[*at].clone()).collect();
+        let due: HashSet<usize> = due.into_iter().collect();
+        let mut at = 0..;
+        self.held.retain(|_| !at.next().is_some_and(|at| due.contains(&at)));
+        taken
     }
 
     /// Puts sightings back that could not be recorded now.
     pub fn put_back(&mut self, sightings: Vec<Sighting>) {
+        let again: HashSet<_> = sightings.iter().map(|one| (one.source, &*one.id)).collect();
+        self.unseen.retain(|unseen| !again.contains(&(unseen.source, &*unseen.id)));
         for sighting in sightings.into_iter().rev() {
             self.held.push_front(sighting);
         }

@@ -186,21 +186,19 @@ impl Worker {
         }
     }
 
-    /// Records the sightings whose owner has not reported in time.
+    /// Records the sightings whose owner has not reported in time, some at once: what is not being recorded stays in the
+    /// memory, so that the journal is not emptied while it is the only one to have them.
     fn give_up_waiting(&mut self) {
         if self.intake.accepts().is_err() {
             return;
         }
         let now = self.clock.now().as_micros();
-        let due = self.memory.lock().due(now);
-        if due.is_empty() {
-            return;
+        let mut due = self.memory.lock().due(now, BATCH);
+        if !due.is_empty() {
+            self.look_into_the_ledger(now);
         }
-        self.look_into_the_ledger(now);
-        for some in due.chunks(BATCH) {
-            if !self.give_up(some, now) {
-                return;
-            }
+        while !due.is_empty() && self.give_up(&due, now) {
+            due = self.memory.lock().due(now, BATCH);
         }
     }
 
@@ -228,7 +226,7 @@ impl Worker {
         }
     }
 
-    /// Records sightings as events of their own; false when the ledger does not take them now.
+    /// Records sightings as events of their own; false when the ledger does not take them now, and they wait again.
     fn give_up(&mut self, due: &[Sighting], now: i64) -> bool {
         let mut events = Vec::new();
         let mut alone = Vec::new();

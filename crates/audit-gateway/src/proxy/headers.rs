@@ -1,8 +1,5 @@
 //! What a proxy changes in a message's head, and nothing else.
 
-use std::fmt::Write as _;
-use std::net::IpAddr;
-
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
@@ -18,6 +15,10 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const SEC_WEBSOCKET_EXTENSIONS: HeaderName = HeaderName::from_static("sec-websocket-extensions");
+
+/// RFC 9110, 7.6.1, without `Connection` itself.
+const OF_THE_CONNECTION: [HeaderName; 7] =
+    [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE];
 
 /// Further names by which some proxies say whom they forward for; from anybody else they are a lie.
 const OTHER_FORWARDING: [HeaderName; 6] = [
@@ -92,9 +93,7 @@ pub(super) fn forward(parts: &mut Parts, origin: &Origin, is_tls: bool) {
     join_cookies(&mut parts.headers);
     say_for_whom(&mut parts.headers, origin, is_tls);
     if !origin.is_forwarded {
-        for name in &OTHER_FORWARDING {
-            parts.headers.remove(name);
-        }
+        remove_those_present(&mut parts.headers, &OTHER_FORWARDING);
     }
 }
 
@@ -122,16 +121,16 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in [
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION,
-        TE,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ] {
-        headers.remove(name);
+    remove_those_present(headers, &OF_THE_CONNECTION);
+}
+
+/// Takes fields out. Most requests have none of them: the names that are there are compared, which is cheaper than
+/// looking each one up.
+fn remove_those_present(headers: &mut HeaderMap, fields: &[HeaderName]) {
+    if headers.keys().any(|name| fields.contains(name)) {
+        for field in fields {
+            headers.remove(field);
+        }
     }
 }
 
@@ -171,18 +170,20 @@ fn say_for_whom(headers: &mut HeaderMap, origin: &Origin, is_tls: bool) {
     };
     let host = believed(&X_FORWARDED_HOST).or_else(|| headers.get(HOST).cloned());
     let proto = if is_https { "https" } else { "http" };
+    let ip = origin.ip.to_string();
     let mut forwarded = String::with_capacity(96);
-    // Writing to a string cannot fail.
-    let _ = match origin.ip {
-        IpAddr::V4(ip) => write!(forwarded, "for={ip};proto={proto}"),
-        IpAddr::V6(ip) => write!(forwarded, "for=\"[{ip}]\";proto={proto}"),
-    };
+    let (open, close) = if origin.ip.is_ipv6() { ("for=\"[", "]\";proto=") } else { ("for=", ";proto=") };
+    for part in [open, &ip, close, proto] {
+        forwarded.push_str(part);
+    }
     if let Some(host) = host.as_ref().and_then(|host| host.to_str().ok())
         && !host.contains(['"', '\\'])
     {
-        let _ = write!(forwarded, ";host=\"{host}\"");
+        for part in [";host=\"", host, "\""] {
+            forwarded.push_str(part);
+        }
     }
-    if let Ok(ip) = HeaderValue::from_str(&origin.ip.to_string()) {
+    if let Ok(ip) = HeaderValue::from_str(&ip) {
         headers.insert(X_REAL_IP, ip.clone());
         headers.insert(CHAIN, ip);
     }

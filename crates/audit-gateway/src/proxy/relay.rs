@@ -68,6 +68,8 @@ where
     let mut upstream = pin!(upstream);
     let mut to_server = Half::new(Direction::ToServer);
     let mut to_client = Half::new(Direction::ToClient);
+    let mut quiet = Quiet::new(Arc::clone(&moved));
+    quiet.begin(quiet_limit);
     let both = std::future::poll_fn(|cx| {
         let up = to_server.poll(cx, client.as_mut(), upstream.as_mut(), &mut tap, &moved)?;
         let down = to_client.poll(cx, upstream.as_mut(), client.as_mut(), &mut tap, &moved)?;
@@ -75,7 +77,7 @@ where
     });
     let end = tokio::select! {
         _ = both => End::Closed,
-        () = Quiet::new(Arc::clone(&moved), quiet_limit) => End::Quiet,
+        () = std::future::poll_fn(|cx| quiet.poll(cx)) => End::Quiet,
         () = stop.cancelled() => End::Stopped,
     };
     if end != End::Closed {

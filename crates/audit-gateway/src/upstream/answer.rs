@@ -7,14 +7,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Error;
 use super::connect::Stream;
-use super::link::{Link, Quiet};
+use super::link::Link;
 use super::pool::Pool;
 use crate::body::BoxError;
 
@@ -24,8 +24,8 @@ pub struct AnswerBody {
     link: Option<Box<Link>>,
     pool: Option<Arc<Pool>>,
     idle_timeout: Duration,
-    /// Made at the first wait: most answers are there at once.
-    quiet: Option<Pin<Box<Quiet>>>,
+    /// It was waited for: most answers are there at once.
+    is_awaited: bool,
     /// The body broke off; said at the next poll, so that what came before is on its way first.
     broken: Option<hyper::Error>,
 }
@@ -43,7 +43,7 @@ impl AnswerBody {
         pool: Option<Arc<Pool>>,
         idle_timeout: Duration,
     ) -> Self {
-        Self { incoming, link: Some(link), pool, idle_timeout, quiet: None, broken: None }
+        Self { incoming, link: Some(link), pool, idle_timeout, is_awaited: false, broken: None }
     }
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
@@ -55,10 +55,12 @@ impl AnswerBody {
     }
 
     fn poll_quiet(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(link) = &self.link else { return Poll::Pending };
-        let (moved, limit) = (&link.moved, self.idle_timeout);
-        let quiet = self.quiet.get_or_insert_with(|| Box::pin(Quiet::new(Arc::clone(moved), limit)));
-        quiet.as_mut().poll(cx)
+        let Some(link) = &mut self.link else { return Poll::Pending };
+        if !self.is_awaited {
+            self.is_awaited = true;
+            link.quiet.begin(self.idle_timeout);
+        }
+        link.quiet.poll(cx)
     }
 
     /// Gives the connection back if the whole answer was read.
@@ -140,11 +142,10 @@ impl std::fmt::Debug for Tunnel {
 impl Tunnel {
     /// The stream behind an answer of 101; `None` for any other answer.
     pub async fn open(answer: &mut Response<AnswerBody>) -> Option<Self> {
-        let body = answer.body_mut();
-        if body.pool.is_some() {
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             return None;
         }
-        let (stream, early) = body.link.take()?.into_stream().await;
+        let (stream, early) = answer.body_mut().link.take()?.into_stream().await;
         Some(Self { early, stream })
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Link {
     machine: Connection<TokioIo<Stream>, Body>,
     has_ended: bool,
     bell: Bell,
-    pub moved: Moved,
+    pub quiet: Quiet,
     /// Since when nobody uses it.
     pub idle_since: Instant,
 }
@@ -42,7 +42,7 @@ impl Link {
             machine,
             has_ended: false,
             bell: Bell::new(),
-            moved,
+            quiet: Quiet::new(moved),
             idle_since: Instant::now(),
         }))
     }
@@ -76,12 +76,12 @@ impl Link {
         quiet_limit: Duration,
     ) -> Result<Result<Response<Incoming>, Unsent>, Error> {
         let mut answer = pin!(self.requests.try_send_request(request));
-        let mut quiet = pin!(Quiet::new(self.moved.clone(), quiet_limit));
+        self.quiet.begin(quiet_limit);
         let result = std::future::poll_fn(|cx| {
             if let Poll::Ready(result) = self.poll_with(cx, |cx| answer.as_mut().poll(cx)) {
                 return Poll::Ready(Some(result));
             }
-            quiet.as_mut().poll(cx).map(|()| None)
+            self.quiet.poll(cx).map(|()| None)
         })
         .await;
         match result {
@@ -108,34 +108,47 @@ impl Link {
 
 /// Completes when nothing has moved on a connection for as long as the limit.
 ///
-/// The timer is not touched while bytes flow; when it fires, it looks whether any did.
+/// The timer is touched neither while bytes flow nor at the beginning of a request: when it fires, it looks whether
+/// there is a reason, and else waits for what is left.
 pub(crate) struct Quiet {
     moved: Moved,
     seen: u64,
     limit: Duration,
-    timer: Pin<Box<Sleep>>,
+    since: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Quiet {
-    pub fn new(moved: Moved, limit: Duration) -> Self {
-        let seen = moved.load(Ordering::Relaxed);
-        Self { moved, seen, limit, timer: Box::pin(tokio::time::sleep(limit)) }
+    /// Not watching yet; see [`Quiet::begin`].
+    pub fn new(moved: Moved) -> Self {
+        Self { moved, seen: 0, limit: Duration::MAX, since: Instant::now(), timer: None }
     }
-}
 
-impl Future for Quiet {
-    type Output = ();
+    /// Watches from now on.
+    pub fn begin(&mut self, limit: Duration) {
+        self.seen = self.moved.load(Ordering::Relaxed);
+        self.since = Instant::now();
+        self.limit = limit;
+        let deadline = self.since + limit;
+        if let Some(timer) = self.timer.as_mut().filter(|timer| timer.deadline() > deadline) {
+            timer.as_mut().reset(deadline);
+        }
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when nothing has moved for too long.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (since, limit) = (self.since, self.limit);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(since + limit)));
         loop {
-            ready!(self.timer.as_mut().poll(cx));
+            ready!(timer.as_mut().poll(cx));
             let moved = self.moved.load(Ordering::Relaxed);
-            if moved == self.seen {
+            if moved != self.seen {
+                self.seen = moved;
+                self.since = Instant::now();
+            } else if self.since.elapsed() >= self.limit {
                 return Poll::Ready(());
             }
-            self.seen = moved;
-            let deadline = Instant::now() + self.limit;
-            self.timer.as_mut().reset(deadline);
+            timer.as_mut().reset(self.since + self.limit);
         }
     }
 }

@@ -43,10 +43,11 @@ impl Pool {
 
     /// Keeps a connection for the next request.
     pub fn put(&self, mut link: Box<Link>) {
-        link.idle_since = Instant::now();
+        let now = Instant::now();
+        link.idle_since = now;
         let surplus = {
             let mut idle = self.idle.lock();
-            let fresh = idle.partition_point(|old| old.idle_since.elapsed() > self.keep_alive);
+            let fresh = idle.partition_point(|old| now - old.idle_since > self.keep_alive);
             let surplus: Vec<_> = idle.drain(..fresh).collect();
             if idle.len() < self.max_idle {
                 idle.push(link);

@@ -330,6 +330,7 @@ pub static ALL: &[ActionInfo] = &[
     action("source.added", Administration, Medium, "Source added", "{actor} added the source {target}"),
     action("source.changed", Administration, Medium, "Source changed", "{actor} changed the source {target}"),
     action("source.corroborated", System, Info, "Events corroborated", "Other sources corroborated events"),
+    action("source.events_refused", System, High, "Events refused", "Events of the source {target} were refused and are not on the record"),
     action("source.lines_skipped", System, Medium, "Lines skipped", "Lines of the source {target} could not be read"),
     action("source.removed", Administration, High, "Source removed", "{actor} removed the source {target}"),
     action("system.shutdown.completed", System, Info, "Stopped", "Open WebUI stopped"),

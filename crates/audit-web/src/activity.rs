@@ -6,7 +6,8 @@
 //! different: that it began is durable before its first byte leaves ([`Activity::record`]).
 //!
 //! When the ledger does not accept events (a full disk) reading goes on, and what should be recorded waits in memory
-//! until it can be; what does not fit is counted, and the count is recorded.
+//! until it can be; what does not fit is counted, and the count is recorded. So are the events of sources that were
+//! refused ([`Refusals`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use audit_event::{Clock, Event, Json, Outcome, Source, Timestamp, taxonomy};
 use audit_pipeline::Intake;
 use audit_pipeline::intake::OnError;
 use parking_lot::Mutex;
+
+use crate::sources::Refusals;
 
 /// How long repetitions of a deed are only counted.
 const WINDOW_MICROS: i64 = 10 * 60 * 1_000_000;
@@ -38,6 +41,7 @@ pub(crate) struct Activity {
     intake: Intake,
     queue: Mutex<Option<SyncSender<Message>>>,
     dropped: Arc<AtomicU64>,
+    refusals: Arc<Refusals>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -61,8 +65,10 @@ impl Activity {
     pub fn start(intake: Intake, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let (queue, deeds) = mpsc::sync_channel(QUEUED);
         let dropped = Arc::new(AtomicU64::new(0));
+        let refusals = Arc::<Refusals>::default();
         let mut recorder = Recorder {
             intake: intake.clone(),
+            refusals: Arc::clone(&refusals),
             clock,
             windows: Windows::default(),
             pending: VecDeque::new(),
@@ -72,7 +78,8 @@ impl Activity {
         let thread = std::thread::Builder::new()
             .name("audit-activity".to_owned())
             .spawn(move || recorder.run(&deeds))?;
-        Ok(Self { intake, queue: Mutex::new(Some(queue)), dropped, thread: Mutex::new(Some(thread)) })
+        let (queue, thread) = (Mutex::new(Some(queue)), Mutex::new(Some(thread)));
+        Ok(Self { intake, queue, dropped, refusals, thread })
     }
 
     /// Notes what a visitor did; never waits. Deeds with the same `subject` by the same visitor repeat each other.
@@ -99,6 +106,11 @@ impl Activity {
     /// Deeds that were lost because too many came at once.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Events of sources that were refused.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Records what has gathered and ends the thread. Blocks.
@@ -135,6 +147,7 @@ impl Activity {
 
 struct Recorder {
     intake: Intake,
+    refusals: Arc<Refusals>,
     clock: Arc<dyn Clock>,
     windows: Windows,
     /// Events not recorded yet, oldest first.
@@ -161,10 +174,12 @@ impl Recorder {
             let ended = self.windows.close_before(now);
             self.pending.extend(ended);
             self.append_pending();
+            self.refusals.tell(&self.intake);
         }
         let repeated = self.windows.close_all();
         self.pending.extend(repeated);
         self.append_pending();
+        self.refusals.tell(&self.intake);
     }
 
     fn take(&mut self, message: Message) {
@@ -180,6 +195,7 @@ impl Recorder {
             #[cfg(test)]
             Message::Flush(done) => {
                 self.append_pending();
+                self.refusals.tell(&self.intake);
                 let _ = done.send(());
             }
         }

@@ -1,10 +1,12 @@
 //! Sources that send us events: whose secret it is, and what has come.
 
+mod refusals;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use audit_control::{Control, SourceDirectory};
-use audit_event::Timestamp;
+use audit_event::{Target, Timestamp};
 use audit_pipeline::sources::openwebui::sightings::Sightings;
 use audit_pipeline::sources::tail::Tail;
 use base64::Engine as _;
@@ -13,6 +15,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Uri};
 use parking_lot::{Mutex, RwLock};
 
+pub(crate) use self::refusals::Refusals;
 use crate::problem::{Code, Problem, Result};
 
 /// What takes events of sources, where there is one: the server has it, a command on a data directory has not.
@@ -100,6 +103,15 @@ impl Sources {
     /// What a source has sent.
     pub fn arrivals(&self, name: &str) -> Arrivals {
         self.arrivals.lock().get(name).copied().unwrap_or_default()
+    }
+}
+
+/// A source as an event's target.
+pub(crate) fn target(name: &str) -> Target<'static> {
+    Target {
+        kind: Some("source".into()),
+        id: Some(format!("openwebui/{name}").into()),
+        name: Some(name.to_owned().into()),
     }
 }
 

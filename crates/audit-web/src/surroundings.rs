@@ -108,6 +108,9 @@ pub struct Webhook {
     pub received: u64,
     /// When the last one came.
     pub last_received: Option<Timestamp>,
+    /// Events since the start that were refused: too much waited, they broke off, or nothing could keep them.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 /// The audit file that is followed.

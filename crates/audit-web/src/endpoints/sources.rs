@@ -7,11 +7,11 @@ pub(crate) mod receive;
 pub(crate) mod remove;
 
 use audit_control::Source;
-use audit_event::{Event, Target, Timestamp};
+use audit_event::{Event, Timestamp};
 use serde::Serialize;
 
 use crate::problem::Result;
-use crate::sources::Arrivals;
+use crate::sources::{Arrivals, target};
 use crate::state::AppState;
 
 /// A source as the API shows it.
@@ -41,15 +41,6 @@ impl<'a> SourceView<'a> {
 /// Completes an event about a source.
 fn about_source(event: Event<'static>, name: &str) -> Event<'static> {
     Event { target: Some(target(name)), ..crate::activity::success(event) }
-}
-
-/// A source as an event's target.
-fn target(name: &str) -> Target<'static> {
-    Target {
-        kind: Some("source".into()),
-        id: Some(format!("openwebui/{name}").into()),
-        name: Some(name.to_owned().into()),
-    }
 }
 
 /// Makes a change of the sources hold from the next request on.

@@ -39,7 +39,12 @@ fn sources(state: &AppState, receiving: &Receiving) -> audit_control::Result<Sou
     let sightings = receiving.sightings.status();
     let webhooks = state.access().control().sources()?.into_iter().map(|source| {
         let arrivals = state.sources().arrivals(&source.name);
-        Webhook { name: source.name, received: arrivals.events, last_received: arrivals.last }
+        Webhook {
+            refused: state.activity().refusals().of(&source.name),
+            name: source.name,
+            received: arrivals.events,
+            last_received: arrivals.last,
+        }
     });
     Ok(SourcesStatus {
         webhooks: webhooks.collect(),

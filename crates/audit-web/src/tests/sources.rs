@@ -1,7 +1,11 @@
 //! Events that Open WebUI sends us: who may, what becomes of them, and that no secret is left anywhere.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use audit_control::Role;
 use audit_event::Timestamp;
+use audit_ledger::disk::SimDisk;
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +14,7 @@ use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::app::{Answer, App, NOW};
+use crate::Config;
 use crate::router::PREFIXES;
 
 async fn put(app: &App, name: &str) -> Answer {
@@ -174,4 +179,50 @@ async fn while_it_shuts_down_the_sender_is_told_to_come_again() {
     let answer = send(&app, "main", basic(&secret), &native("w", "auth.login", "ada")).await;
     answer.problem(503, "shutting_down");
     assert!(!answer.header("retry-after").is_empty());
+}
+
+/// The events that tell of refused ones.
+fn refusals(app: &App) -> Vec<Value> {
+    let events = record(app).into_iter().map(|json| serde_json::from_str::<Value>(&json).unwrap());
+    events.filter(|event| event["action"] == "source.events_refused").collect()
+}
+
+#[tokio::test]
+async fn events_that_were_refused_are_counted_on_the_record_as_soon_as_the_ledger_accepts() {
+    let disk = SimDisk::new(1);
+    let app = App::start_on(Arc::new(disk.clone()), Config::default(), |_| {});
+    let secret = secret(&app).await;
+    record(&app);
+    app.sightings.finish();
+    disk.set_capacity(disk.used_bytes());
+    for id in ["a", "b"] {
+        send(&app, "main", basic(&secret), &native(id, "auth.login", "ada"))
+            .await
+            .problem(503, "shutting_down");
+    }
+    assert_eq!(refusals(&app), [Value::Null; 0], "the ledger takes nothing");
+    app.clock.advance_micros(60_000_000);
+    send(&app, "main", basic(&secret), &native("c", "auth.login", "ada")).await;
+    disk.set_capacity(u64::MAX);
+
+    let told = refusals(&app);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["details"], json!({ "events": 3, "since": NOW.to_string() }));
+    assert_eq!((&told[0]["target"]["name"], &told[0]["reason"]), (&json!("main"), &json!("shutting_down")));
+    assert_eq!((&told[0]["severity"], &told[0]["outcome"]), (&json!("high"), &json!("failure")));
+    assert_eq!(refusals(&app).len(), 1, "each is told of once");
+    let status = app.get_json("/status").await;
+    assert_eq!(status["sources"]["webhooks"][0]["refused"], 3);
+}
+
+#[tokio::test]
+async fn an_event_that_breaks_off_or_stalls_is_a_refused_one() {
+    let app = App::start_with(Config { body_timeout: Duration::from_millis(1), ..Config::default() });
+    let secret = secret(&app).await;
+    let stalled = Body::from_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
+    let path = format!("{}/sources/openwebui/main/{secret}", PREFIXES[0]);
+    let request = Request::builder().method("POST").uri(path).body(stalled).unwrap();
+    Answer::of(app.send(request).await).await.problem(408, "request_timeout");
+    let told = refusals(&app);
+    assert_eq!((told.len(), &told[0]["reason"]), (1, &json!("request_timeout")));
 }

@@ -61,7 +61,7 @@ async fn a_webhook_tells_when_it_last_sent() {
     let made = Answer::of(app.send(request.body(Body::empty()).unwrap()).await).await.json();
     let webhooks = |status: Value| status["sources"]["webhooks"].clone();
     let quiet = webhooks(app.get_json("/status").await);
-    assert_eq!(quiet, json!([{"name": "main", "received": 0, "last_received": null}]));
+    assert_eq!(quiet, json!([{"name": "main", "received": 0, "last_received": null, "refused": 0}]));
 
     let path = format!("/sources/openwebui/main/{}", made["secret"].as_str().unwrap());
     let event = json!({"id": "w-1", "event": "system.startup.completed", "created_at": 1_774_007_990});

@@ -1,7 +1,7 @@
 //! `POST /sources/openwebui/{name}`: an event of Open WebUI's, as its webhooks and event functions send them.
 //!
 //! Open WebUI does not send again what was refused. So the answer is not given before the event is durable, in the
-//! ledger or in the journal of sightings, and what cannot be understood leaves an event that says so.
+//! ledger or in the journal of sightings, and what cannot be understood or is refused leaves an event that says so.
 
 use audit_event::{Event, Outcome};
 use audit_pipeline::sources::openwebui::sightings::{Error, Receipt};
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::body::{self, Reservation};
 use crate::problem::{Code, Problem, Result};
-use crate::sources::SourceName;
+use crate::sources::{self, SourceName};
 use crate::state::AppState;
 use crate::visitor::Visitor;
 
@@ -29,14 +29,17 @@ pub(crate) async fn handle(
 ) -> Result<Json<Value>> {
     let mut reservation = Reservation::new(state.upload_bytes());
     let timeout = state.config().body_timeout;
-    let bytes =
-        body::collect_reserved(request.into_body(), MAX_EVENT_BYTES, timeout, &mut reservation).await?;
+    let refused = |problem: &Problem| {
+        state.activity().refusals().note(&name, problem.code().as_str(), state.now());
+    };
+    let body = body::collect_reserved(request.into_body(), MAX_EVENT_BYTES, timeout, &mut reservation);
+    let bytes = body.await.inspect_err(refused)?;
     state.sources().note(&name, state.now());
     let event = match read_webhook(&bytes) {
         Ok(event) => event,
         Err(refusal) => return Err(not_understood(&state, &visitor, &name, &refusal)),
     };
-    let receipt = offer(&state, event).await?;
+    let receipt = offer(&state, event).await.inspect_err(refused)?;
     if receipt.refused > 0 {
         let refusal = Refusal { field: String::new(), code: "invalid_event", message: String::new() };
         return Err(not_understood(&state, &visitor, &name, &refusal));
@@ -67,7 +70,7 @@ fn not_understood(state: &AppState, visitor: &Visitor, name: &str, refusal: &Ref
     let event = Event {
         outcome: Outcome::Failure,
         reason: Some(refusal.code.into()),
-        target: Some(super::target(name)),
+        target: Some(sources::target(name)),
         ..visitor.did("source.lines_skipped")
     };
     state.activity().note(event, name, refusal.code);

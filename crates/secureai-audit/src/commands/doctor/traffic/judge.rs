@@ -169,6 +169,17 @@ fn webhooks(traffic: &Traffic, status: &Status) -> Vec<Finding> {
     }
     let of = |webhook: &audit_web::surroundings::Webhook| {
         let name = printable(&webhook.name);
+        if webhook.refused > 0 {
+            return warning(
+                SUBJECT,
+                format!(
+                    "{name}: {} events were refused since the start, {} came",
+                    count(webhook.refused),
+                    count(webhook.received)
+                ),
+                "Open WebUI does not send them again; `search action:source.events_refused` says when and why",
+            );
+        }
         match (webhook.last_received, &ever) {
             (Some(last), _) => good(
                 SUBJECT,

@@ -11,7 +11,7 @@ const NOW: Timestamp = Timestamp::from_micros(1_795_435_200_000_000);
 
 /// Behind a gateway, with a webhook that has sent.
 fn status() -> Status {
-    let webhook = Webhook { name: "main".to_owned(), received: 3, last_received: Some(NOW) };
+    let webhook = Webhook { name: "main".to_owned(), received: 3, last_received: Some(NOW), refused: 0 };
     Status {
         version: String::new(),
         started: NOW,
@@ -122,6 +122,16 @@ fn a_webhook_that_is_silent_names_the_setting_that_blocks_it() {
     warns(&of("webhook", &traffic(&[]), &quiet), "no event has ever come", "ENABLE_LOCAL_WEB_FETCH");
     let before = Traffic { last_webhook: Some(NOW), ..traffic(&[]) };
     assert_eq!(of("webhook", &before, &quiet).level, Good);
+}
+
+#[test]
+fn a_webhook_whose_events_were_refused_says_where_to_look() {
+    assert_eq!(of("webhook", &traffic(&[]), &status()).level, Good);
+    let mut refusing = status();
+    for webhook in refusing.sources.iter_mut().flat_map(|sources| &mut sources.webhooks) {
+        webhook.refused = 2;
+    }
+    warns(&of("webhook", &traffic(&[]), &refusing), "2 events were refused", "source.events_refused");
 }
 
 #[test]

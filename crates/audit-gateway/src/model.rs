@@ -147,7 +147,7 @@ impl Inner {
             call.refuse("untrusted_caller");
             return Refusal::Untrusted.answer();
         }
-        if let Err(error) = call.prepare() {
+        if let Err(error) = call.prepare().await {
             tracing::warn!(error.message = %error, "a model call was refused because it could not be recorded");
             call.refuse_unrecordable();
             return Refusal::Unrecordable.answer();

@@ -18,6 +18,7 @@
 mod backlog;
 mod journal;
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -181,21 +182,31 @@ impl Recorder {
         self.0.modes.of(category)
     }
 
-    /// Writes down what is about to be forwarded. `intent` has the id of the event that will come of it. Writes a file:
-    /// takes microseconds, or with [`Durability::Synced`] a sync.
+    /// Writes down what is about to be forwarded. `intent` has the id of the event that will come of it. One write to a
+    /// file, some microseconds; with [`Durability::Synced`] a sync, on a thread where that may block.
     ///
     /// # Errors
     /// [`Refused`]: it must not be forwarded.
-    pub fn begin(&self, intent: Event<'static>) -> Result<Ticket, Refused> {
+    pub async fn begin(&self, intent: Event<'static>) -> Result<Ticket, Refused> {
         self.0.intake.accepts()?;
         let intent = Event {
             outcome: Outcome::Unknown,
             reason: intent.reason.or(Some("interrupted".into())),
             ..intent
         };
-        let json = self.0.intake.json_of(&intent)?;
-        let sequence = self.0.journal.intend(&json, self.0.durability)?;
-        Ok(Ticket { sequence, recorder: Some(self.clone()) })
+        let json = self.0.intake.json_of(&intent).or_else(|_| self.0.intake.json_of(&bare(&intent)))?;
+        let sequence = self.0.journal.intend(&json)?;
+        let ticket = Ticket { sequence, recorder: Some(self.clone()) };
+        if self.0.durability == Durability::Synced {
+            let journal = Arc::clone(&self.0.journal);
+            let synced = tokio::task::spawn_blocking(move || journal.sync()).await;
+            if let Err(error) = synced.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+                // Nothing was forwarded, so there is nothing to record.
+                self.0.journal.settle(ticket.into_sequence());
+                return Err(error.into());
+            }
+        }
+        Ok(ticket)
     }
 
     /// Records what came of a request and returns when it is durable: in the ledger or, when that does not accept any
@@ -330,16 +341,44 @@ impl Drop for Ticket {
     }
 }
 
-/// What can be said of an event that cannot be encoded: the fields that are always sound.
-fn bare(event: &Event<'static>) -> Event<'static> {
-    Event {
+/// What can be said of an event that cannot be encoded: who did what to what, each cut to a length that always fits.
+pub(crate) fn bare(event: &Event<'static>) -> Event<'static> {
+    let mut bare = Event {
         id: event.id.clone(),
         time: event.time,
         category: event.category,
         outcome: event.outcome,
+        actor: event.actor.clone(),
+        session_id: event.session_id.clone(),
+        client: event.client.clone(),
+        target: event.target.clone(),
         http: event.http.clone(),
         message: Some("This event could not be recorded whole: see the log of secureai-audit".into()),
         ..Event::new(event.action.clone(), event.source)
+    };
+    if let Some(actor) = &mut bare.actor {
+        [&mut actor.id, &mut actor.name, &mut actor.email].into_iter().for_each(shorten);
+    }
+    if let Some(client) = &mut bare.client {
+        client.forwarded_for.clear();
+        shorten(&mut client.user_agent);
+    }
+    if let Some(target) = &mut bare.target {
+        [&mut target.kind, &mut target.id, &mut target.name].into_iter().for_each(shorten);
+    }
+    if let Some(http) = &mut bare.http {
+        [&mut http.method, &mut http.path, &mut http.request_id].into_iter().for_each(shorten);
+    }
+    shorten(&mut bare.session_id);
+    bare
+}
+
+/// Cuts a text to what every field takes.
+fn shorten(text: &mut Option<Cow<'static, str>>) {
+    const MOST: usize = 128;
+    if let Some(long) = text.as_mut().filter(|text| text.len() > MOST) {
+        let end = (0..=MOST).rev().find(|end| long.is_char_boundary(*end)).unwrap_or(0);
+        *long = long[..end].to_owned().into();
     }
 }
 

@@ -123,11 +123,11 @@ impl Call {
     ///
     /// # Errors
     /// It must not be sent.
-    pub(super) fn prepare(&mut self) -> Result<(), Refused> {
+    pub(super) async fn prepare(&mut self) -> Result<(), Refused> {
         let state = self.state_mut();
         if state.is_strict {
             let intent = Event { outcome: Outcome::Unknown, reason: None, ..state.event(Ending::ClientLeft) };
-            state.ticket = Some(state.gateway.recorder.begin(intent)?);
+            state.ticket = Some(state.gateway.recorder.begin(intent).await?);
         }
         Ok(())
     }

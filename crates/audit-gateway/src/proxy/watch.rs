@@ -97,7 +97,7 @@ impl Watch {
         }
         if state.is_strict {
             let intent = state.intent();
-            state.ticket = Some(state.gateway.recorder.begin(intent)?);
+            state.ticket = Some(state.gateway.recorder.begin(intent).await?);
         }
         Ok(())
     }

@@ -12,12 +12,15 @@ use audit_pipeline::Intake;
 use audit_pipeline::intake::{Error, Framing, OnError};
 use parking_lot::Mutex;
 
+use super::bare;
 use super::journal::{Journal, Sequence};
 
 /// How often what the ledger did not take is offered again.
 const OFFER_EVERY: Duration = Duration::from_millis(500);
 /// Most events of one append.
 const BATCH: usize = 512;
+/// Bytes of events that one record of the journal gets at the end, and at most one event more.
+const KEPT_AT_ONCE: usize = 512 << 10;
 
 /// A queue in front of the ledger for events whose sources go on without waiting.
 ///
@@ -144,11 +147,33 @@ impl Drain {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.append_pending();
+            self.journal.tidy();
         }
         self.append_pending();
-        if !self.pending.is_empty() {
-            tracing::error!(events = self.pending.len(), "the ledger did not take what the gateway saw last");
+        self.keep_rest();
+    }
+
+    /// What the ledger does not take at the end goes to the journal, from where the next start records it.
+    fn keep_rest(&mut self) {
+        let mut lines = Vec::new();
+        let mut keep = |event: &Event<'static>| {
+            let json = self.intake.json_of(event).or_else(|_| self.intake.json_of(&bare(event)));
+            lines.extend(json.into_iter().flatten());
+            lines.push(b'\n');
+            if lines.len() > KEPT_AT_ONCE {
+                keep_in(&self.journal, &std::mem::take(&mut lines));
+            }
+        };
+        for waiting in &self.pending {
+            if let Waiting::Event(event) = waiting {
+                keep(event);
+            }
         }
+        let unrecorded = self.figures.dropped.load(Ordering::Relaxed) - self.dropped_recorded;
+        if unrecorded > 0 {
+            keep(&dropped_event(unrecorded));
+        }
+        keep_in(&self.journal, &lines);
     }
 
     fn append_pending(&mut self) {
@@ -177,9 +202,11 @@ impl Drain {
         });
         let batch: Vec<_> = events.take(BATCH).collect();
         let taken = self.intake.append_events(batch.iter().copied(), OnError::Skip)?;
-        // A fault of ours: what cannot be encoded must not hold up the rest.
+        // A fault of ours: what cannot be encoded must not hold up the rest, and what can be said of it is recorded.
         if !taken.skipped.is_empty() {
             tracing::error!(error.message = %taken.skipped, "what the gateway saw could not be encoded");
+            let unsound = batch.iter().filter(|event| self.intake.json_of(event).is_err());
+            self.intake.append_events(unsound.map(|event| bare(event)), OnError::Skip)?;
         }
         Ok(batch.len())
     }
@@ -207,6 +234,15 @@ impl Drain {
         if unrecorded > 0 && self.intake.record_internal(dropped_event(unrecorded)).is_ok() {
             self.dropped_recorded = dropped;
         }
+    }
+}
+
+fn keep_in(journal: &Journal, lines: &[u8]) {
+    if lines.is_empty() {
+        return;
+    }
+    if let Err(error) = journal.keep(None, lines) {
+        tracing::error!(error.message = %error, "what the gateway saw last is neither in the ledger nor in the journal");
     }
 }
 

@@ -22,6 +22,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -68,12 +69,14 @@ pub(super) struct Open {
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
+    /// Held for a write, never for a sync.
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    file: File,
+    /// Shared with whoever syncs it meanwhile.
+    file: Arc<File>,
     length: u64,
     next: u64,
     open: BTreeMap<Sequence, Open>,
@@ -103,7 +106,7 @@ impl Journal {
         file.sync_data()?;
         let next = open.keys().next_back().map_or(0, |last| last.0 + 1);
         let found = open.values().cloned().collect();
-        let state = State { file, length, next, open, failed: None };
+        let state = State { file: Arc::new(file), length, next, open, failed: None };
         Ok((Self { path: path.to_owned(), state: Mutex::new(state) }, found))
     }
 
@@ -111,16 +114,22 @@ impl Journal {
     ///
     /// # Errors
     /// When it could not be written; it must not be forwarded.
-    pub(super) fn intend(&self, event: &[u8], durability: Durability) -> io::Result<Sequence> {
+    pub(super) fn intend(&self, event: &[u8]) -> io::Result<Sequence> {
         let mut state = self.state.lock();
         let sequence = Sequence(state.next);
         state.next += 1;
         state.write(KIND_INTENT, sequence, event)?;
         state.open.insert(sequence, Open { sequence, events: event.to_vec(), is_answered: false });
-        if durability == Durability::Synced {
-            state.sync()?;
-        }
         Ok(sequence)
+    }
+
+    /// Makes durable what was written before; others write meanwhile. Blocks.
+    ///
+    /// # Errors
+    /// When it is not durable; nothing more is taken then.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        let file = Arc::clone(&self.state.lock().file);
+        file.sync_data().inspect_err(|error| self.state.lock().failed = Some(error.kind()))
     }
 
     /// Keeps the events of an answered request, durably, until the ledger takes them. Blocks for a sync.
@@ -128,14 +137,17 @@ impl Journal {
     /// # Errors
     /// When they are not durable.
     pub(super) fn keep(&self, sequence: Option<Sequence>, events: &[u8]) -> io::Result<Sequence> {
-        let mut state = self.state.lock();
-        let sequence = sequence.unwrap_or_else(|| {
-            state.next += 1;
-            Sequence(state.next - 1)
-        });
-        state.write(KIND_ANSWERED, sequence, events)?;
-        state.open.insert(sequence, Open { sequence, events: events.to_vec(), is_answered: true });
-        state.sync()?;
+        let sequence = {
+            let mut state = self.state.lock();
+            let sequence = sequence.unwrap_or_else(|| {
+                state.next += 1;
+                Sequence(state.next - 1)
+            });
+            state.write(KIND_ANSWERED, sequence, events)?;
+            state.open.insert(sequence, Open { sequence, events: events.to_vec(), is_answered: true });
+            sequence
+        };
+        self.sync()?;
         Ok(sequence)
     }
 
@@ -148,12 +160,18 @@ impl Journal {
         } else {
             state.write(KIND_SETTLED, sequence, &[])
         };
-        let settled = settled.and_then(|()| match state.length > REWRITE_AT {
-            true => state.rewrite(&self.path),
-            false => Ok(()),
-        });
         if let Err(error) = settled {
             tracing::warn!(error.message = %error, "the journal of intents cannot be written");
+        }
+    }
+
+    /// Replaces a journal that has grown long by what is open. Blocks.
+    pub(super) fn tidy(&self) {
+        let mut state = self.state.lock();
+        if state.length > REWRITE_AT
+            && let Err(error) = state.rewrite(&self.path)
+        {
+            tracing::warn!(error.message = %error, "the journal of intents cannot be written anew");
         }
     }
 
@@ -174,7 +192,7 @@ impl State {
             return Err(kind.into());
         }
         let record = record(kind, sequence, payload)?;
-        match self.file.write_all(&record) {
+        match (&*self.file).write_all(&record) {
             Ok(()) => {
                 self.length += record.len() as u64;
                 Ok(())
@@ -185,21 +203,17 @@ impl State {
 
     /// A record that was written in part is cut off again; if even that fails, nothing more is taken.
     fn take_back(&mut self, error: io::Error) -> io::Result<()> {
-        let cut = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::End(0)));
+        let cut = self.file.set_len(self.length).and_then(|()| (&*self.file).seek(SeekFrom::End(0)));
         if cut.is_err() {
             self.failed = Some(error.kind());
         }
         Err(error)
     }
 
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data().inspect_err(|error| self.failed = Some(error.kind()))
-    }
-
     fn empty(&mut self) -> io::Result<()> {
         self.length = HEADER.len() as u64;
         self.file.set_len(self.length)?;
-        self.file.seek(SeekFrom::End(0)).map(drop)
+        (&*self.file).seek(SeekFrom::End(0)).map(drop)
     }
 
     /// Replaces the file by one that holds only what is open.
@@ -217,7 +231,7 @@ impl State {
         if let Some(directory) = path.parent() {
             File::open(directory)?.sync_all()?;
         }
-        self.file = file;
+        self.file = Arc::new(file);
         self.length = bytes.len() as u64;
         Ok(())
     }

@@ -92,7 +92,7 @@ const FULL: u64 = u64::MAX / 2;
 #[tokio::test]
 async fn a_settled_request_is_one_event_with_its_outcome() {
     let world = World::new();
-    let ticket = world.recorder.begin(event("a", Outcome::Unknown)).expect("accepted");
+    let ticket = world.recorder.begin(event("a", Outcome::Unknown)).await.expect("accepted");
     world.recorder.settle(Some(ticket), vec![event("a", Outcome::Success)]).await.expect("recorded");
     assert_eq!(world.ledger.size().get(), 1, "it is durable when settle returns");
     assert_eq!(world.recorder.status().journalled, 0);
@@ -105,7 +105,7 @@ async fn a_settled_request_is_one_event_with_its_outcome() {
 #[tokio::test]
 async fn a_request_that_amounts_to_nothing_leaves_nothing() {
     let world = World::new();
-    let ticket = world.recorder.begin(event("a", Outcome::Unknown)).expect("accepted");
+    let ticket = world.recorder.begin(event("a", Outcome::Unknown)).await.expect("accepted");
     world.recorder.settle(Some(ticket), Vec::new()).await.expect("settled");
     let directory = world.killed();
     assert_eq!(World::at(directory, 0).events(), Vec::<Value>::new());
@@ -114,7 +114,7 @@ async fn a_request_that_amounts_to_nothing_leaves_nothing() {
 #[tokio::test]
 async fn a_process_that_dies_in_between_leaves_an_unknown_outcome() {
     let world = World::new();
-    let ticket = world.recorder.begin(event("a", Outcome::Success)).expect("accepted");
+    let ticket = world.recorder.begin(event("a", Outcome::Success)).await.expect("accepted");
     std::mem::forget(ticket);
     let directory = world.killed();
     let world = World::at(directory, 0);
@@ -129,7 +129,7 @@ async fn a_process_that_dies_in_between_leaves_an_unknown_outcome() {
 #[tokio::test]
 async fn an_intent_whose_event_was_recorded_is_not_doubled() {
     let world = World::new();
-    let ticket = world.recorder.begin(event("a", Outcome::Unknown)).expect("accepted");
+    let ticket = world.recorder.begin(event("a", Outcome::Unknown)).await.expect("accepted");
     // Recorded, but the process dies before the journal knows.
     world.recorder.settle(None, vec![event("a", Outcome::Success)]).await.expect("recorded");
     std::mem::forget(ticket);
@@ -142,7 +142,7 @@ async fn an_intent_whose_event_was_recorded_is_not_doubled() {
 #[tokio::test]
 async fn a_cancelled_request_is_recorded_as_unknown() {
     let world = World::new();
-    drop(world.recorder.begin(event("a", Outcome::Unknown)).expect("accepted"));
+    drop(world.recorder.begin(event("a", Outcome::Unknown)).await.expect("accepted"));
     let events = world.events();
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["reason"], "interrupted");
@@ -152,7 +152,7 @@ async fn a_cancelled_request_is_recorded_as_unknown() {
 async fn nothing_begins_while_the_ledger_does_not_accept() {
     let world = World::new();
     world.ledger.close().expect("closed");
-    let refused = world.recorder.begin(event("a", Outcome::Unknown)).err();
+    let refused = world.recorder.begin(event("a", Outcome::Unknown)).await.err();
     assert!(matches!(refused, Some(Refused::Ledger(Error::Closed))));
     assert_eq!(world.recorder.status().journalled, 0);
 }
@@ -160,11 +160,11 @@ async fn nothing_begins_while_the_ledger_does_not_accept() {
 #[tokio::test]
 async fn what_a_full_disk_refuses_is_kept_and_recorded_later() {
     let world = World::at(tempfile::tempdir().expect("a directory"), FULL);
-    let ticket = world.recorder.begin(event("a", Outcome::Unknown)).expect("nobody knows yet");
+    let ticket = world.recorder.begin(event("a", Outcome::Unknown)).await.expect("nobody knows yet");
     world.recorder.settle(Some(ticket), vec![event("a", Outcome::Success)]).await.expect("kept");
     assert_eq!(world.ledger.size().get(), 0);
     assert_eq!(world.recorder.status().journalled, 1);
-    let refused = world.recorder.begin(event("b", Outcome::Unknown)).err();
+    let refused = world.recorder.begin(event("b", Outcome::Unknown)).await.err();
     assert!(matches!(refused, Some(Refused::Ledger(Error::DiskFull { .. }))));
 
     let directory = world.killed();
@@ -208,12 +208,61 @@ async fn an_event_that_cannot_be_encoded_is_recorded_as_far_as_it_can_be() {
     assert_eq!((&events[0]["id"], &events[0]["action"]), (&"a".into(), &"chat.deleted".into()));
 }
 
+/// An event that nobody can encode, by an actor who would like that.
+fn unsound(id: &str) -> Event<'static> {
+    let mut event = event(id, Outcome::Success);
+    let actor =
+        audit_event::Actor { email: Some("eve@example.test".into()), ..audit_event::Actor::default() };
+    event.actor = Some(actor);
+    event.target =
+        Some(audit_event::Target { id: Some("x".repeat(5_000).into()), ..audit_event::Target::default() });
+    event.targets = vec![audit_event::Target::default(); 2_000];
+    event
+}
+
+#[tokio::test]
+async fn an_event_too_large_still_says_who_did_what_to_what() {
+    let world = World::new();
+    let ticket = world.recorder.begin(unsound("a")).await.expect("an intent can be written");
+    world.recorder.settle(Some(ticket), vec![unsound("a")]).await.expect("recorded");
+    world.recorder.note(vec![unsound("b"), event("c", Outcome::Success)]);
+    let events = world.events();
+    let ids: Vec<_> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["a", "c", "b"]);
+    for event in [&events[0], &events[2]] {
+        assert_eq!(event["actor"]["email"], "eve@example.test");
+        assert_eq!(event["target"]["id"].as_str().map(str::len), Some(128));
+    }
+}
+
+#[tokio::test]
+async fn what_the_ledger_does_not_take_at_the_end_is_recorded_at_the_next_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let world = World::with(directory, FULL, |config| config.queue_events = 2);
+    world.recorder.note((0..3).map(|n| event(&n.to_string(), Outcome::Success)).collect());
+    world.recorder.finish();
+    let directory = world.killed();
+    let events = World::at(directory, 0).events();
+    let actions: Vec<_> = events.iter().map(|event| event["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["chat.deleted", "chat.deleted", "ledger.events_dropped"]);
+}
+
+#[tokio::test]
+async fn a_synced_intent_is_written_before_it_returns() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let world = World::with(directory, 0, |config| config.durability = Durability::Synced);
+    let ticket = world.recorder.begin(event("a", Outcome::Unknown)).await.expect("accepted");
+    assert_eq!(world.recorder.status().journalled, 1);
+    world.recorder.settle(Some(ticket), vec![event("a", Outcome::Success)]).await.expect("recorded");
+    assert_eq!(world.recorder.status().journalled, 0);
+}
+
 #[tokio::test]
 async fn the_journal_holds_no_secret() {
     let world = World::new();
     let mut intent = event("a", Outcome::Unknown);
     intent.message = Some("used sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD".into());
-    std::mem::forget(world.recorder.begin(intent).expect("accepted"));
+    std::mem::forget(world.recorder.begin(intent).await.expect("accepted"));
     let journal = std::fs::read(world.directory.path().join("intents")).expect("a file");
     assert!(!String::from_utf8_lossy(&journal).contains("abcdefghijklmnopqrstuvwxyz"));
 }

@@ -21,8 +21,9 @@ fn what_was_not_settled_is_found_at_the_next_start() {
     let (_directory, path) = directory();
     let (journal, found) = opened(&path);
     assert_eq!(found, []);
-    let first = journal.intend(b"first", Durability::Written).expect("written");
-    journal.intend(b"second", Durability::Synced).expect("written");
+    let first = journal.intend(b"first").expect("written");
+    journal.intend(b"second").expect("written");
+    journal.sync().expect("synced");
     journal.settle(first);
     drop(journal);
 
@@ -38,7 +39,7 @@ fn what_was_not_settled_is_found_at_the_next_start() {
 fn an_answered_request_replaces_its_intent() {
     let (_directory, path) = directory();
     let (journal, _) = opened(&path);
-    let intent = journal.intend(b"intent", Durability::Written).expect("written");
+    let intent = journal.intend(b"intent").expect("written");
     assert_eq!(journal.keep(Some(intent), b"outcome").expect("kept"), intent);
     journal.keep(None, b"read").expect("kept");
     drop(journal);
@@ -53,7 +54,7 @@ fn an_idle_journal_does_not_grow() {
     let (journal, _) = opened(&path);
     let event = vec![b'x'; 60_000];
     for _ in 0..100 {
-        let sequence = journal.intend(&event, Durability::Written).expect("written");
+        let sequence = journal.intend(&event).expect("written");
         journal.settle(sequence);
     }
     assert!(path.metadata().expect("a file").len() <= EMPTY_AT + 70_000);
@@ -64,27 +65,28 @@ fn an_idle_journal_does_not_grow() {
 fn a_busy_journal_is_written_anew_with_what_is_open() {
     let (_directory, path) = directory();
     let (journal, _) = opened(&path);
-    let open = journal.intend(b"stays", Durability::Written).expect("written");
+    let open = journal.intend(b"stays").expect("written");
     let event = vec![b'x'; 1 << 19];
     for _ in 0..REWRITE_AT >> 19 {
-        let sequence = journal.intend(&event, Durability::Written).expect("written");
+        let sequence = journal.intend(&event).expect("written");
         journal.settle(sequence);
     }
+    journal.tidy();
     assert!(path.metadata().expect("a file").len() < 1 << 20);
     drop(journal);
     let (journal, found) = opened(&path);
     assert_eq!(events(&found), ["stays"]);
     assert_eq!(found[0].sequence, open);
-    assert!(journal.intend(b"next", Durability::Written).expect("written") > open);
+    assert!(journal.intend(b"next").expect("written") > open);
 }
 
 #[test]
 fn a_record_too_long_is_refused_and_harms_nothing() {
     let (_directory, path) = directory();
     let (journal, _) = opened(&path);
-    let refused = journal.intend(&vec![0; MAX_BODY], Durability::Written).expect_err("too long");
+    let refused = journal.intend(&vec![0; MAX_BODY]).expect_err("too long");
     assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
-    journal.intend(b"good", Durability::Written).expect("written");
+    journal.intend(b"good").expect("written");
     drop(journal);
     assert_eq!(events(&opened(&path).1), ["good"]);
 }
@@ -116,7 +118,7 @@ proptest! {
                     }
                     last => {
                         open.extend(last);
-                        let sequence = journal.intend(&vec![b'e'; size], Durability::Written).expect("written");
+                        let sequence = journal.intend(&vec![b'e'; size]).expect("written");
                         open.push(sequence);
                         expected.insert(sequence, size);
                     }

@@ -11,6 +11,7 @@
 
 mod changes;
 mod file;
+mod fit;
 mod path;
 mod record;
 mod row;

@@ -4,6 +4,7 @@ use audit_event::{Actor, ActorType, Event, Http, Json, Outcome, Source, Target, 
 use http::header::{HeaderMap, SET_COOKIE};
 
 use super::changes;
+use super::fit;
 use super::path::decoded;
 use super::row::{Deed, Entry, Recorded, Row};
 use super::scene::{Scene, Sight, Someone};
@@ -337,7 +338,7 @@ fn finish(
     let ended = ending.filter(|ending| is_answered && event.reason.as_deref() != Some(*ending));
     details.extend(ended.map(|ending| ("ending".to_owned(), ending.into())));
     event.details = (!details.is_empty()).then(|| Json::object(details));
-    fit(&mut event);
+    fit::fit(&mut event);
     event.message = Some(clipped(&sentence(&event), limits::MESSAGE_BYTES).to_owned().into());
     event
 }
@@ -350,45 +351,4 @@ const fn credential(kind: CredentialKind) -> Option<&'static str> {
         CredentialKind::TrustedHeader => Some("trusted_header"),
         CredentialKind::Scim => Some("scim"),
     }
-}
-
-/// Cuts what a hostile request made too long: an event that cannot be recorded would be a way not to be seen.
-fn fit(event: &mut Event<'static>) {
-    let name = |text: &mut Option<std::borrow::Cow<'static, str>>, most: usize| {
-        if let Some(text) = text.as_mut().filter(|text| text.len() > most) {
-            *text = clipped(text, most).to_owned().into();
-        }
-    };
-    if let Some(actor) = &mut event.actor {
-        for text in [&mut actor.id, &mut actor.name, &mut actor.email] {
-            name(text, limits::NAME_BYTES);
-        }
-    }
-    if let Some(org) = &mut event.org {
-        name(&mut org.role, limits::NAME_BYTES);
-        name(&mut org.department, limits::NAME_BYTES);
-        org.groups.truncate(limits::LIST_ITEMS);
-        for group in org.groups.iter_mut().filter(|group| group.len() > limits::NAME_BYTES) {
-            *group = clipped(group, limits::NAME_BYTES).to_owned().into();
-        }
-    }
-    if let Some(client) = &mut event.client {
-        name(&mut client.user_agent, limits::HEADER_BYTES);
-        client.forwarded_for.truncate(limits::LIST_ITEMS);
-        for hop in client.forwarded_for.iter_mut().filter(|hop| hop.len() > limits::NAME_BYTES) {
-            *hop = clipped(hop, limits::NAME_BYTES).to_owned().into();
-        }
-    }
-    for target in event.target.iter_mut().chain(&mut event.targets) {
-        name(&mut target.id, limits::NAME_BYTES);
-        name(&mut target.name, limits::NAME_BYTES);
-    }
-    if let Some(model) = &mut event.model {
-        name(&mut model.id, limits::NAME_BYTES);
-    }
-    if let Some(http) = &mut event.http {
-        name(&mut http.path, limits::HEADER_BYTES);
-    }
-    name(&mut event.session_id, limits::INSTANCE_BYTES);
-    event.targets.truncate(limits::BULK_ITEMS);
 }

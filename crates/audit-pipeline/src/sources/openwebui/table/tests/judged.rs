@@ -505,3 +505,21 @@ proptest! {
         prop_assert!(!text.contains(secret), "{} {}: {text}", place.0, place.1);
     }
 }
+
+#[test]
+fn however_many_a_request_names_its_event_is_recorded_with_who_and_what() {
+    let victim = "accomplice";
+    let bogus: Vec<String> = (0..900).map(|n| format!("\"{n:0>200}\"")).collect();
+    let body = format!("{{\"user_ids\":[\"{victim}\",{}]}}", bogus.join(","));
+    let made = Made { request: body.as_bytes(), ..made("POST", "/api/v1/groups/id/g-1/users/add") };
+    let events = made.events();
+    let [event] = events.as_slice() else { panic!("one event: {events:?}") };
+    assert_eq!(event.actor.as_ref().and_then(|actor| actor.id.as_deref()), Some("u-ada"));
+    assert_eq!(event.target.as_ref().and_then(|target| target.id.as_deref()), Some("g-1"));
+    assert_eq!(event.targets[0].id.as_deref(), Some(victim));
+    let left_out = event.details.as_ref().and_then(|details| details.get("left_out")?.get("targets"));
+    assert_eq!(left_out, Some(&Json::Number(901.0 - event.targets.len() as f64)));
+    let params = EncodeParams { seed: [0; 16], recorded_at: Timestamp::from_micros(0), instance: None };
+    let encoded = Encoder::new(params).encode(event).expect("it can be recorded");
+    assert!(encoded.bytes.len() < 70 * 1024);
+}

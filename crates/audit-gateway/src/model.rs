@@ -6,7 +6,8 @@
 //! out again when the caller had not asked for it.
 //!
 //! For whom Open WebUI calls is in headers that anybody could send. They are believed only from the networks, or with the
-//! secret, that were configured; else the event has no proven actor and keeps the claim apart.
+//! secret, that were configured. Other callers are refused, unless the provider is open to them; then the event has no
+//! proven actor and keeps the claim apart.
 
 mod answer;
 mod believe;
@@ -114,11 +115,16 @@ impl ModelGateway {
         let operation = Operation::of(&head.method, route.rest);
         let believed = self.0.rules.believe(&head.headers, peer, route.secret, self.0.clock.now());
         let request = request::boxed(body);
+        let may_use = believed.may_use(provider, operation, &head.headers);
         match operation.action() {
-            None if believed.may_use(provider) => self.0.pass(head, request, provider).await,
+            None if may_use => self.0.pass(head, request, provider).await,
             None => Refusal::Untrusted.answer(),
             Some(action) => {
                 let call = Call::begin(&self.0, provider, &head, action, believed, peer.to_canonical());
+                if !may_use {
+                    call.refuse("untrusted_caller");
+                    return Refusal::Untrusted.answer();
+                }
                 self.0.counted(call, head, request, operation).await
             }
         }
@@ -143,10 +149,6 @@ impl Inner {
 
     /// A call that becomes an event.
     async fn counted(&self, mut call: Call, head: Head, body: Body, operation: Operation) -> Response<Body> {
-        if !call.may_use_provider() {
-            call.refuse("untrusted_caller");
-            return Refusal::Untrusted.answer();
-        }
         if let Err(error) = call.prepare().await {
             tracing::warn!(error.message = %error, "a model call was refused because it could not be recorded");
             call.refuse_unrecordable();

@@ -27,20 +27,21 @@ use std::time::Duration;
 use audit_event::Clock;
 use audit_pipeline::sources::openwebui::identity::TrustedHeaders;
 use audit_pipeline::sources::openwebui::table::RouteTable;
+use bytes::Bytes;
 use http::{HeaderName, Method, Request, Response};
-use hyper::body::Incoming;
+use http_body_util::BodyExt as _;
 use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::client_address::TrustedProxies;
+pub use self::client_address::TrustedProxies;
 pub use self::counting::Counting;
 use self::refusal::Refusal;
 pub use self::relay::{Direction, SocketTap};
 pub use self::socket::{SocketListener, SocketOpening};
 use self::watch::Seen;
-use crate::body::Body;
+use crate::body::{Body, BoxError};
 use crate::identity::Resolver;
 use crate::recorder::Recorder;
 use crate::upstream::UpstreamClient;
@@ -152,9 +153,14 @@ impl Gateway {
     }
 
     /// Passes a request on and answers it; never fails.
-    pub async fn handle(&self, mut request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    pub async fn handle<B>(&self, mut request: Request<B>, peer: Peer) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let upgrade = socket::upgrade_of(&mut request);
         let (mut head, body) = request.into_parts();
+        let body = Body::new(body.map_err(Into::into));
         if head.method == Method::CONNECT {
             return Refusal::NotProxied.answer(&head.method, &head.headers);
         }

@@ -21,6 +21,8 @@ pub struct Config {
     pub head_timeout: Duration,
     /// How long to wait for the next piece of a request's body.
     pub body_timeout: Duration,
+    /// The same for requests that the front answers: what uploads pass may be slower than what sends events.
+    pub front_body_timeout: Duration,
     /// How long a client may take to accept the next byte of an answer before the connection is closed. A slow but
     /// steady reader of an export is never cut.
     pub stall_timeout: Duration,
@@ -52,6 +54,7 @@ impl Default for Config {
             ingest_memory_bytes: 128 << 20,
             head_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
+            front_body_timeout: Duration::from_secs(60),
             stall_timeout: Duration::from_secs(60),
             query_timeout: Duration::from_secs(30),
             query_threads: 4,

@@ -10,8 +10,13 @@ use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
+use crate::stall::SteadyBody;
+
 /// A body of any origin.
 pub type FrontBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+/// A request's body: it breaks off when its sender says nothing for [`crate::Config::front_body_timeout`].
+pub type RequestBody = SteadyBody<Incoming>;
 
 /// A future answer.
 pub type Answering = Pin<Box<dyn Future<Output = Response<FrontBody>> + Send>>;
@@ -28,18 +33,18 @@ pub struct Via {
 /// Answers every request that is not for the API or its pages. The request comes as it arrived, with its body unread;
 /// it may change the protocol of its connection.
 #[derive(Clone)]
-pub struct Front(Arc<dyn Fn(Request<Incoming>, Via) -> Answering + Send + Sync>);
+pub struct Front(Arc<dyn Fn(Request<RequestBody>, Via) -> Answering + Send + Sync>);
 
 impl Front {
     /// A front that answers with `answer`.
-    pub fn new<F>(answer: impl Fn(Request<Incoming>, Via) -> F + Send + Sync + 'static) -> Self
+    pub fn new<F>(answer: impl Fn(Request<RequestBody>, Via) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Response<FrontBody>> + Send + 'static,
     {
         Self(Arc::new(move |request, via| Box::pin(answer(request, via))))
     }
 
-    pub(crate) fn answer(&self, request: Request<Incoming>, via: Via) -> Answering {
+    pub(crate) fn answer(&self, request: Request<RequestBody>, via: Via) -> Answering {
         (self.0)(request, via)
     }
 }

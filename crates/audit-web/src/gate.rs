@@ -3,7 +3,8 @@
 //! Three kinds of callers are known: bearers of our own tokens, people who signed in to the pages with one, and, where we
 //! stand in front of a platform, its signed-in administrators. The latter come with the platform's cookie or bearer
 //! token. A browser sends a cookie along whatever page made it ask, so a cookie alone only reads; what changes something
-//! needs a bearer token, or is a form of one of our own pages.
+//! needs a bearer token, or is a form of one of our own pages. Of `Authorization` only a bearer token counts: what else
+//! stands there (`Basic` for a proxy before us) the browser adds by itself, as it does a cookie.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -74,7 +75,7 @@ pub(crate) struct Admitted {
 enum Credential {
     /// Callers in this process are who they are.
     None,
-    /// The `Authorization` header, if there is one.
+    /// The `Authorization` header, if it has a bearer token.
     Token(Option<HeaderValue>),
     /// Headers of the platform's session, and the request's method.
     Session(Box<HeaderMap>, Method),
@@ -105,19 +106,21 @@ impl Admitted {
 impl Credential {
     fn of(request: &Request, kind: Kind, state: &AppState) -> Self {
         let headers = request.headers();
-        let authorization = headers.get(AUTHORIZATION);
-        if authorization.is_none()
+        let bearer = bearer(headers);
+        if bearer.is_none()
             && let Some(sign_in) = state.sign_ins().find(headers, state.now())
         {
             let is_harmless = kind == Kind::Page || only_reads(request.method());
             return Self::SignIn { sign_in, is_harmless };
         }
-        let may_be_platform =
-            state.sessions().is_some() && !authorization.is_some_and(sessions::is_our_token);
-        if may_be_platform {
-            Self::Session(Box::new(sessions::credentials(headers)), request.method().clone())
+        if state.sessions().is_some() && !bearer.is_some_and(sessions::is_our_token) {
+            let mut kept = sessions::credentials(headers);
+            // What is no bearer token is not the platform's to judge either: by it nobody is let in.
+            kept.remove(AUTHORIZATION);
+            kept.extend(bearer.map(|bearer| (AUTHORIZATION, bearer.clone())));
+            Self::Session(Box::new(kept), request.method().clone())
         } else {
-            Self::Token(authorization.cloned())
+            Self::Token(bearer.cloned())
         }
     }
 
@@ -158,7 +161,7 @@ fn by_sign_in(sign_in: &SignIn, is_harmless: bool, state: &AppState) -> std::res
     if is_harmless { Ok(known) } else { Err((Some(known), cookie_only_reads())) }
 }
 
-/// An administrator of the platform is one of ours.
+/// An administrator of the platform is one of ours. Of `headers`, `Authorization` is there only with a bearer token.
 async fn by_session(
     headers: &HeaderMap,
     method: &Method,
@@ -248,6 +251,15 @@ impl Gate {
         self.state.activity().note(event, &visitor.key(), reason);
         problem
     }
+}
+
+/// The first `Authorization` line that has a bearer token (RFC 6750; the scheme's letter case does not matter). Other
+/// schemes are not ours.
+fn bearer(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get_all(AUTHORIZATION).iter().find(|value| {
+        let parts = value.to_str().ok().and_then(|text| text.split_once(' '));
+        parts.is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty())
+    })
 }
 
 fn only_reads(method: &Method) -> bool {

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,22 +17,25 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::endpoints::fallback;
 use crate::front::{Front, FrontBody, Via};
-use crate::stall::StallLimit;
+use crate::origins::{Origin, Origins};
+use crate::places::Places;
+use crate::stall::{StallLimit, SteadyBody};
 use crate::state::AppState;
 use crate::territory::Territory;
 use crate::tls::Tls;
 
 /// After a failed `accept` (no file descriptors left, most likely) wait a moment instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Endpoints that wait for events give a silent body up and say so. Whatever else reads a body is ended so much later.
+const AFTER_THE_ENDPOINTS: Duration = Duration::from_secs(1);
 
-/// The address a request came from; every request carries it as an extension.
+/// The address a request's connection came from; every request carries it as an extension.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerAddr(pub SocketAddr);
 
@@ -43,6 +46,8 @@ pub struct Around {
     pub front: Option<Front>,
     /// Speak TLS, with HTTP/2 for those who can.
     pub tls: Option<Tls>,
+    /// Knows the proxies in front of us; without it, the other end of a connection is the client.
+    pub origins: Option<Arc<dyn Origins>>,
 }
 
 /// Serves the API on `listener` until `stop` completes, then drains: no new connections, live tails end, running
@@ -86,7 +91,7 @@ struct Connections {
     tls: Option<Tls>,
     head_timeout: Duration,
     stall_timeout: Duration,
-    permits: Arc<Semaphore>,
+    places: Places,
     tracker: TaskTracker,
     stopping: CancellationToken,
 }
@@ -99,13 +104,19 @@ impl Connections {
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2.timer(TokioTimer::new()).keep_alive_interval(config.head_timeout);
         Self {
-            service: Service { router: crate::router::router(state.clone()), front: around.front },
+            service: Service {
+                router: crate::router::router(state.clone()),
+                body_timeout: config.body_timeout + AFTER_THE_ENDPOINTS,
+                front: around.front,
+                front_body_timeout: config.front_body_timeout,
+                origins: around.origins,
+            },
             http1,
             http2,
             tls: around.tls,
             head_timeout: config.head_timeout,
             stall_timeout: config.stall_timeout,
-            permits: Arc::new(Semaphore::new(config.max_connections)),
+            places: Places::new(config.max_connections),
             tracker: TaskTracker::new(),
             stopping: state.draining().clone(),
         }
@@ -114,13 +125,18 @@ impl Connections {
     /// Accepts for ever.
     async fn accept(&self, listener: &TcpListener) {
         loop {
-            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return };
+            let Some(permit) = self.places.wait().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => {
+                    let is_proxy = self.service.is_proxy(peer.ip());
+                    let Some(place) = self.places.give(permit, peer.ip(), is_proxy) else {
+                        tracing::debug!("a connection was closed: its address has its share of all");
+                        continue;
+                    };
                     let connection = self.connection(stream, peer);
                     self.tracker.spawn(async move {
                         connection.await;
-                        drop(permit);
+                        drop(place);
                     });
                 }
                 Err(error) => {
@@ -216,10 +232,17 @@ fn note_end(ended: hyper::Result<()>) {
 #[derive(Clone)]
 struct Service {
     router: Router,
+    body_timeout: Duration,
     front: Option<Front>,
+    front_body_timeout: Duration,
+    origins: Option<Arc<dyn Origins>>,
 }
 
 impl Service {
+    fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.origins.as_ref().is_some_and(|origins| origins.is_proxy(peer))
+    }
+
     async fn answer(
         self,
         mut request: Request<Incoming>,
@@ -227,7 +250,10 @@ impl Service {
     ) -> Result<Response<FrontBody>, Infallible> {
         if let Some(front) = &self.front {
             match Territory::of(request.uri().path()) {
-                Territory::Theirs => return Ok(front.answer(request, via).await),
+                Territory::Theirs => {
+                    let request = request.map(|body| SteadyBody::new(body, self.front_body_timeout));
+                    return Ok(front.answer(request, via).await);
+                }
                 Territory::Disguised => {
                     let problem = fallback::no_such_route(request.uri().clone()).await;
                     return Ok(boxed(problem.into_response()));
@@ -237,7 +263,12 @@ impl Service {
         }
         request.extensions_mut().insert(PeerAddr(via.peer));
         request.extensions_mut().insert(via);
-        let Ok(answer) = self.router.oneshot(request.map(Body::new)).await;
+        if let Some(origins) = &self.origins {
+            let client = origins.client(via.peer.ip(), request.headers());
+            request.extensions_mut().insert(Origin(client));
+        }
+        let request = request.map(|body| Body::new(SteadyBody::new(body, self.body_timeout)));
+        let Ok(answer) = self.router.oneshot(request).await;
         Ok(boxed(answer))
     }
 }

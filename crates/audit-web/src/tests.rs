@@ -9,6 +9,7 @@ mod front;
 mod listing;
 mod openapi;
 mod operations;
+mod origins;
 mod pages;
 mod proof;
 mod reading_is_recorded;

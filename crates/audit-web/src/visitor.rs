@@ -12,6 +12,7 @@ use http::header::USER_AGENT;
 use http::request::Parts;
 
 use crate::in_process::InProcess;
+use crate::origins::Origin;
 use crate::server::PeerAddr;
 use crate::sessions::PlatformUser;
 
@@ -21,8 +22,8 @@ pub(crate) struct Visitor {
     caller: Option<Arc<Caller>>,
     /// Where the caller is somebody signed in to the platform.
     user: Option<Arc<PlatformUser>>,
-    ip: Option<IpAddr>,
-    user_agent: Option<String>,
+    /// The user agent with it.
+    client: Client<'static>,
     method: String,
     path: String,
 }
@@ -30,20 +31,21 @@ pub(crate) struct Visitor {
 impl Visitor {
     /// Taken from a request's head.
     pub fn of(parts: &Parts) -> Self {
-        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         Self {
             caller: parts.extensions.get::<Arc<Caller>>().cloned(),
             user: parts.extensions.get::<Arc<PlatformUser>>().cloned(),
-            ip: parts.extensions.get::<PeerAddr>().map(|peer| peer.0.ip().to_canonical()),
-            user_agent: user_agent.map(|text| text.chars().take(512).collect()),
+            client: match parts.extensions.get::<Origin>() {
+                Some(Origin(client)) => client.clone(),
+                None => client_without_proxies(parts),
+            },
             method: parts.method.to_string(),
             path: parts.uri.path().chars().take(512).collect(),
         }
     }
 
-    /// The address they come from.
+    /// The address they come from, as far as trusted proxies say.
     pub fn ip(&self) -> Option<IpAddr> {
-        self.ip
+        self.client.ip
     }
 
     /// What the caller is called.
@@ -58,7 +60,7 @@ impl Visitor {
 
     /// What tells this visitor from others: the token, or without one the address.
     pub fn key(&self) -> Cow<'_, str> {
-        match (&self.caller, self.ip) {
+        match (&self.caller, self.ip()) {
             (Some(caller), _) => Cow::Borrowed(&caller.id),
             (None, Some(ip)) => Cow::Owned(ip.to_string()),
             (None, None) => Cow::Borrowed("anonymous"),
@@ -73,11 +75,7 @@ impl Visitor {
                 .caller
                 .as_ref()
                 .map(|caller| Org { role: Some(Cow::Borrowed(caller.role.as_str())), ..Org::default() }),
-            client: Some(Client {
-                ip: self.ip,
-                user_agent: self.user_agent.clone().map(Cow::Owned),
-                ..Client::default()
-            }),
+            client: Some(self.client.clone()),
             http: Some(Http {
                 method: Some(Cow::Owned(self.method.clone())),
                 path: Some(Cow::Owned(self.path.clone())),
@@ -102,6 +100,16 @@ impl Visitor {
             },
             None => Actor { kind: Some(ActorType::Anonymous), ..Actor::default() },
         }
+    }
+}
+
+/// Where nobody knows of proxies, the other end of the connection is the client.
+fn client_without_proxies(parts: &Parts) -> Client<'static> {
+    let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    Client {
+        ip: parts.extensions.get::<PeerAddr>().map(|peer| peer.0.ip().to_canonical()),
+        user_agent: user_agent.map(|text| Cow::Owned(text.chars().take(512).collect())),
+        ..Client::default()
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
     config::Config,
-    gateway::Gates,
+    gateway::{self, Gates},
     receiving::Receiving,
     store::{Store, system_event},
 };
@@ -84,7 +84,11 @@ impl App {
         // A sender that is gone asks to stop as well.
         let stopped = async move { drop(stopped.await) };
         let is_tls = self.tls.is_some();
-        let around = Around { front: gates.as_ref().and_then(Gates::front), tls: self.tls };
+        let around = Around {
+            front: gates.as_ref().and_then(Gates::front),
+            tls: self.tls,
+            origins: Some(gateway::origins(&self.config.gateway)?),
+        };
         let server = tokio::spawn(audit_web::serve(self.listener, state, around, stopped));
         Ok(Running { store, receiving, gates, address: self.address, is_tls, stop, server })
     }
@@ -174,6 +178,7 @@ pub(crate) fn web_config(config: &Config) -> audit_web::Config {
         max_unpacked_bytes: max_body_bytes.saturating_mul(2),
         head_timeout: timeout,
         body_timeout: timeout,
+        front_body_timeout: Duration::from_millis(config.gateway.body_timeout_ms),
         query_timeout: Duration::from_millis(config.index.timeout_ms),
         max_connections: usize::try_from(config.gateway.max_connections).unwrap_or(usize::MAX),
         query_threads: threads,

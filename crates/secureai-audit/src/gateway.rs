@@ -1,11 +1,12 @@
 //! The gateway, put together: what stands between clients and Open WebUI.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use audit_event::Client;
 use audit_gateway::{
     UpstreamClient, identity,
-    proxy::{self, Counting, Gateway, Peer, socket_io},
+    proxy::{self, Counting, Gateway, Peer, TrustedProxies, socket_io},
     recorder::{self, Listener, Recorder},
 };
 use audit_pipeline::{
@@ -15,7 +16,7 @@ use audit_pipeline::{
         table::RouteTable,
     },
 };
-use audit_web::{Front, PlatformUser, Sessions};
+use audit_web::{Front, Origins, PlatformUser, Sessions};
 use http::HeaderMap;
 
 use crate::{
@@ -181,6 +182,23 @@ pub(crate) fn table(routes_file: Option<&Path>) -> anyhow::Result<Arc<RouteTable
 
 fn read(path: &Path, key: &str) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{key}: cannot read {}", path.display()))
+}
+
+/// From where requests for our own API and pages come: by the same rule as those that pass.
+pub(crate) fn origins(config: &config::Gateway) -> anyhow::Result<Arc<dyn Origins>> {
+    Ok(Arc::new(BehindProxies(TrustedProxies::new(config.trusted_proxies()?))))
+}
+
+struct BehindProxies(TrustedProxies);
+
+impl Origins for BehindProxies {
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client<'static> {
+        self.0.client(peer, headers)
+    }
+
+    fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.0.contains(peer)
+    }
 }
 
 /// Open WebUI's sessions, for our pages.

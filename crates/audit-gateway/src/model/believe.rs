@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use audit_event::Timestamp;
 use audit_pipeline::sources::openwebui::completions::Forwarded;
-use http::header::FORWARDED;
-use http::{HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, FORWARDED};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use subtle::ConstantTimeEq as _;
 
 use super::config::{Hidden, Known, Rules};
+use super::route::Operation;
 
 /// The header that carries the shared secret.
 pub(super) const SECRET: HeaderName = HeaderName::from_static("x-secureai-audit-secret");
@@ -19,6 +20,13 @@ const THROUGH_A_PROXY: [HeaderName; 4] = [
     HeaderName::from_static("x-real-ip"),
     HeaderName::from_static("via"),
     FORWARDED,
+];
+
+/// Headers in which callers of providers show a key of their own, beside `Authorization`.
+const KEYS: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
 ];
 
 /// For whom a call is, and whether that is believed.
@@ -32,10 +40,22 @@ pub(super) struct Believed {
 }
 
 impl Believed {
-    /// Whether the sender may use the provider: with our key only Open WebUI may.
-    pub(super) fn may_use(&self, provider: &Known) -> bool {
-        self.is_ours || provider.key.is_none()
+    /// Whether the sender may do this at the provider. Open WebUI may; others only where the provider is open to them,
+    /// with a key of their own, and nothing that changes the provider. Our key is never lent.
+    pub(super) fn may_use(&self, provider: &Known, operation: Operation, headers: &HeaderMap) -> bool {
+        let is_open = provider.is_open && provider.key.is_none();
+        self.is_ours || (is_open && operation != Operation::Change && has_key(headers))
     }
+}
+
+/// Whether a request carries any credential for the provider.
+fn has_key(headers: &HeaderMap) -> bool {
+    let text = |value: &HeaderValue| value.to_str().map(str::to_owned).unwrap_or_default();
+    let is_authorized = headers.get(AUTHORIZATION).is_some_and(|value| {
+        text(value).split_once(' ').is_some_and(|(_, credential)| !credential.trim().is_empty())
+    });
+    is_authorized
+        || KEYS.iter().any(|name| headers.get(name).is_some_and(|value| !text(value).trim().is_empty()))
 }
 
 impl Rules {
@@ -71,7 +91,7 @@ impl Rules {
         let Some(Hidden(secret)) = self.secret.as_ref().filter(|secret| !secret.0.is_empty()) else {
             return false;
         };
-        let in_header = headers.get(SECRET).map(http::HeaderValue::as_bytes);
+        let in_header = headers.get(SECRET).map(HeaderValue::as_bytes);
         let given = [in_header, in_path.map(str::as_bytes)];
         given.into_iter().flatten().any(|given| bool::from(given.ct_eq(secret.as_bytes())))
     }

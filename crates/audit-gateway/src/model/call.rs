@@ -95,11 +95,6 @@ impl Call {
         })))
     }
 
-    /// Whether the sender may use the provider.
-    pub(super) fn may_use_provider(&self) -> bool {
-        self.0.as_ref().is_some_and(|state| state.believed.may_use(&state.provider))
-    }
-
     pub(super) fn provider(&self) -> &Arc<Known> {
         &self.state().provider
     }

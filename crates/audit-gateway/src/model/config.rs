@@ -52,6 +52,9 @@ pub struct Provider {
     pub key: Option<Hidden>,
     /// The header for the key; `None`: `Authorization: Bearer`.
     pub key_header: Option<String>,
+    /// Whether callers that are not believed to be Open WebUI may call it with a key of their own. They change nothing
+    /// there, and never get `key`.
+    pub is_open: bool,
     /// Whether streamed chat completions are asked for their usage.
     pub asks_for_usage: bool,
     /// Whether the provider gets the headers that say for whom.
@@ -101,6 +104,7 @@ pub(super) struct Known {
     pub client: UpstreamClient,
     /// The header that carries our key.
     pub key: Option<(HeaderName, HeaderValue)>,
+    pub is_open: bool,
     pub asks_for_usage: bool,
     pub keeps_user_headers: bool,
     pub counts: Counts,
@@ -136,6 +140,7 @@ impl Provider {
             upstream: upstream::Config::new(url),
             key: None,
             key_header: None,
+            is_open: false,
             asks_for_usage: true,
             keeps_user_headers: false,
         }
@@ -190,6 +195,7 @@ impl Known {
             name,
             client,
             key,
+            is_open: provider.is_open,
             asks_for_usage: provider.asks_for_usage,
             keeps_user_headers: provider.keeps_user_headers,
             counts: Counts::default(),

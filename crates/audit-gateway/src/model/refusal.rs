@@ -23,7 +23,7 @@ pub(super) enum Refusal {
     NoProvider,
     /// A path that could be read in two ways.
     Path,
-    /// The provider's key is ours, and the caller is not known to be Open WebUI.
+    /// The caller is not known to be Open WebUI, and the provider is not open to others, or not for this.
     Untrusted,
     /// The request ended before its length.
     Incomplete,

@@ -22,7 +22,7 @@ const MAX_USER_AGENT_CHARS: usize = 512;
 
 /// Whose `X-Forwarded-*` are believed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Vec<IpNet>);
 
 /// Where a request came from, and how its sender reached us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,19 +38,30 @@ pub(super) struct Origin {
 }
 
 impl TrustedProxies {
+    /// The proxies of these networks.
+    #[must_use]
     pub fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }
 
-    fn contains(&self, ip: IpAddr) -> bool {
+    /// Whether the address is such a proxy's.
+    #[must_use]
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
         self.0.iter().any(|network| network.contains(&ip))
+    }
+
+    /// Who sent a request with these headers over a connection from `peer`, as events have it.
+    #[must_use]
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client<'static> {
+        self.origin(peer, headers).client(headers)
     }
 
     /// The client's address: the peer's, unless that is a trusted proxy. Then the chain it brought is read from right
     /// to left, as each proxy appended whom it saw: the first address that is no trusted proxy is the client. Beyond
     /// that link anything may have been made up, so nothing beyond it is looked at; a link that is no address ends
     /// the reading as well.
-    pub fn origin(&self, peer: IpAddr, headers: &HeaderMap) -> Origin {
+    pub(super) fn origin(&self, peer: IpAddr, headers: &HeaderMap) -> Origin {
         let peer = peer.to_canonical();
         let chain = headers.get(CHAIN).cloned();
         if !self.contains(peer) {

@@ -11,7 +11,6 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 
 use super::client_address::{CHAIN, Origin};
 use super::passing::{WatchedAnswer, WatchedRequest};
@@ -53,7 +52,7 @@ impl Inner {
     pub async fn pass(
         self: &Arc<Self>,
         head: Head,
-        body: Incoming,
+        body: Body,
         plan: Plan,
         target: PathAndQuery,
         origin: &Origin,
@@ -61,7 +60,6 @@ impl Inner {
         // Cheap copies: they share the request's own memory.
         let method = head.method.clone();
         let sketch = self.sketch(&head.headers);
-        let body = Body::new(body.map_err(Into::into));
         match self.upstream.send(Request::from_parts(head, body)).await {
             Ok(answer) => {
                 self.note_up();
@@ -83,7 +81,7 @@ impl Inner {
     }
 
     /// The long way: the exchange becomes an event.
-    pub async fn watched(self: &Arc<Self>, head: Head, body: Incoming, seen: Seen) -> Response<Body> {
+    pub async fn watched(self: &Arc<Self>, head: Head, body: Body, seen: Seen) -> Response<Body> {
         let (method, accept) = (seen.method.clone(), seen.headers.clone());
         let refuse = |refusal: Refusal| refusal.answer(&method, &accept);
         let mut watch = Watch::begin(self, seen);
@@ -94,7 +92,7 @@ impl Inner {
         }
         let body = match watch.request_copy() {
             Some(copy) => Body::new(WatchedRequest { incoming: body, copy }),
-            None => Body::new(body.map_err(Into::into)),
+            None => body,
         };
         match self.upstream.send(Request::from_parts(head, body)).await {
             Ok(answer) => self.watched_answer(answer, watch).await.unwrap_or_else(refuse),

@@ -6,17 +6,16 @@ use std::task::{Context, Poll, ready};
 use audit_pipeline::sources::openwebui::exchange::Ending;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::task::JoinHandle;
 
 use super::watch::{Lost, SharedCapture, Watch, outcome};
-use crate::body::BoxError;
+use crate::body::{Body, BoxError};
 use crate::recorder::Unrecorded;
 use crate::upstream::AnswerBody;
 
 /// A request's body that leaves a bounded copy.
 pub(super) struct WatchedRequest {
-    pub incoming: Incoming,
+    pub incoming: Body,
     pub copy: SharedCapture,
 }
 
@@ -34,7 +33,7 @@ impl http_body::Body for WatchedRequest {
         {
             self.copy.lock().feed(bytes);
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,7 +7,6 @@ use audit_pipeline::sources::openwebui::exchange::Ending;
 use http::header::{CONNECTION, UPGRADE};
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
@@ -39,7 +38,7 @@ pub type SocketListener = Arc<dyn Fn(SocketOpening<'_>) -> Option<SocketTap> + S
 
 /// The client's wish to change to the WebSocket protocol (RFC 6455, 4.1), if the request has it. Other protocols are
 /// not passed on; the request then goes on as if it had not asked.
-pub(super) fn upgrade_of(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
+pub(super) fn upgrade_of<B>(request: &mut Request<B>) -> Option<OnUpgrade> {
     let is_first_version = request.version() == Version::HTTP_11 && request.method() == Method::GET;
     let names = |name, wanted: &[u8]| {
         let lines = request.headers().get_all(name).iter();

@@ -6,19 +6,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use super::app::App;
-use crate::{Around, Config, Front, FrontBody, Tls, Via};
+use crate::{Around, Config, Front, FrontBody, RequestBody, Tls, Via};
 
 /// Says who asks for what.
-async fn echo(request: Request<Incoming>, via: Via) -> Response<FrontBody> {
+async fn echo(request: Request<RequestBody>, via: Via) -> Response<FrontBody> {
     let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-    let body = request.into_body().collect().await.unwrap().to_bytes();
-    let text = format!("{target} {} {}", if via.is_tls { "tls" } else { "plain" }, body.len());
+    let text = match request.into_body().collect().await {
+        Ok(body) => {
+            let length = body.to_bytes().len();
+            format!("{target} {} {length}", if via.is_tls { "tls" } else { "plain" })
+        }
+        Err(error) => format!("{target} {error}"),
+    };
     Response::new(FrontBody::new(Full::new(Bytes::from(text)).map_err(|never| match never {})))
 }
 
@@ -30,11 +34,15 @@ struct Server {
 }
 
 async fn serve(tls: Option<Tls>) -> Server {
-    let app = App::start_with(Config::default());
+    serve_with(Config::default(), tls).await
+}
+
+async fn serve_with(config: Config, tls: Option<Tls>) -> Server {
+    let app = App::start_with(config);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let around = Around { front: Some(Front::new(echo)), tls };
+    let around = Around { front: Some(Front::new(echo)), tls, origins: None };
     let state = app.state.clone();
     let stopped = async move { drop(stopped.await) };
     let ended = tokio::spawn(async move { crate::serve(listener, state, around, stopped).await });
@@ -88,6 +96,39 @@ async fn stopping_waits_for_the_front_s_requests() {
     assert!(answer.ends_with("/slow plain 4"), "{answer}");
     server.ended.await.unwrap().unwrap();
     drop(server.app);
+}
+
+#[tokio::test]
+async fn a_body_that_was_announced_and_does_not_come_ends_its_connection() {
+    let config = Config { front_body_timeout: Duration::from_millis(50), ..Config::default() };
+    let server = serve_with(config, None).await;
+    for sent in
+        ["Content-Length: 4\r\n\r\n", "Content-Length: 4\r\n\r\nab", "Transfer-Encoding: chunked\r\n\r\n"]
+    {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(format!("POST /silent HTTP/1.1\r\nHost: a\r\n{sent}").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let ended = stream.read_to_string(&mut answer);
+        tokio::time::timeout(Duration::from_secs(20), ended)
+            .await
+            .expect("the connection is closed")
+            .unwrap();
+        assert!(answer.ends_with("/silent timed out"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn nor_does_a_page_wait_for_a_form_that_does_not_come() {
+    let config = Config { body_timeout: Duration::ZERO, ..Config::default() };
+    let server = serve_with(config, None).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head =
+        "POST /audit/sign-in HTTP/1.1\r\nHost: a\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 4\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let ended = stream.read_to_string(&mut answer);
+    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the connection is closed").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
 }
 
 /// Certificates made once for these tests: a CA, and two of its servers named `localhost` (valid until 2046).

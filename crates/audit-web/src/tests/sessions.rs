@@ -93,6 +93,20 @@ async fn a_cookie_alone_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_browser_adds_to_a_cookie_by_itself_makes_it_no_more_than_a_cookie() {
+    let app = app();
+    let uri = api("/tokens/nobody");
+    for value in ["Basic YWRhOnNlY3JldA==", "Negotiate x", "Bearer", "bearer  ", "admin"] {
+        let added = ("authorization", value);
+        send(&app, Method::DELETE, &uri, &[COOKIE, added]).await.problem(403, "role_required");
+        let answer = send(&app, Method::GET, &api("/session"), &[COOKIE, added]).await;
+        assert_eq!(answer.status, StatusCode::OK, "the cookie still reads, beside {value}");
+    }
+    let both = [("authorization", "Basic YWRhOnNlY3JldA=="), BEARER];
+    send(&app, Method::DELETE, &uri, &both).await.problem(404, "no_such_token");
+}
+
+#[tokio::test]
 async fn a_session_that_the_platform_does_not_know_is_none() {
     let app = app();
     send(&app, Method::GET, &api("/session"), &[]).await.problem(401, "missing_token");

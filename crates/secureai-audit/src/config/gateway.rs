@@ -45,6 +45,8 @@ pub(crate) struct Gateway {
     pub caller_timeout_ms: u64,
     /// How long to wait for a connection to upstream, in milliseconds.
     pub connect_timeout_ms: u64,
+    /// How long to wait for the next piece of a request's body, in milliseconds.
+    pub body_timeout_ms: u64,
     /// How long nothing may pass before an answer begins, in milliseconds.
     pub answer_timeout_ms: u64,
     /// How long nothing may pass within an answer or a WebSocket, in milliseconds.
@@ -83,6 +85,7 @@ impl Default for Gateway {
             remember_callers_s: 60,
             caller_timeout_ms: 3_000,
             connect_timeout_ms: 10_000,
+            body_timeout_ms: 60_000,
             answer_timeout_ms: 900_000,
             idle_timeout_ms: 3_600_000,
             max_connections: 10_000,

@@ -47,6 +47,9 @@ pub(crate) struct Provider {
     pub key_file: Option<PathBuf>,
     /// The header for the key instead of `Authorization: Bearer`.
     pub key_header: Option<String>,
+    /// Callers that are not believed to be Open WebUI may call it with a key of their own.
+    #[serde(default)]
+    pub open: bool,
     /// Streamed chat completions are asked for their usage.
     #[serde(default = "yes")]
     pub ask_for_usage: bool,
@@ -159,6 +162,7 @@ impl Provider {
             },
             key: self.key()?,
             key_header: self.key_header.clone(),
+            is_open: self.open,
             asks_for_usage: self.ask_for_usage,
             keeps_user_headers: self.forward_user_headers,
             ..model::Provider::new(&self.name, &self.url)
@@ -187,6 +191,9 @@ impl Provider {
         }
         if self.key_header.is_some() && self.key.is_none() && self.key_file.is_none() {
             return Err(self.refuse("has a key_header and no key"));
+        }
+        if self.open && (self.key.is_some() || self.key_file.is_some()) {
+            return Err(self.refuse("is open, and has a key, which is never lent: leave one of them out"));
         }
         Ok(())
     }
@@ -231,7 +238,7 @@ mod tests {
         assert_eq!(gateway.callers.len(), 2);
         let provider = &gateway.providers[0];
         assert_eq!(provider.key, Some(model::Hidden("sk-1".to_owned())));
-        assert!(provider.asks_for_usage && !provider.keeps_user_headers);
+        assert!(provider.asks_for_usage && !provider.keeps_user_headers && !provider.is_open);
         assert!(!format!("{models:?}{gateway:?}").contains("sk-1"));
     }
 
@@ -248,6 +255,7 @@ mod tests {
         check("[[provider]]\nname = \"x\"\nurl = \"api.openai.com\"", "models.provider \"x\": url");
         check(&format!("{PROVIDER}key = \"a\"\nkey_file = \"b\""), "models.provider \"openai\": has both");
         check(&format!("{PROVIDER}key_header = \"api-key\""), "models.provider \"openai\": has a key_header");
+        check(&format!("{PROVIDER}key = \"a\"\nopen = true"), "models.provider \"openai\": is open");
         let missing = parsed(&format!("{PROVIDER}key_file = \"/nowhere/key\"")).gateway().unwrap_err();
         assert!(missing.to_string().starts_with("models.provider \"openai\": key_file"), "{missing}");
     }

@@ -125,6 +125,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "give a connection to Open WebUI up after this long",
     },
     Setting {
+        path: "gateway.body_timeout_ms",
+        kind: Kind::Number,
+        about: "give up a client that stops within its request after this long",
+    },
+    Setting {
         path: "gateway.answer_timeout_ms",
         kind: Kind::Number,
         about: "give a silent request up after this long",

@@ -13,6 +13,7 @@ mod forward;
 mod frames;
 mod headers;
 mod passing;
+mod recording;
 mod refusal;
 mod relay;
 mod socket;

@@ -6,11 +6,10 @@ use std::task::{Context, Poll, ready};
 use audit_pipeline::sources::openwebui::exchange::Ending;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::task::JoinHandle;
 
-use super::watch::{Lost, SharedCapture, Watch, outcome};
+use super::recording::{Lost, Recording};
+use super::watch::{SharedCapture, Watch};
 use crate::body::{Body, BoxError};
-use crate::recorder::Unrecorded;
 use crate::upstream::AnswerBody;
 
 /// A request's body that leaves a bounded copy.
@@ -55,7 +54,7 @@ pub(super) struct WatchedAnswer {
 
 /// The end of an answer, waiting for the record.
 struct HeldEnd {
-    recording: JoinHandle<Result<(), Unrecorded>>,
+    recording: Recording,
     last: Option<Frame<Bytes>>,
 }
 
@@ -81,7 +80,7 @@ impl WatchedAnswer {
         let Some(end) = &mut self.end else { return Poll::Ready(Ok(None)) };
         let recorded = ready!(Pin::new(&mut end.recording).poll(cx));
         let last = self.end.take().and_then(|end| end.last);
-        Poll::Ready(outcome(recorded).map(|()| last))
+        Poll::Ready(recorded.map(|()| last))
     }
 }
 

@@ -9,10 +9,10 @@ use audit_pipeline::sources::openwebui::exchange::{Answer, Captured, Ending, Exc
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use parking_lot::Mutex;
-use tokio::task::JoinHandle;
 
 use super::Inner;
 use super::capture::{Capture, Kept};
+use super::recording::{Lost, Recording};
 use crate::recorder::{Mode, Refused, Ticket, Unrecorded};
 
 /// What is known of a request before it is forwarded.
@@ -106,7 +106,7 @@ impl Watch {
     pub fn give_up(mut self) {
         if let Some(mut state) = self.0.take() {
             state.is_strict = false;
-            drop(state.spawn(Ending::RefusedUnrecordable));
+            drop(state.into_recording(Ending::RefusedUnrecordable));
         }
     }
 
@@ -138,10 +138,10 @@ impl Watch {
         }
     }
 
-    /// The exchange is over: records it, in a task of its own that nobody's leaving can cancel. In strict mode the
-    /// caller waits for it and releases the answer then.
-    pub fn conclude(mut self, ending: Ending) -> Option<JoinHandle<Result<(), Unrecorded>>> {
-        self.0.take().map(|state| state.spawn(ending))
+    /// The exchange is over: records it. In strict mode the caller waits and releases the answer then; otherwise it
+    /// drops what it gets, and the recording goes on by itself.
+    pub fn conclude(mut self, ending: Ending) -> Option<Recording> {
+        self.0.take().map(|state| state.into_recording(ending))
     }
 
     /// [`Watch::conclude`], and waits for it where the mode asks for that.
@@ -151,40 +151,25 @@ impl Watch {
     pub async fn conclude_and_wait(self, ending: Ending) -> Result<(), Lost> {
         let is_strict = self.is_strict();
         match self.conclude(ending) {
-            Some(recording) if is_strict => outcome(recording.await),
+            Some(recording) if is_strict => recording.await,
             _ => Ok(()),
         }
     }
 }
 
-/// An event that should have been recorded is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the request was carried out, but could not be recorded")]
-pub(super) struct Lost;
-
-/// What came of recording; the reason for a failure goes to the log.
-pub(super) fn outcome(recorded: Result<Result<(), Unrecorded>, tokio::task::JoinError>) -> Result<(), Lost> {
-    match recorded {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(unrecorded)) => tracing::error!(error.message = %unrecorded, "an event is lost"),
-        Err(panic) => tracing::error!(error.message = %panic, "recording an exchange panicked"),
-    }
-    Err(Lost)
-}
-
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(state) = self.0.take() {
-            drop(state.spawn(Ending::ClientLeft));
+            drop(state.into_recording(Ending::ClientLeft));
         }
     }
 }
 
 impl State {
-    fn spawn(self: Box<Self>, ending: Ending) -> JoinHandle<Result<(), Unrecorded>> {
+    fn into_recording(self: Box<Self>, ending: Ending) -> Recording {
         let latency_ms = milliseconds_since(self.clock);
         let tasks = self.gateway.tasks.clone();
-        tasks.spawn(self.record(ending, latency_ms))
+        Recording::new(self.record(ending, latency_ms), tasks)
     }
 
     async fn record(mut self: Box<Self>, ending: Ending, latency_ms: f64) -> Result<(), Unrecorded> {

@@ -10,7 +10,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 
-pub(super) use self::states::States;
+pub(super) use self::states::{Moment, States};
 use crate::body::empty;
 use crate::upstream::UpstreamClient;
 

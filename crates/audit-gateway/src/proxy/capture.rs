@@ -40,6 +40,12 @@ impl Capture {
         Self { decoder, length: 0 }
     }
 
+    /// Keeps `limit` bytes of a request's body as they are. Open WebUI takes no notice of a request's
+    /// `Content-Encoding`: to undo one would show something else than what it acts on.
+    pub fn of_request(limit: usize) -> Self {
+        Self::new(limit, &HeaderMap::new())
+    }
+
     /// The next bytes of the body.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;

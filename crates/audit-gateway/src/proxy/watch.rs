@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Response};
 use parking_lot::Mutex;
 
 use super::Inner;
+use super::before::Moment;
 use super::capture::{Capture, Kept};
 use super::recording::{Lost, Recording};
 use crate::recorder::{Mode, Refused, Ticket, Unrecorded};
@@ -34,6 +35,8 @@ struct State {
     seen: Seen,
     id: String,
     started: Timestamp,
+    /// The same among the changes of states.
+    began: Moment,
     clock: Instant,
     /// `None`: asked when the exchange has ended, which is soon enough for what changes nothing.
     caller: Option<Caller>,
@@ -54,11 +57,12 @@ impl Watch {
     pub fn begin(gateway: &Arc<Inner>, seen: Seen) -> Self {
         let is_strict = seen.plan.changes_state && gateway.recorder.mode(seen.plan.category) == Mode::Strict;
         let started = gateway.clock.now();
-        let request = Capture::new(seen.plan.keep_request, &seen.headers);
+        let request = Capture::of_request(seen.plan.keep_request);
         Self(Some(Box::new(State {
             id: gateway.new_id(started),
             gateway: Arc::clone(gateway),
             started,
+            began: gateway.states.moment(),
             clock: Instant::now(),
             caller: None,
             ticket: None,
@@ -213,7 +217,7 @@ impl State {
             && answer.status == 200
             && answer.body.is_whole
         {
-            states.saw(path, Bytes::copy_from_slice(answer.body.bytes), self.started);
+            states.saw(path, Bytes::copy_from_slice(answer.body.bytes), self.started, self.began);
         }
     }
 

@@ -25,8 +25,17 @@ const MAX_AGE_SECONDS: i64 = 60 * 60;
 #[derive(Default)]
 pub(in crate::proxy) struct States(Mutex<Seen>);
 
+/// When a request began, counted in changes: clocks may stand still or go back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(in crate::proxy) struct Moment(u64);
+
 #[derive(Default)]
 struct Seen {
+    /// How many changes there were.
+    now: Moment,
+    /// When the state behind a path changed last; of those that are not here, `forgotten` at the latest.
+    changed: HashMap<String, Moment>,
+    forgotten: Moment,
     by_path: HashMap<String, (Timestamp, Bytes)>,
     /// Paths in the order in which they came; some may be gone or doubled.
     order: VecDeque<String>,
@@ -34,9 +43,18 @@ struct Seen {
 }
 
 impl States {
-    /// A state has passed.
-    pub fn saw(&self, path: &str, state: Bytes, now: Timestamp) {
+    /// The moment in which a request begins.
+    pub fn moment(&self) -> Moment {
+        self.0.lock().now
+    }
+
+    /// A state has passed, as the answer to a request that `began` then: if there was a change since, it may be the
+    /// state before that, and is ignored.
+    pub fn saw(&self, path: &str, state: Bytes, now: Timestamp, began: Moment) {
         let mut seen = self.0.lock();
+        if began < seen.last_change(path) {
+            return;
+        }
         seen.forget(path);
         seen.bytes += state.len();
         seen.by_path.insert(path.to_owned(), (now, state));
@@ -69,16 +87,30 @@ impl States {
 
     /// The state behind this path may have changed.
     pub fn changed(&self, path: &str) {
-        self.0.lock().forget(path);
+        let mut seen = self.0.lock();
+        seen.forget(path);
+        seen.now.0 += 1;
+        let now = seen.now;
+        if seen.changed.len() >= MAX_STATES {
+            seen.changed.clear();
+            seen.forgotten = now;
+        }
+        seen.changed.insert(path.to_owned(), now);
     }
 
     /// Any state may have changed.
     pub fn all_changed(&self) {
-        *self.0.lock() = Seen::default();
+        let mut seen = self.0.lock();
+        let now = Moment(seen.now.0 + 1);
+        *seen = Seen { now, forgotten: now, ..Seen::default() };
     }
 }
 
 impl Seen {
+    fn last_change(&self, path: &str) -> Moment {
+        self.changed.get(path).copied().unwrap_or(self.forgotten)
+    }
+
     fn forget(&mut self, path: &str) {
         if let Some((_, state)) = self.by_path.remove(path) {
             self.bytes -= state.len();
@@ -101,7 +133,7 @@ mod tests {
     #[test]
     fn a_state_is_fresh_for_a_minute_and_known_for_an_hour() {
         let states = States::default();
-        states.saw("/a", bytes(3), at(0));
+        states.saw("/a", bytes(3), at(0), states.moment());
         assert!(states.fresh("/a", at(60)).is_some());
         assert!(states.fresh("/a", at(61)).is_none());
         assert!(states.last("/a", at(3600)).is_some());
@@ -113,7 +145,7 @@ mod tests {
     fn a_change_makes_it_obsolete() {
         let states = States::default();
         for path in ["/a", "/b", "/c"] {
-            states.saw(path, bytes(3), at(0));
+            states.saw(path, bytes(3), at(0), states.moment());
         }
         states.changed("/a");
         assert!(states.last("/a", at(1)).is_none());
@@ -123,10 +155,40 @@ mod tests {
     }
 
     #[test]
+    fn a_read_that_began_before_a_change_and_ends_after_it_is_not_believed() {
+        let states = States::default();
+        let began = states.moment();
+        states.changed("/a");
+        states.saw("/a", bytes(3), at(0), began);
+        states.saw("/b", bytes(3), at(0), began);
+        assert!(states.last("/a", at(0)).is_none(), "it may be what was before");
+        assert!(states.last("/b", at(0)).is_some(), "nothing changed there");
+        states.saw("/a", bytes(3), at(0), states.moment());
+        assert!(states.last("/a", at(0)).is_some(), "asked after the change");
+
+        let began = states.moment();
+        states.all_changed();
+        states.saw("/b", bytes(3), at(0), began);
+        assert!(states.last("/b", at(0)).is_none());
+    }
+
+    #[test]
+    fn of_more_changes_than_are_remembered_reads_before_them_are_not_believed() {
+        let states = States::default();
+        let began = states.moment();
+        for n in 0..3 * MAX_STATES {
+            states.changed(&format!("/{n}"));
+        }
+        assert!(states.0.lock().changed.len() <= MAX_STATES);
+        states.saw("/0", bytes(1), at(0), began);
+        assert!(states.last("/0", at(0)).is_none());
+    }
+
+    #[test]
     fn number_and_size_are_bounded_and_the_oldest_go_first() {
         let states = States::default();
         for n in 0..3 * MAX_STATES {
-            states.saw(&format!("/{n}"), bytes(1), at(0));
+            states.saw(&format!("/{n}"), bytes(1), at(0), states.moment());
         }
         let seen = states.0.lock();
         assert_eq!((seen.by_path.len(), seen.bytes), (MAX_STATES, MAX_STATES));
@@ -136,11 +198,11 @@ mod tests {
         assert!(states.last(&format!("/{}", 3 * MAX_STATES - 1), at(0)).is_some());
 
         for n in 0..5 {
-            states.saw(&format!("/large/{n}"), bytes(MAX_BYTES / 3), at(0));
+            states.saw(&format!("/large/{n}"), bytes(MAX_BYTES / 3), at(0), states.moment());
         }
         assert!(states.0.lock().bytes <= MAX_BYTES);
         for _ in 0..10_000 {
-            states.saw("/same", bytes(10), at(0));
+            states.saw("/same", bytes(10), at(0), states.moment());
         }
         let seen = states.0.lock();
         assert!(seen.by_path.contains_key("/same") && seen.order.len() <= 2 * MAX_STATES);

@@ -77,6 +77,15 @@ fn encodings_are_undone_for_the_copy_alone() {
 }
 
 #[test]
+fn a_request_is_kept_as_it_came() {
+    let packed = gzip(b"{\"id\":\"other\"}");
+    let mut capture = Capture::of_request(1_000);
+    capture.feed(&packed);
+    let kept = capture.finish(true);
+    assert_eq!((kept.bytes, kept.is_whole), (packed, true));
+}
+
+#[test]
 fn an_encoding_that_is_not_known_keeps_nothing() {
     for encoding in ["snappy", "gzip, br", "\u{7f}"] {
         let Ok(value) = HeaderValue::from_str(encoding) else { continue };

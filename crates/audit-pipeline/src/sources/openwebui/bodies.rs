@@ -5,10 +5,15 @@
 //! file cuts at `MAX_BODY_LOG_SIZE`, the gateway keeps the beginning only); what came before the cut counts.
 
 mod outcome;
+mod python;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize as _, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 pub(super) use outcome::{Answer, completion_answer};
 
@@ -46,9 +51,22 @@ impl Value {
 pub(super) struct Members {
     found: Vec<(MemberPath, Value)>,
     /// The names of all members at the top, known or not, and whether each has a value: neither `null` nor empty.
-    top: Vec<(String, bool)>,
+    top: BTreeMap<String, bool>,
     /// The body is just `false`: how Open WebUI says that nothing was done.
     is_false: bool,
+    /// Why the body was not read to its end.
+    unread: Option<Unread>,
+}
+
+/// Why a body was not read to its end: what was found of it may not be what was meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// The bytes are no text, in no encoding that JSON may have.
+    Encoding,
+    /// It is no JSON, or only the beginning of it.
+    Malformed,
+    /// It holds more than is kept.
+    TooLong,
 }
 
 impl Members {
@@ -56,14 +74,37 @@ impl Members {
     pub(super) fn read(body: &[u8], wanted: &[&MemberPath]) -> Self {
         let mut members = Self::default();
         let body = body.trim_ascii_start();
-        if matches!(body.first(), Some(b'{' | b'[')) {
-            let mut json = serde_json::Deserializer::from_slice(body);
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let is_read = if matches!(body.first(), Some(b'{' | b'[')) {
             let wanted = wanted.iter().map(|path| (*path, 0)).collect();
-            let walk = Walk { members: &mut members, wanted, depth: 0 };
-            let _cut_short = walk.deserialize(&mut json).is_err();
+            Walk { members: &mut members, wanted, depth: 0 }.deserialize(&mut json).is_ok()
+        } else {
+            body.is_empty() || IgnoredAny::deserialize(&mut json).is_ok()
+        };
+        if !is_read || json.end().is_err() {
+            members.unread = Some(Unread::Malformed);
         }
         members.is_false = body.trim_ascii_end() == b"false";
         members
+    }
+
+    /// Reads a request's body as Open WebUI does, which takes more for JSON than others.
+    pub(super) fn of_request(body: &[u8], wanted: &[&MemberPath]) -> Self {
+        let members = Self::read(body, wanted);
+        if members.unread != Some(Unread::Malformed) {
+            return members;
+        }
+        let plain = python::plain(body);
+        let mut members = Self::read(plain.json.as_bytes(), wanted);
+        if !plain.is_text {
+            members.unread = Some(Unread::Encoding);
+        }
+        members
+    }
+
+    /// Why the body was not read to its end, if it was not.
+    pub(super) const fn unread(&self) -> Option<Unread> {
+        self.unread
     }
 
     /// The first value of that member.
@@ -84,17 +125,17 @@ impl Members {
     /// Whether there is a member of that name at the top, empty or not.
     #[cfg(test)]
     pub(super) fn has(&self, member: &str) -> bool {
-        self.top.iter().any(|(name, _)| name == member)
+        self.top.contains_key(member)
     }
 
     /// Whether the member of that name at the top has a value.
     pub(super) fn sets(&self, member: &str) -> bool {
-        self.top.iter().any(|(name, is_set)| name == member && *is_set)
+        self.top.get(member).copied().unwrap_or(false)
     }
 
     /// Whether the member of that name is the only one at the top.
     pub(super) fn has_only(&self, member: &str) -> bool {
-        matches!(self.top.as_slice(), [(name, _)] if name == member)
+        self.top.len() == 1 && self.top.contains_key(member)
     }
 
     /// Whether the whole body was `false`.
@@ -126,8 +167,13 @@ impl Walk<'_, '_> {
 
     fn take(&mut self, value: &Value) {
         for (path, behind) in &self.wanted {
-            if path.len() == *behind && self.members.found.len() < MAX_VALUES {
+            if path.len() != *behind {
+                continue;
+            }
+            if self.members.found.len() < MAX_VALUES {
                 self.members.found.push(((*path).clone(), value.clone()));
+            } else {
+                self.members.unread = Some(Unread::TooLong);
             }
         }
     }
@@ -195,23 +241,49 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Seen, A::Error> {
         let Walk { members, wanted, depth } = self;
         let mut seen = Seen::Empty;
+        let mut own = Own::default();
         while let Some(name) = map.next_key::<String>()? {
             let leads_here =
                 |(path, behind): &&(&MemberPath, usize)| path.get(*behind).is_some_and(|n| **n == *name);
-            let below = wanted.iter().filter(leads_here).map(|(path, behind)| (*path, behind + 1)).collect();
+            let below: Vec<_> =
+                wanted.iter().filter(leads_here).map(|(path, behind)| (*path, behind + 1)).collect();
+            if !below.is_empty() {
+                own.forget(&name, &mut members.found);
+            }
             // Named before its value is read: a body that is cut within it still has the member.
-            let place = (depth == 0).then(|| {
-                members.top.push((clipped(&name, MAX_TEXT_BYTES).to_owned(), true));
-                members.top.len() - 1
-            });
+            let top = (depth == 0).then(|| clipped(&name, MAX_TEXT_BYTES).to_owned());
+            members.top.extend(top.clone().map(|name| (name, true)));
+            let (start, is_wanted) = (members.found.len(), !below.is_empty());
             let value = map.next_value_seed(Walk { members, wanted: below, depth: depth + 1 })?;
-            if let Some(top) = place.and_then(|place| members.top.get_mut(place)) {
-                top.1 = value == Seen::Something;
+            members.top.extend(top.map(|name| (name, value == Seen::Something)));
+            if is_wanted {
+                own.0.push((name, start..members.found.len()));
             }
             seen = Seen::Something;
         }
         Ok(seen)
     }
+}
+
+/// What one object's own members gave, by name: few, since only the wanted ones are here.
+#[derive(Default)]
+struct Own(Vec<(String, Range<usize>)>);
+
+impl Own {
+    /// A member of that name comes again: as in Python, the last one counts, and nothing of the one before.
+    fn forget(&mut self, name: &str, found: &mut Vec<(MemberPath, Value)>) {
+        let Some(place) = self.0.iter().position(|(known, _)| known == name) else { return };
+        let (_, gone) = self.0.remove(place);
+        found.drain(gone.clone());
+        for (_, range) in &mut self.0[place..] {
+            *range = range.start - gone.len()..range.end - gone.len();
+        }
+    }
+}
+
+/// A request's body as JSON, read as Open WebUI does; `None` when it is none.
+pub(super) fn request_json(body: &[u8]) -> Option<serde_json::Value> {
+    serde_json::from_slice(body).ok().or_else(|| serde_json::from_str(&python::plain(body).json).ok())
 }
 
 /// The beginning of a text, at most that many bytes, no character cut in two.
@@ -288,6 +360,69 @@ mod tests {
         }
         assert!(Members::read(b" false\n", &[]).is_false());
         assert!(!Members::read(b"{\"false\":false}", &[]).is_false());
+    }
+
+    fn of_request(body: &[u8], wanted: &str) -> (Vec<Value>, Option<Unread>) {
+        let members = Members::of_request(body, &[&path(wanted)]);
+        (members.found.into_iter().map(|(_, value)| value).collect(), members.unread)
+    }
+
+    fn victim() -> Vec<Value> {
+        vec![Value::Text("victim".to_owned())]
+    }
+
+    #[test]
+    fn of_two_members_with_one_name_the_last_counts() {
+        let check = |body: &str, wanted: &[&str], expected: &[(String, Value)]| {
+            assert_eq!(read(body, wanted), expected, "{body}");
+        };
+        check(r#"{"id":"harmless","id":"victim"}"#, &["id"], &[text("id", "victim")]);
+        check(r#"{"id":"harmless","\u0069d":"victim"}"#, &["id"], &[text("id", "victim")]);
+        check(r#"{"id":"harmless","id":null}"#, &["id"], &[]);
+        check(
+            r#"{"m":{"id":"a"},"x":"b","m":{"n":"c"}}"#,
+            &["m.id", "x", "m.n"],
+            &[text("x", "b"), text("m.n", "c")],
+        );
+        check(r#"{"a":"1","b":"2","a":"3","b":"4"}"#, &["a", "b"], &[text("a", "3"), text("b", "4")]);
+        check(r#"[{"id":"1"},{"id":"x","id":"2"}]"#, &["id"], &[text("id", "1"), text("id", "2")]);
+        let members = Members::read(br#"{"password":"x","password":""}"#, &[]);
+        assert!(members.has_only("password") && !members.sets("password"));
+    }
+
+    #[test]
+    fn a_request_that_only_python_understands_is_read() {
+        let deep = format!(r#"{{"x":{}1{},"id":"victim"}}"#, "[".repeat(500), "]".repeat(500));
+        let wide: Vec<u8> = r#"{"id":"victim"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let others = [
+            r#"{"x":NaN,"id":"victim"}"#,
+            r#"{"x":1e999,"id":"victim"}"#,
+            r#"{"x":"\ud800","id":"victim"}"#,
+            r#"{"\udc00":0,"id":"victim"}"#,
+            "\u{feff}{\"id\":\"victim\"}",
+            &deep,
+        ];
+        for body in others.into_iter().map(str::as_bytes).chain([wide.as_slice()]) {
+            assert_eq!(of_request(body, "id"), (victim(), None), "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn what_is_not_read_to_its_end_says_so() {
+        for (body, unread) in [
+            (&b""[..], None),
+            (b" {\"id\":1} ", None),
+            (b"null", None),
+            (b"{\"id\":", Some(Unread::Malformed)),
+            (b"{\"id\":1} x", Some(Unread::Malformed)),
+            (b"id=1", Some(Unread::Malformed)),
+            (b"\xff\xfe\x00", Some(Unread::Encoding)),
+            (b"\x1f\x8b\x08\x01\x02\x03", Some(Unread::Encoding)),
+        ] {
+            assert_eq!(of_request(body, "id").1, unread, "{}", String::from_utf8_lossy(body));
+        }
+        let many = format!(r#"{{"id":[{}]}}"#, vec!["1"; MAX_VALUES + 1].join(","));
+        assert_eq!(of_request(many.as_bytes(), "id").1, Some(Unread::TooLong));
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub struct Answer<'a> {
     pub body: Captured<'a>,
 }
 
-/// The bounded copy of a body, its content encoding undone.
+/// The bounded copy of a body; of an answer, its content encoding undone. Open WebUI does not undo a request's.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Captured<'a> {
     /// The bytes from the beginning.
@@ -58,6 +58,13 @@ pub struct Captured<'a> {
     pub is_whole: bool,
     /// Length of the body as transferred, in bytes.
     pub length: u64,
+}
+
+impl Captured<'_> {
+    /// Whether `bytes` is all that was sent: also of a request whose sender left before the answer came.
+    pub(super) const fn has_all(&self) -> bool {
+        self.is_whole || self.length == self.bytes.len() as u64
+    }
 }
 
 /// How an exchange ended.

@@ -7,7 +7,7 @@
 //! - `file`: reads the rows and checks them; `row`: what a row is.
 //! - `path`, `tree`: from a request's target to its row.
 //! - `scene`: what a request and its answer say, as far as the row asks for it.
-//! - `verdict`: how it ended; `changes`: what changed; `record`: the events.
+//! - `verdict`: how it ended; `changes`: what changed; `unread`: what could not be read; `record`: the events.
 
 mod changes;
 mod file;
@@ -17,6 +17,7 @@ mod record;
 mod row;
 mod scene;
 mod tree;
+mod unread;
 mod verdict;
 
 use std::borrow::Cow;
@@ -246,9 +247,8 @@ impl RouteTable {
         let lower = without_empty.to_lowercase();
         let mut resembling =
             self.trees.iter().flat_map(|tree| [tree.find(&without_empty), tree.find(&lower)]).flatten();
-        resembling
-            .find_map(|place| self.rows[place].safe_path(&without_empty))
-            .unwrap_or_else(|| raw.to_owned())
+        let safe = resembling.find_map(|place| self.rows[place].safe_path(&without_empty));
+        path::without_secrets(safe.unwrap_or_else(|| raw.to_owned()))
     }
 }
 

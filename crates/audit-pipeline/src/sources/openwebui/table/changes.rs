@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::row::{Changes, SetRule};
-use crate::sources::openwebui::bodies::clipped;
+use crate::sources::openwebui::bodies::{clipped, request_json};
 use crate::sources::openwebui::exchange::{Captured, Exchange};
 
 /// Most changes of one event; the others are counted.
@@ -42,7 +42,8 @@ pub(super) struct Found {
 
 /// What changed by an exchange that succeeded, or may have.
 pub(super) fn of(rule: &Changes, before: Option<&Value>, exchange: &Exchange<'_>) -> Found {
-    let request = json(&exchange.request_body);
+    let sent = &exchange.request_body;
+    let request = sent.has_all().then(|| request_json(sent.bytes)).flatten();
     let answer = exchange.answer.as_ref().and_then(|answer| json(&answer.body));
     between(rule, before, request.as_ref(), answer.as_ref())
 }

@@ -33,6 +33,17 @@ fn path_of(target: &str) -> &str {
     path.split(['?', '#']).next().unwrap_or(path)
 }
 
+/// A path without the keys of the model gateway, which stand in paths as `~KEY`: one that was misspelt so that it came
+/// to Open WebUI must not be written down. No path of Open WebUI's own has such a segment.
+pub(crate) fn without_secrets(path: String) -> String {
+    let is_secret = |segment: &str| ["~", "%7E", "%7e"].iter().any(|mark| segment.starts_with(mark));
+    if !path.split('/').any(is_secret) {
+        return path;
+    }
+    let shown = |segment| if is_secret(segment) { "~***" } else { segment };
+    path.split('/').map(shown).collect::<Vec<_>>().join("/")
+}
+
 /// A query parameter of a request's target, decoded.
 pub(crate) fn query_parameter(target: &str, name: &str) -> Option<String> {
     let (_, query) = target.split_once('?')?;

@@ -5,9 +5,10 @@ use http::header::{HeaderMap, SET_COOKIE};
 
 use super::changes;
 use super::fit;
-use super::path::decoded;
+use super::path::{decoded, without_secrets};
 use super::row::{Deed, Entry, Recorded, Row};
 use super::scene::{Scene, Sight, Someone};
+use super::unread;
 use super::verdict::{self, ANY_REQUEST, DENIED, Verdict};
 use crate::sources::openwebui::bodies::clipped;
 use crate::sources::openwebui::caller::CredentialKind;
@@ -100,6 +101,8 @@ fn event_of(row: &Row, scene: &Scene<'_>, exchange: &Exchange<'_>, verdict: &Ver
     event.targets = scene.targets();
     event.model = scene.model();
     let mut details = scene.details();
+    let unread = unread::of(row, scene, exchange);
+    details.extend(unread.map(|why| ("request_unread".to_owned(), why.into())));
     match &row.deed {
         Deed::Entry(entry) => enter(entry, scene, exchange, &mut event, &mut details),
         _ => sign(&mut event, exchange, row.service.as_deref()),
@@ -137,7 +140,7 @@ fn begin(exchange: &Exchange<'_>, verdict: &Verdict) -> Event<'static> {
 fn http_of(exchange: &Exchange<'_>, path: String) -> Http<'static> {
     Http {
         method: Some(clipped(exchange.method.as_str(), limits::CODE_BYTES).to_owned().into()),
-        path: Some(path.into()),
+        path: Some(without_secrets(path).into()),
         status: exchange
             .answer
             .as_ref()

@@ -61,7 +61,7 @@ impl<'a> Scene<'a> {
             target: sight.target,
             parameters: parameters(&row.pattern, sight.path),
             caller: sight.caller,
-            request: Members::read(sight.request, &of_requests(row)),
+            request: Members::of_request(sight.request, &of_requests(row)),
             answer: Members::read(sight.answer, &of_answers(row)),
             answer_end: sight.answer_end,
             completion: (row.deed == Deed::Completion)

@@ -5,6 +5,7 @@ use audit_event::taxonomy;
 use super::*;
 
 mod judged;
+mod unread;
 
 /// The routes of Open WebUI 0.12.4: method, path, who may, whether it changes something.
 const ROUTES: &str = include_str!("../../../../tests/data/routes.tsv");
@@ -229,4 +230,8 @@ fn a_secret_in_the_path_is_never_written_down() {
         assert!(safe.ends_with("/w-1/***"), "{path}: {safe}");
     }
     assert_eq!(table.safe_path("/api/v1/chats/a%2Fb?x=1"), "/api/v1/chats/a%2Fb");
+    for path in ["//llm/openai/~SECRET/v1", "/llm//openai/%7eSECRET/v1?x", "//llm/openai/~SECRET/v1/"] {
+        let safe = table.safe_path(path);
+        assert!(safe.contains("/~***/v1") && !safe.contains("SECRET"), "{path}: {safe}");
+    }
 }

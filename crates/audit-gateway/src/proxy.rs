@@ -9,6 +9,7 @@ mod before;
 mod capture;
 mod client_address;
 mod counting;
+mod first_message;
 mod forward;
 mod frames;
 mod headers;

@@ -96,17 +96,22 @@ impl Gates {
     }
 
     /// Ends WebSockets, and records what has passed. Call it when no request can come any more.
+    ///
+    /// # Errors
+    /// The first of what failed; the rest is closed all the same.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        if let Some(models) = self.models {
-            models.close().await?;
-        }
+        let models = match self.models {
+            Some(models) => models.close().await,
+            None => Ok(()),
+        };
         if let Some(proxy) = self.proxy {
             proxy.gateway.drain(DRAIN).await;
         }
         let recorder = self.recorder;
-        tokio::task::spawn_blocking(move || recorder.finish())
+        let recorded = tokio::task::spawn_blocking(move || recorder.finish())
             .await
-            .context("recording what was queued panicked")
+            .context("recording what was queued panicked");
+        models.and(recorded)
     }
 }
 
@@ -125,20 +130,24 @@ impl Proxy {
         let key = store.keys().session_key()?;
         let resolver = identity::Resolver::build(who(config)?, upstream.clone(), &key, Arc::clone(&clock));
         let resolver = Arc::new(resolver);
-        let (counting, sockets) = if counts_elsewhere {
+        let (counting, socket_prices) = if counts_elsewhere {
             (Counting::AtModelGateway, None)
         } else {
-            let (resolver, clock) = (Arc::clone(&resolver), Arc::clone(&clock));
-            let listener = socket_io::chat_usage(resolver, recorder.clone(), clock, Arc::clone(prices));
-            (Counting::Here(Arc::clone(prices)), Some(listener))
+            (Counting::Here(Arc::clone(prices)), Some(Arc::clone(prices)))
         };
+        let sockets = socket_io::listener(
+            Arc::clone(&resolver),
+            recorder.clone(),
+            Arc::clone(&clock),
+            socket_prices,
+        );
         let parts = proxy::Parts {
             upstream,
             table: table(config.routes_file.as_deref())?,
             resolver: Arc::clone(&resolver),
             recorder: recorder.clone(),
             clock,
-            sockets,
+            sockets: Some(sockets),
             counting,
         };
         Ok(Some(Self { gateway: Gateway::build(config.proxy()?, parts), resolver }))

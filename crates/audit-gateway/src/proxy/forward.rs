@@ -170,18 +170,22 @@ impl Inner {
 
     /// What tells who asked, should the answer be a refusal, and how to say so.
     fn sketch(&self, headers: &HeaderMap) -> Sketch {
-        Sketch([AUTHORIZATION, COOKIE, USER_AGENT, ACCEPT].map(|name| headers.get(name).cloned()), {
+        Sketch(SKETCHED.map(|name| headers.get(name).cloned()), {
             headers.get(&self.api_key_header).map(|key| (self.api_key_header.clone(), key.clone()))
         })
     }
 }
 
+/// What is kept of every request's head.
+const SKETCHED: [HeaderName; 5] =
+    [AUTHORIZATION, COOKIE, USER_AGENT, ACCEPT, HeaderName::from_static("x-request-id")];
+
 /// Values that share the request's memory: for most requests nobody asks for them again.
-struct Sketch([Option<HeaderValue>; 4], Option<(HeaderName, HeaderValue)>);
+struct Sketch([Option<HeaderValue>; 5], Option<(HeaderName, HeaderValue)>);
 
 impl Sketch {
     fn into_headers(self) -> HeaderMap {
-        let named = [AUTHORIZATION, COOKIE, USER_AGENT, ACCEPT].into_iter().zip(self.0);
+        let named = SKETCHED.into_iter().zip(self.0);
         named.filter_map(|(name, value)| Some((name, value?))).chain(self.1).collect()
     }
 }

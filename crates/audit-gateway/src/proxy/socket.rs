@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use audit_event::Client;
-use audit_pipeline::sources::openwebui::exchange::Ending;
+use audit_pipeline::sources::openwebui::socket::terminal;
 use http::header::{CONNECTION, UPGRADE};
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::TaskTracker;
 
+use super::first_message;
 use super::forward::from_upstream;
 use super::passing::WatchedAnswer;
 use super::refusal::Refusal;
@@ -30,6 +33,8 @@ pub struct SocketOpening<'o> {
     pub headers: &'o HeaderMap,
     /// From where.
     pub client: &'o Client<'static>,
+    /// Where to spawn what a stopping gateway shall wait for.
+    pub tasks: &'o TaskTracker,
 }
 
 /// Decides whether the messages of a WebSocket are looked at. Those that are carry no compression: to undo it would
@@ -52,15 +57,35 @@ pub(super) fn upgrade_of<B>(request: &mut Request<B>) -> Option<OnUpgrade> {
 
 impl Inner {
     /// Opens a WebSocket to upstream and joins it with the client's.
-    pub async fn tunnel(self: &Arc<Self>, upgrade: OnUpgrade, mut head: Head, seen: Seen) -> Response<Body> {
+    pub async fn tunnel(
+        self: &Arc<Self>,
+        upgrade: OnUpgrade,
+        mut head: Head,
+        mut seen: Seen,
+    ) -> Response<Body> {
         let (method, accept) = (seen.method.clone(), seen.headers.clone());
         let Ok(permit) = Arc::clone(&self.socket_permits).try_acquire_owned() else {
             return Refusal::TooManySockets.answer(&method, &accept);
         };
-        let tap = self.tap(&seen);
-        headers::forward_upgrade(&mut head.headers, WEBSOCKET, tap.is_some());
         let is_recorded = seen.plan.is_recorded;
+        // To open one is to begin something, though the method is GET: strict mode is about it.
+        seen.plan.changes_state |= is_recorded;
+        let (tap, told) = if is_recorded && terminal::is_terminal(&seen.target) {
+            let (tap, told) = first_message::listen();
+            (Some(tap), Some(told))
+        } else {
+            (self.tap(&seen), None)
+        };
+        headers::forward_upgrade(&mut head.headers, WEBSOCKET, tap.is_some());
         let mut watch = Watch::begin(self, seen);
+        if told.is_some() {
+            watch.is_named_later();
+        }
+        if let Err(error) = watch.prepare().await {
+            tracing::warn!(error.message = %error, "a WebSocket was refused because it could not be recorded");
+            watch.give_up();
+            return Refusal::Unrecordable.answer(&method, &accept);
+        }
         let mut answer = match self.upstream.send(Request::from_parts(head, empty())).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -73,28 +98,32 @@ impl Inner {
         let Some(tunnel) = Tunnel::open(&mut answer).await else {
             return from_upstream(answer.map(|body| Body::new(WatchedAnswer::new(body, watch))));
         };
-        let watch = if is_recorded {
-            Some(watch)
+        if is_recorded {
+            self.tasks.spawn(first_message::record_opening(watch, told));
         } else {
             watch.forget();
-            None
-        };
-        self.spawn_tunnel(upgrade, tunnel, tap, (watch, permit));
+        }
+        self.spawn_tunnel(upgrade, tunnel, tap, permit);
         switched(answer.map(|_| empty()))
     }
 
     fn tap(&self, seen: &Seen) -> Option<SocketTap> {
         let listener = self.sockets.as_ref()?;
-        listener(SocketOpening { target: &seen.target, headers: &seen.headers, client: &seen.client })
+        listener(SocketOpening {
+            target: &seen.target,
+            headers: &seen.headers,
+            client: &seen.client,
+            tasks: &self.tasks,
+        })
     }
 
-    /// `held` is what the open WebSocket holds: its place among the allowed, and its exchange when that is recorded.
+    /// `permit` is the WebSocket's place among the allowed, held while it is open.
     fn spawn_tunnel(
         self: &Arc<Self>,
         upgrade: OnUpgrade,
         tunnel: Tunnel,
         tap: Option<SocketTap>,
-        held: (Option<Watch>, tokio::sync::OwnedSemaphorePermit),
+        permit: OwnedSemaphorePermit,
     ) {
         let gateway = Arc::clone(self);
         self.tasks.spawn(async move {
@@ -103,8 +132,6 @@ impl Inner {
                 let end = relay::join(TokioIo::new(client), tunnel, tap, limit, &gateway.stopping).await;
                 tracing::trace!(socket.end = ?end, "a WebSocket ended");
             }
-            let (watch, permit) = held;
-            drop(watch.and_then(|watch| watch.conclude(Ending::Upgraded)));
             drop(permit);
         });
     }

@@ -1,84 +1,155 @@
-//! Looking at Open WebUI's Socket.IO connections: whose they are, and what the answers that come over them used.
+//! Looking at Open WebUI's Socket.IO connections: whose they are, what the answers that come over them used, and which
+//! notes are written in.
+//!
+//! The tap only finds; a task of each connection asks who it is, in the order of what was found.
 
 use std::sync::Arc;
 
-use audit_event::Clock;
+use audit_event::{Clock, Event, Timestamp};
 use audit_pipeline::prices::Prices;
 use audit_pipeline::sources::openwebui::caller::Caller;
-use audit_pipeline::sources::openwebui::socket::{From, Seen, Socket, SocketAnswer};
+use audit_pipeline::sources::openwebui::socket::{self, From, PATH, Seen, Socket, SocketAnswer};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue};
-use parking_lot::Mutex;
+use tokio::sync::mpsc;
 
 use super::{Direction, SocketListener, SocketOpening, SocketTap};
 use crate::identity::Resolver;
 use crate::recorder::Recorder;
 
-/// Where Open WebUI has its socket.
-const PATH: &str = "/ws/socket.io";
+/// What may wait on one connection for the answer to who it is. Answers beyond it are recorded as nobody's.
+const MAX_WAITING: usize = 256;
+
+/// Somebody who writes sends a frame with every key; the ledger has one event for so long.
+const NOTE_MICROS: i64 = 10 * 60 * 1_000_000;
+
+/// Notes that are remembered for a connection; the oldest is forgotten first.
+const MOST_NOTES: usize = 32;
 
 /// What is needed to make events of what is heard.
 struct Ears {
     resolver: Arc<Resolver>,
     recorder: Recorder,
     clock: Arc<dyn Clock>,
-    prices: Arc<Prices>,
+    /// `None`: model calls are counted elsewhere.
+    prices: Option<Arc<Prices>>,
 }
 
-/// A listener that records the usage and the failures of chats in the page. Not for an installation whose model calls
-/// pass the model gateway: that one counts them better.
+/// A listener that records who writes in which note, and, with `prices`, the usage and the failures of chats in the page.
+/// Give no prices where model calls pass the model gateway: that one counts them better.
 #[must_use]
-pub fn chat_usage(
+pub fn listener(
     resolver: Arc<Resolver>,
     recorder: Recorder,
     clock: Arc<dyn Clock>,
-    prices: Arc<Prices>,
+    prices: Option<Arc<Prices>>,
 ) -> SocketListener {
     let ears = Arc::new(Ears { resolver, recorder, clock, prices });
-    Arc::new(move |opening| opening.target.starts_with(PATH).then(|| listen(Arc::clone(&ears), opening)))
+    Arc::new(move |opening| socket::is_socket_io(opening.target).then(|| listen(&ears, opening)))
 }
 
-/// Who holds a socket, as far as it said so.
-type Credentials = Arc<Mutex<HeaderMap>>;
+/// What a connection's task is told.
+enum Heard {
+    Token(String),
+    Answer(SocketAnswer),
+    Note(String),
+}
 
-fn listen(ears: Arc<Ears>, opening: SocketOpening<'_>) -> SocketTap {
-    let credentials: Credentials = Arc::new(Mutex::new(credentials_of(opening.headers)));
-    let client = opening.client.clone();
-    let mut socket = Socket::default();
+fn listen(ears: &Arc<Ears>, opening: SocketOpening<'_>) -> SocketTap {
+    let (tell, heard) = mpsc::channel(MAX_WAITING);
+    let holder = Holder {
+        ears: Arc::clone(ears),
+        credentials: credentials_of(opening.headers),
+        client: opening.client.clone(),
+    };
+    // Ends when the tap is dropped, with the connection.
+    opening.tasks.spawn(holder.follow(heard));
+    let (ears, client) = (Arc::clone(ears), opening.client.clone());
+    let (mut socket, mut notes) = (Socket::default(), Notes::default());
     Box::new(move |direction, text| {
         let from = match direction {
             Direction::ToServer => From::Client,
             Direction::ToClient => From::Server,
         };
-        match socket.text(from, text) {
-            Some(Seen::Token(token)) => {
-                if let Ok(mut bearer) = HeaderValue::from_str(&format!("Bearer {token}")) {
-                    bearer.set_sensitive(true);
-                    let mut known = credentials.lock();
-                    known.clear();
-                    known.insert(AUTHORIZATION, bearer);
-                }
-            }
-            Some(Seen::Answer(answer)) => {
-                let (ears, headers) = (Arc::clone(&ears), credentials.lock().clone());
-                let client = client.clone();
-                tokio::spawn(async move {
-                    let caller = ears.resolver.resolve(PATH, &headers).await;
-                    ears.note(&answer, &caller, client);
-                });
-            }
-            Some(Seen::Accepted(_)) | None => {}
+        let found = match socket.text(from, text) {
+            Some(Seen::Token(token)) => Heard::Token(token),
+            Some(Seen::Answer(answer)) if ears.prices.is_some() => Heard::Answer(answer),
+            Some(Seen::NoteChanged(note)) if notes.is_new(&note, ears.clock.now()) => Heard::Note(note),
+            _ => return,
+        };
+        if let Err(untold) = tell.try_send(found) {
+            ears.note(&untold.into_inner(), &Caller::default(), &client);
         }
     })
 }
 
+/// Who holds a connection, as far as it said so.
+struct Holder {
+    ears: Arc<Ears>,
+    credentials: HeaderMap,
+    client: audit_event::Client<'static>,
+}
+
+impl Holder {
+    async fn follow(mut self, mut heard: mpsc::Receiver<Heard>) {
+        while let Some(heard) = heard.recv().await {
+            if let Heard::Token(token) = heard {
+                self.consider(&token).await;
+            } else {
+                let caller = self.ears.resolver.resolve(PATH, &self.credentials).await;
+                self.ears.note(&heard, &caller, &self.client);
+            }
+        }
+    }
+
+    /// Open WebUI overlooks a token that is not good, and keeps whom it has.
+    async fn consider(&mut self, token: &str) {
+        let Ok(mut bearer) = HeaderValue::from_str(&format!("Bearer {token}")) else { return };
+        bearer.set_sensitive(true);
+        let offered: HeaderMap = std::iter::once((AUTHORIZATION, bearer)).collect();
+        let is_first = self.credentials.is_empty();
+        if is_first || self.ears.resolver.resolve(PATH, &offered).await.person.is_some() {
+            self.credentials = offered;
+        }
+    }
+}
+
 impl Ears {
-    fn note(&self, answer: &SocketAnswer, caller: &Caller, client: audit_event::Client<'static>) {
-        if let Some(mut event) = answer.event(caller, self.clock.now()) {
-            event.client = Some(client);
-            self.prices.complete(&mut event);
+    fn note(&self, heard: &Heard, caller: &Caller, client: &audit_event::Client<'static>) {
+        if let Some(mut event) = self.event(heard, caller) {
+            event.client = Some(client.clone());
             self.recorder.note(vec![event]);
         }
+    }
+
+    fn event(&self, heard: &Heard, caller: &Caller) -> Option<Event<'static>> {
+        match heard {
+            Heard::Token(_) => None,
+            Heard::Note(note) => Some(socket::note_event(note, caller, self.clock.now())),
+            Heard::Answer(answer) => {
+                let mut event = answer.event(caller, self.clock.now())?;
+                self.prices.as_ref()?.complete(&mut event);
+                Some(event)
+            }
+        }
+    }
+}
+
+/// The notes that a connection lately wrote in.
+#[derive(Default)]
+struct Notes(Vec<(String, Timestamp)>);
+
+impl Notes {
+    fn is_new(&mut self, note: &str, now: Timestamp) -> bool {
+        self.0.retain(|(_, since)| now.as_micros().saturating_sub(since.as_micros()) < NOTE_MICROS);
+        if self.0.iter().any(|(known, _)| known == note) {
+            return false;
+        }
+        if self.0.len() == MOST_NOTES {
+            self.0.remove(0);
+        }
+        self.0.push((note.to_owned(), now));
+        true
     }
 }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use audit_event::{Category, Client, Event, Timestamp};
-use audit_pipeline::sources::openwebui::caller::Caller;
+use audit_pipeline::sources::openwebui::caller::{Caller, Standing};
 use audit_pipeline::sources::openwebui::exchange::{Answer, Captured, Ending, Exchange, Plan};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use parking_lot::Mutex;
 
 use super::Inner;
@@ -42,6 +43,8 @@ struct State {
     caller: Option<Caller>,
     ticket: Option<Ticket>,
     is_strict: bool,
+    /// Who the caller is comes with a message, not with the request's headers.
+    is_named_later: bool,
     before: Option<Bytes>,
     request: SharedCapture,
     answer: Option<(u16, HeaderMap)>,
@@ -67,6 +70,7 @@ impl Watch {
             caller: None,
             ticket: None,
             is_strict,
+            is_named_later: false,
             before: None,
             request: Arc::new(Mutex::new(request)),
             answer: None,
@@ -92,7 +96,9 @@ impl Watch {
             return Ok(());
         }
         let (gateway, seen) = (&state.gateway, &state.seen);
-        state.caller = Some(gateway.resolver.resolve(&seen.target, &seen.headers).await);
+        if state.caller.is_none() {
+            state.caller = Some(gateway.resolver.resolve(&seen.target, &seen.headers).await);
+        }
         if let Some(path) = &seen.plan.before {
             state.before = gateway.states.fresh(path, state.started);
             if state.before.is_none() {
@@ -104,6 +110,29 @@ impl Watch {
             state.ticket = Some(state.gateway.recorder.begin(intent).await?);
         }
         Ok(())
+    }
+
+    /// Who the caller is will be said by [`Watch::named_by`]; the request's headers do not tell.
+    pub fn is_named_later(&mut self) {
+        if let Some(state) = &mut self.0 {
+            state.caller = Some(Caller::default());
+            state.is_named_later = true;
+        }
+    }
+
+    /// The session token by which Open WebUI judges the caller.
+    pub fn named_by(&mut self, token: Option<String>) {
+        let Some(state) = &mut self.0 else { return };
+        let headers = &mut state.seen.headers;
+        for name in [&AUTHORIZATION, &COOKIE, &state.gateway.api_key_header] {
+            headers.remove(name);
+        }
+        let bearer = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
+        if let Some(mut bearer) = bearer {
+            bearer.set_sensitive(true);
+            headers.insert(AUTHORIZATION, bearer);
+        }
+        state.caller = None;
     }
 
     /// The request was not forwarded because it could not be recorded: says so to the queue, which may still take it.
@@ -192,7 +221,11 @@ impl State {
         exchange.before = exchange.before.or(last.as_deref());
         let concluded = gateway.resolver.conclude(&exchange).await;
         exchange.caller = concluded.as_ref().unwrap_or(&caller);
+        let switched = self.turn_away(&mut exchange);
         let mut events = gateway.table.events(&self.seen.plan, &exchange);
+        for http in events.iter_mut().filter_map(|event| event.http.as_mut()) {
+            http.status = switched.or(http.status);
+        }
         events.iter_mut().for_each(|event| gateway.counting.settle(event));
         self.keep_states(state_path.as_deref(), exchange.answer.as_ref());
         tracing::trace!(request.id = request_id, events = events.len(), "an exchange ended");
@@ -201,6 +234,15 @@ impl State {
         }
         gateway.recorder.note(events);
         Ok(())
+    }
+
+    /// A caller whom Open WebUI does not accept after the change of protocol is told so by a closed socket. The event
+    /// shall be that of a refusal all the same; gives the status that really passed.
+    fn turn_away(&self, exchange: &mut Exchange<'_>) -> Option<u16> {
+        let is_refused = matches!(exchange.caller.standing, Standing::Absent | Standing::Refused(_));
+        let is_turned_away = self.is_named_later && is_refused && exchange.ending == Ending::Upgraded;
+        let answer = exchange.answer.as_mut().filter(|_| is_turned_away)?;
+        Some(std::mem::replace(&mut answer.status, StatusCode::UNAUTHORIZED.as_u16()))
     }
 
     /// Remembers a state that has passed, and forgets what may have changed.

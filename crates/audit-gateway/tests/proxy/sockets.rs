@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::stub::{Act, Stub};
-use super::world::{Setting, World};
+use super::world::{Setting, World, recorded};
 
 type Heard = Arc<Mutex<Vec<(Direction, String)>>>;
 
@@ -39,9 +39,13 @@ async fn echo() -> Stub {
 const EARLY: &[u8] = b"\x01\x05early";
 
 async fn open(world: &World, path: &str) -> (TcpStream, String) {
+    open_with(world, path, "").await
+}
+
+async fn open_with(world: &World, path: &str, headers: &str) -> (TcpStream, String) {
     let mut stream = world.connect().await;
     let head = format!(
-        "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n\
+        "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n{headers}\
          Sec-WebSocket-Key: x\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -144,4 +148,125 @@ async fn another_protocol_is_not_switched_to() {
     assert_eq!(world.send(sent).await.status(), 200);
     let arrived = &stub.arrived()[0];
     assert_eq!((arrived.header("upgrade"), arrived.header("http2-settings")), (None, None));
+}
+
+#[tokio::test]
+async fn an_upstream_that_fails_is_passed_on() {
+    let stub = Stub::start(|_| super::stub::answer(500, "", b"failed")).await;
+    let world = World::before(&stub).await;
+    let (mut stream, head) = open(&world, "/ws/socket.io/").await;
+    assert!(head.starts_with("HTTP/1.1 500"), "{head}");
+    expect(&mut stream, b"failed").await;
+}
+
+/// Sends back what comes; knows one session.
+async fn knows_ada() -> Stub {
+    Stub::start(|request| match request.target() {
+        "/api/v1/auths/" if request.header("authorization") == Some("Bearer good.session.token") => {
+            super::stub::answer(200, JSON, br#"{"id":"u-1","name":"Ada","email":"ada@test","role":"user"}"#)
+        }
+        target if target.starts_with("/api/v1/") && !target.contains("terminals") => {
+            super::stub::answer(401, JSON, b"{}")
+        }
+        _ => {
+            let head =
+                "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n";
+            vec![Act::Send(head.into()), Act::Echo]
+        }
+    })
+    .await
+}
+
+const JSON: &str = "content-type: application/json\r\n";
+
+/// A text message, masked by a key of zeros.
+fn message(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).ok().filter(|length| *length < 126).unwrap();
+    [&[0x81, 0x80 | length, 0, 0, 0, 0][..], text.as_bytes()].concat()
+}
+
+async fn say(stream: &mut TcpStream, text: &str) {
+    let bytes = message(text);
+    stream.write_all(&bytes).await.unwrap();
+    expect(stream, &bytes).await;
+}
+
+const TERMINAL: &str = "/api/v1/terminals/s-1/api/terminals/t-1";
+
+#[tokio::test]
+async fn a_terminal_is_recorded_when_it_opens_as_of_whom_its_first_message_names() {
+    let stub = knows_ada().await;
+    let world = World::before(&stub).await;
+    let (mut stream, head) = open_with(&world, TERMINAL, "Cookie: token=some.other.person\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    say(&mut stream, r#"{"type":"auth","token":"good.session.token"}"#).await;
+    for _ in 0..1_000 {
+        if !recorded(&world.ledger).is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The terminal is still open.
+    say(&mut stream, "ls").await;
+    let events = recorded(&world.ledger);
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0]["action"], "terminal.session.opened");
+    assert_eq!((&events[0]["actor"]["id"], &events[0]["outcome"]), (&"u-1".into(), &"success".into()));
+    assert_eq!(world.events().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_terminal_whose_first_message_names_nobody_is_refused() {
+    for (first, reason) in
+        [(r#"{"type":"auth","token":"forged.session.token"}"#, "credential_invalid"), ("ls", "no_credential")]
+    {
+        let stub = knows_ada().await;
+        let world = World::before(&stub).await;
+        let cookie = "Cookie: token=good.session.token\r\n";
+        let (mut stream, _) = open_with(&world, TERMINAL, cookie).await;
+        say(&mut stream, first).await;
+        let events = world.events().await;
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert_eq!(events[0]["action"], "access.denied");
+        assert_eq!(events[0]["reason"], reason, "{events:?}");
+        assert_eq!(events[0]["http"]["status"], 101);
+        assert_ne!(events[0]["actor"]["id"], "u-1");
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_that_cannot_be_recorded_is_not_opened() {
+    let stub = knows_ada().await;
+    let world = World::with(stub.address, Setting { disk_is_full: true, ..Setting::default() }).await;
+    // That the disk is full shows at the first try.
+    let (mut stream, _) = open(&world, TERMINAL).await;
+    say(&mut stream, "ls").await;
+    drop(stream);
+    let asked = stub.arrived().len();
+    for _ in 0..200 {
+        let (_, head) = open(&world, TERMINAL).await;
+        if head.starts_with("HTTP/1.1 503") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("terminals were opened that could not be recorded: {} after {asked}", stub.arrived().len());
+}
+
+#[tokio::test]
+async fn a_note_that_is_written_in_is_one_event_of_whoever_holds_the_connection() {
+    let stub = knows_ada().await;
+    let world = World::with(stub.address, Setting { hears: true, ..Setting::default() }).await;
+    let (mut stream, _) = open(&world, "/ws%2Fsocket.io/?EIO=4&transport=websocket").await;
+    say(&mut stream, r#"40{"token":"good.session.token"}"#).await;
+    say(&mut stream, r#"42["user-join",{"auth":{"token":"junk"}}]"#).await;
+    for _ in 0..3 {
+        say(&mut stream, r#"42["ydoc:document:update",{"document_id":"note:n-1","update":[1]}]"#).await;
+    }
+    say(&mut stream, r#"42["ydoc:document:update",{"document_id":"other:n-2","update":[1]}]"#).await;
+    let events = world.events().await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0]["action"], "note.updated");
+    assert_eq!(events[0]["target"]["id"], "n-1");
+    assert_eq!(events[0]["actor"]["id"], "u-1", "a token that is not good changes nothing");
 }

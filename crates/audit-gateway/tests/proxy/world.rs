@@ -37,6 +37,8 @@ pub struct Setting {
     pub proxy: proxy::Config,
     pub head_timeout: Duration,
     pub sockets: Option<SocketListener>,
+    /// Hears Socket.IO as the server does, model calls left out; instead of `sockets`.
+    pub hears: bool,
 }
 
 impl Default for Setting {
@@ -47,6 +49,7 @@ impl Default for Setting {
             proxy: proxy::Config::default(),
             head_timeout: Duration::from_secs(20),
             sockets: None,
+            hears: false,
         }
     }
 }
@@ -86,13 +89,17 @@ impl World {
             &[7; 32],
             Arc::clone(&clock),
         );
+        let resolver = Arc::new(resolver);
+        let hears = setting.hears.then(|| {
+            proxy::socket_io::listener(Arc::clone(&resolver), recorder.clone(), Arc::clone(&clock), None)
+        });
         let parts = proxy::Parts {
             upstream,
             table: RouteTable::embedded(),
-            resolver: Arc::new(resolver),
+            resolver,
             recorder: recorder.clone(),
             clock,
-            sockets: setting.sockets,
+            sockets: hears.or(setting.sockets),
             counting: proxy::Counting::AtModelGateway,
         };
         let gateway = Gateway::build(setting.proxy, parts);

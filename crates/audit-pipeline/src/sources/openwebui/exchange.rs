@@ -82,7 +82,7 @@ pub enum Ending {
     TimedOut,
     /// Not forwarded: the ledger could not have recorded it.
     RefusedUnrecordable,
-    /// The connection became another protocol's (101); recorded when that ends.
+    /// The connection became another protocol's (101); recorded when it is known who opened it.
     Upgraded,
 }
 

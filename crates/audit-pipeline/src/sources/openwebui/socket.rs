@@ -12,6 +12,7 @@
 //! acknowledgement number, then JSON. <https://socket.io/docs/v4/socket-io-protocol/>
 
 mod packet;
+pub mod terminal;
 
 use audit_event::{Event, Json, Model, Outcome, Source, Target, Timestamp};
 use sha2::{Digest, Sha256};
@@ -19,9 +20,16 @@ use sha2::{Digest, Sha256};
 use self::packet::Packet;
 use super::caller::Caller;
 use super::completions::Tokens;
+use super::table::decoded;
+
+/// Where Open WebUI has its Socket.IO.
+pub const PATH: &str = "/ws/socket.io";
 
 /// Answers under way that are remembered for a connection; the oldest is forgotten first.
 const MOST_ANSWERS: usize = 16;
+
+/// The event by which a page sends what was written in a note.
+const NOTE_EVENT: &str = "ydoc:document:update";
 
 /// One Socket.IO connection.
 #[derive(Debug, Default)]
@@ -50,6 +58,8 @@ pub enum Seen {
     Accepted(String),
     /// An answer in a chat of this connection's user is complete, or failed.
     Answer(SocketAnswer),
+    /// The client sent a change of the note of this id, by writing in it.
+    NoteChanged(String),
 }
 
 /// The end of an answer in a chat of the page.
@@ -72,6 +82,7 @@ impl std::fmt::Debug for Seen {
         match self {
             Self::Token(_) => f.write_str("Token(hidden)"),
             Self::Accepted(id) => f.debug_tuple("Accepted").field(id).finish(),
+            Self::NoteChanged(id) => f.debug_tuple("NoteChanged").field(id).finish(),
             Self::Answer(answer) => f.debug_tuple("Answer").field(answer).finish(),
         }
     }
@@ -93,7 +104,7 @@ impl Socket {
     pub fn end(&mut self, from: From) -> Option<Seen> {
         let mut found = self.packet(from).finish();
         match (from, found.sid.take()) {
-            (From::Client, _) => found.token.map(Seen::Token),
+            (From::Client, _) => found.token.take().map(Seen::Token).or_else(|| note_changed(&found)),
             (From::Server, Some(id)) => Some(Seen::Accepted(id)),
             (From::Server, None) => self.answer(found).map(Seen::Answer),
         }
@@ -154,6 +165,32 @@ impl Socket {
         let at = self.models.iter().position(|(id, _)| id == message)?;
         Some(self.models.remove(at).1)
     }
+}
+
+/// Whether a request's target (path and query as they came) is Socket.IO's, as Open WebUI's router reads it.
+#[must_use]
+pub fn is_socket_io(target: &str) -> bool {
+    decoded(target).starts_with(PATH)
+}
+
+/// Open WebUI takes two spellings of a note's document.
+fn note_changed(found: &packet::Found) -> Option<Seen> {
+    let document = found.document_id.as_deref().filter(|_| found.event.as_deref() == Some(NOTE_EVENT))?;
+    let note = document.strip_prefix("note:").or_else(|| document.strip_prefix("note_"))?;
+    Some(Seen::NoteChanged(note.split(':').next().unwrap_or(note).to_owned()))
+}
+
+/// The event of somebody who writes in a note. Nothing says whether Open WebUI accepted it: it drops what it refuses.
+#[must_use]
+pub fn note_event(note: &str, caller: &Caller, now: Timestamp) -> Event<'static> {
+    let mut event = Event::new("note.updated", Source::Gateway);
+    event.time = Some(now);
+    event.outcome = Outcome::Unknown;
+    caller.sign(&mut event);
+    event.target = Some(super::target("note", note));
+    event.details = Some(Json::object(vec![("flow", Json::from("socket"))]));
+    event.message = Some(super::sentence(&event).into());
+    event
 }
 
 impl SocketAnswer {

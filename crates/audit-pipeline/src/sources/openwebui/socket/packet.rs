@@ -36,6 +36,7 @@ pub(super) struct Found {
     pub sid: Option<String>,
     pub chat_id: Option<String>,
     pub message_id: Option<String>,
+    pub document_id: Option<String>,
     pub is_shared: bool,
     pub kind: Option<String>,
     pub model: Option<String>,
@@ -96,6 +97,7 @@ const INNER: Place = 10;
 const MODEL: Place = 11;
 const DONE: Place = 12;
 const ERROR: Place = 13;
+const DOCUMENT_ID: Place = 14;
 
 impl Finder for Found {
     fn member(&self, of: Place, key: &str) -> Place {
@@ -105,6 +107,7 @@ impl Finder for Found {
             (NAME_OR_PAYLOAD, "auth") => AUTH,
             (NAME_OR_PAYLOAD, "chat_id") => CHAT_ID,
             (NAME_OR_PAYLOAD, "message_id") => MESSAGE_ID,
+            (NAME_OR_PAYLOAD, "document_id") => DOCUMENT_ID,
             (NAME_OR_PAYLOAD, "shared") => SHARED,
             (NAME_OR_PAYLOAD, "data") => DATA,
             (DATA, "type") => KIND,
@@ -133,6 +136,7 @@ impl Finder for Found {
             (SID, Value::Text { text, .. }) if !self.is_event => self.sid = Some(shortened(&text)),
             (CHAT_ID, Value::Text { text, .. }) => self.chat_id = Some(shortened(&text)),
             (MESSAGE_ID, Value::Text { text, .. }) => self.message_id = Some(shortened(&text)),
+            (DOCUMENT_ID, Value::Text { text, .. }) => self.document_id = Some(shortened(&text)),
             (SHARED, Value::Literal(raw)) => self.is_shared = raw == b"true",
             (KIND, Value::Text { text, .. }) => self.kind = Some(shortened(&text)),
             (MODEL, Value::Text { text, .. }) => self.model = Some(shortened(&text)),

@@ -195,7 +195,7 @@ fn recorded_connections_tell_whose_they_are_and_what_chats_used() {
         match socket.text(from, line["text"].as_str().unwrap().as_bytes()) {
             Some(Seen::Token(token)) => tokens.push((connection, token)),
             Some(Seen::Answer(answer)) => answers.push(answer),
-            Some(Seen::Accepted(_)) | None => {}
+            Some(Seen::Accepted(_) | Seen::NoteChanged(_)) | None => {}
         }
     }
     let token = "ey.session.token".to_owned();
@@ -206,4 +206,36 @@ fn recorded_connections_tell_whose_they_are_and_what_chats_used() {
     assert_eq!(inputs, [9, 7, 557, 483, 9, 494, 562]);
     assert_eq!(events.iter().filter(|event| event.outcome == Outcome::Failure).count(), 2);
     assert_eq!(answers.len(), events.len() + 2, "two chats with a model that tells no usage");
+}
+
+#[test]
+fn the_path_is_read_as_the_router_reads_it() {
+    for target in ["/ws/socket.io/?EIO=4", "/ws%2Fsocket.io/", "/ws/%73ocket.io"] {
+        assert!(is_socket_io(target), "{target}");
+    }
+    assert!(!is_socket_io("/WS/socket.io/") && !is_socket_io("/x?/ws/socket.io"));
+}
+
+#[test]
+fn a_note_that_the_client_writes_in_is_named() {
+    let check = |frame: &str, expected: Option<&str>| {
+        let seen = Socket::default().text(From::Client, frame.as_bytes());
+        assert_eq!(seen, expected.map(|note| Seen::NoteChanged(note.to_owned())), "{frame}");
+        assert_eq!(Socket::default().text(From::Server, frame.as_bytes()), None, "only the client's counts");
+    };
+    let update =
+        |document| format!(r#"42["ydoc:document:update",{{"document_id":"{document}","update":[1,2]}}]"#);
+    check(&update("note:n-1"), Some("n-1"));
+    check(&update("note_n-1"), Some("n-1"));
+    check(&update("note:n-1:x"), Some("n-1"));
+    check(&update("other:n-1"), None);
+    check(r#"42["ydoc:document:join",{"document_id":"note:n-1"}]"#, None);
+}
+
+#[test]
+fn writing_in_a_note_is_an_event_whose_outcome_nobody_tells() {
+    let event = note_event("n-1", &caller(), Timestamp::from_micros(7));
+    assert_eq!((event.action.as_ref(), event.outcome), ("note.updated", Outcome::Unknown));
+    assert_eq!(event.target.unwrap().id.as_deref(), Some("n-1"));
+    assert_eq!(event.actor.unwrap().kind, Some(ActorType::User));
 }

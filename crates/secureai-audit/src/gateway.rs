@@ -135,12 +135,8 @@ impl Proxy {
         } else {
             (Counting::Here(Arc::clone(prices)), Some(Arc::clone(prices)))
         };
-        let sockets = socket_io::listener(
-            Arc::clone(&resolver),
-            recorder.clone(),
-            Arc::clone(&clock),
-            socket_prices,
-        );
+        let sockets =
+            socket_io::listener(Arc::clone(&resolver), recorder.clone(), Arc::clone(&clock), socket_prices);
         let parts = proxy::Parts {
             upstream,
             table: table(config.routes_file.as_deref())?,

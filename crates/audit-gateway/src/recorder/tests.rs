@@ -227,9 +227,8 @@ async fn an_event_too_large_still_says_who_did_what_to_what() {
     world.recorder.settle(Some(ticket), vec![unsound("a")]).await.expect("recorded");
     world.recorder.note(vec![unsound("b"), event("c", Outcome::Success)]);
     let events = world.events();
-    let ids: Vec<_> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["a", "c", "b"]);
-    for event in [&events[0], &events[2]] {
+    assert_eq!(events.len(), 3);
+    for event in events.iter().filter(|event| event["id"] != "c") {
         assert_eq!(event["actor"]["email"], "eve@example.test");
         assert_eq!(event["target"]["id"].as_str().map(str::len), Some(128));
     }

@@ -124,6 +124,7 @@ fn announce(
     if let Some(upstream) = &store.config().gateway.upstream {
         output.line(format!("gateway: {url}/ passes to {upstream} and records what passes"))?;
     }
+    output.line(format!("pages: {url}/audit"))?;
     let is_for_eyes = std::io::stdout().is_terminal() || args.demo;
     match new_token {
         Some(token) if is_for_eyes => {

@@ -1,9 +1,9 @@
 //! Who the caller is, asked of Open WebUI and remembered briefly.
 //!
-//! - [`ask`]: the requests of our own that ask Open WebUI.
-//! - [`memory`]: a bounded map that forgets what is not used.
-//! - [`name`]: keyed hashes in place of credentials.
-//! - [`question`]: one question about one credential.
+//! - `ask`: the requests of our own that ask Open WebUI.
+//! - `memory`: a bounded map that forgets what is not used.
+//! - `name`: keyed hashes in place of credentials.
+//! - `question`: one question about one credential.
 //!
 //! Invariants:
 //! - No credential is kept or logged: what is remembered is found by a keyed hash of it.

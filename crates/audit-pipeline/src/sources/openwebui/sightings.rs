@@ -11,7 +11,7 @@
 //! corroborates an event, and the proof of that.
 //!
 //! What was acknowledged survives: an event of the owner's is in the ledger, and a sighting is in the ledger or in the
-//! [journal](self::journal). What was recorded before a restart is read from the ledger's end.
+//! journal. What was recorded before a restart is read from the ledger's end.
 //!
 //! All memory is bounded. When too many sightings wait, the oldest are not waited for any longer; when too many are
 //! offered at once, they are refused with [`Error::Busy`].

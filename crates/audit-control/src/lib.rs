@@ -2,7 +2,7 @@
 //!
 //! One SQLite file, `control.db`, holds the access tokens: their names, roles, expiry and the SHA-256 of each
 //! token's text. The text itself is shown once, when the token is made, and is stored nowhere.
-//! The secrets of sources that send us events are kept likewise.
+//! The secrets of sources that send us events are kept likewise. So is the list of exports that run in the background.
 //!
 //! The crate is synchronous and reads no clock: the caller says what time it is. One process opens the file (the
 //! data directory's lock sees to that); within it, [`Control`] may be shared between threads. It is not meant to be
@@ -11,6 +11,7 @@
 
 pub mod access;
 mod error;
+mod exports;
 mod schema;
 mod secret;
 mod sources;
@@ -18,6 +19,7 @@ mod store;
 
 pub use access::{Caller, Denial, Directory, Role, Token};
 pub use error::{Error, Result};
+pub use exports::{Export, ExportEnd, ExportState};
 pub use secret::{Digest, Secret, SecretError, TOKEN_PREFIX};
 pub use sources::{FORMER_SECRET_MINUTES, Source, SourceDirectory};
 pub use store::{Control, DEFAULT_TOKEN_DAYS, Expiry, NewToken};

@@ -32,6 +32,33 @@ const MIGRATIONS: &[&str] = &[
         changed       INTEGER NOT NULL
     ) STRICT;
 ",
+    "
+    CREATE TABLE exports (
+        id           TEXT PRIMARY KEY NOT NULL,  -- exp_ + 24 hexadecimal digits
+        name         TEXT NOT NULL,
+        state        TEXT NOT NULL,
+        format       TEXT NOT NULL,
+        owner        TEXT NOT NULL,              -- the caller's id, and name then
+        owner_name   TEXT NOT NULL,
+        scope        TEXT NOT NULL,              -- what they were allowed to see
+        author       TEXT NOT NULL,              -- the caller as the record names them
+        question     TEXT NOT NULL,
+        tree_size    INTEGER NOT NULL,
+        total        INTEGER NOT NULL,
+        created      INTEGER NOT NULL,
+        ended        INTEGER,
+        rows         INTEGER NOT NULL DEFAULT 0,
+        bytes        INTEGER NOT NULL DEFAULT 0,
+        position     TEXT,
+        sha256       TEXT,
+        first_index  INTEGER,
+        last_index   INTEGER,
+        reason       TEXT,
+        event_id     TEXT NOT NULL,
+        recorded     INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX exports_created ON exports (created);
+",
 ];
 
 /// Brings the database to the newest version; refuses one that is newer still.

@@ -1,6 +1,7 @@
 //! Who the caller is, asked of Open WebUI and remembered briefly.
 //!
 //! - `ask`: the requests of our own that ask Open WebUI.
+//! - `lanes`: questions about good and about unknown credentials do not wait for each other.
 //! - `memory`: a bounded map that forgets what is not used.
 //! - `name`: keyed hashes in place of credentials.
 //! - `question`: one question about one credential.
@@ -13,6 +14,7 @@
 //! - Nothing of an answer to our own requests reaches a client.
 
 mod ask;
+mod lanes;
 mod memory;
 mod name;
 mod question;
@@ -37,7 +39,7 @@ pub struct Config {
     pub departments: Departments,
     /// The member of an identity provider's ID token that names the department.
     pub department_claim: Option<String>,
-    /// How long a proven person is taken as such without asking again.
+    /// How long a proven person is taken as such without asking again; by an API key at most 60 seconds.
     pub remember: Duration,
     /// How long a refused credential is taken as such without asking again.
     pub remember_refused: Duration,

@@ -18,6 +18,7 @@ mod recording;
 mod refusal;
 mod relay;
 mod socket;
+mod socket_answers;
 pub mod socket_io;
 mod watch;
 

@@ -1,8 +1,7 @@
 //! What every request passes before its handler: authentication, the route's role, counting.
 //!
-//! Three kinds of callers are known: bearers of our own tokens, people who signed in to the pages with one, and, where we
-//! stand in front of a platform, its signed-in administrators. The latter come with the platform's cookie or bearer
-//! token. A browser sends a cookie along whatever page made it ask, so a cookie alone only reads; what changes something
+//! Three kinds of callers are known: bearers of our own tokens, people who signed in to the pages, and, where we stand in
+//! front of a platform, its administrators. The latter come with the platform's cookie, bearer token or API key. A browser sends a cookie along whatever page made it ask, so a cookie alone only reads; what changes something
 //! needs a bearer token, or is a form of one of our own pages. Of `Authorization` only a bearer token counts: what else
 //! stands there (`Basic` for a proxy before us) the browser adds by itself, as it does a cookie.
 
@@ -113,8 +112,8 @@ impl Credential {
             let is_harmless = kind == Kind::Page || only_reads(request.method());
             return Self::SignIn { sign_in, is_harmless };
         }
-        if state.sessions().is_some() && !bearer.is_some_and(sessions::is_our_token) {
-            let mut kept = sessions::credentials(headers);
+        if let Some(platform) = state.sessions().filter(|_| !bearer.is_some_and(sessions::is_our_token)) {
+            let mut kept = sessions::credentials(headers, platform.key_header());
             // What is no bearer token is not the platform's to judge either: by it nobody is let in.
             kept.remove(AUTHORIZATION);
             kept.extend(bearer.map(|bearer| (AUTHORIZATION, bearer.clone())));
@@ -173,7 +172,9 @@ async fn by_session(
     let caller = Caller { id: user.id.clone(), name: user.name.clone(), role: Role::Admin };
     let (is_admin, user) = (user.is_admin, Some(Arc::new(user)));
     let known = Known { caller: Arc::new(caller), user };
-    let by_cookie_alone = !headers.contains_key(AUTHORIZATION);
+    // No browser adds a key's header by itself, and no page of another origin can without our leave.
+    let by_cookie_alone =
+        !headers.contains_key(AUTHORIZATION) && !headers.contains_key(sessions.key_header());
     if !is_admin {
         return Err((Some(known), not_an_admin()));
     }

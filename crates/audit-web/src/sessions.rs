@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use http::header::{AUTHORIZATION, COOKIE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Somebody who is signed in to the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct PlatformUser {
     pub email: Option<String>,
     /// A keyed hash of the session.
     pub session_id: Option<String>,
-    /// Whether this is an administrator of the platform, by a session of their own (not by an API key).
+    /// Whether this is an administrator of the platform, by a session or an API key of their own.
     pub is_admin: bool,
 }
 
@@ -28,11 +28,14 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Sessions: Send + Sync {
     /// Who sends these headers; `None` when the platform does not vouch for anybody.
     fn find<'a>(&'a self, headers: &'a HeaderMap) -> Pending<'a, Option<PlatformUser>>;
+
+    /// The header in which the platform takes API keys, besides `Authorization`.
+    fn key_header(&self) -> &HeaderName;
 }
 
-/// The headers that a session is known by, kept to ask again later.
-pub(crate) fn credentials(headers: &HeaderMap) -> HeaderMap {
-    let kept = headers.iter().filter(|(name, _)| [AUTHORIZATION, COOKIE].contains(name));
+/// The headers that a session or key is known by, kept to ask again later.
+pub(crate) fn credentials(headers: &HeaderMap, key_header: &HeaderName) -> HeaderMap {
+    let kept = headers.iter().filter(|(name, _)| [&AUTHORIZATION, &COOKIE, key_header].contains(name));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 

@@ -17,7 +17,7 @@ use audit_pipeline::{
     },
 };
 use audit_web::{Front, Origins, PlatformUser, Sessions};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::{
     config::{self, Config},
@@ -39,6 +39,7 @@ pub(crate) struct Gates {
 struct Proxy {
     gateway: Gateway,
     resolver: Arc<identity::Resolver>,
+    key_header: HeaderName,
 }
 
 impl Gates {
@@ -92,7 +93,8 @@ impl Gates {
     /// Knows who is signed in to Open WebUI.
     pub(crate) fn sessions(&self) -> Option<Arc<dyn Sessions>> {
         let resolver = Arc::clone(&self.proxy.as_ref()?.resolver);
-        Some(Arc::new(SignedIn(resolver)))
+        let key_header = self.proxy.as_ref()?.key_header.clone();
+        Some(Arc::new(SignedIn { resolver, key_header }))
     }
 
     /// Ends WebSockets, and records what has passed. Call it when no request can come any more.
@@ -146,7 +148,8 @@ impl Proxy {
             sockets: Some(sockets),
             counting,
         };
-        Ok(Some(Self { gateway: Gateway::build(config.proxy()?, parts), resolver }))
+        let key_header = config.api_key_header()?;
+        Ok(Some(Self { gateway: Gateway::build(config.proxy()?, parts), resolver, key_header }))
     }
 }
 
@@ -206,13 +209,16 @@ impl Origins for BehindProxies {
     }
 }
 
-/// Open WebUI's sessions, for our pages.
-struct SignedIn(Arc<identity::Resolver>);
+/// Open WebUI's sessions and API keys, for our pages and interface.
+struct SignedIn {
+    resolver: Arc<identity::Resolver>,
+    key_header: HeaderName,
+}
 
 impl Sessions for SignedIn {
     fn find<'a>(&'a self, headers: &'a HeaderMap) -> audit_web::Pending<'a, Option<PlatformUser>> {
         Box::pin(async move {
-            let caller = self.0.resolve("/", headers).await;
+            let caller = self.resolver.resolve("/", headers).await;
             let person = caller.person.as_ref()?;
             Some(PlatformUser {
                 id: person.id.clone(),
@@ -222,9 +228,13 @@ impl Sessions for SignedIn {
                     .or_else(|| person.email.clone())
                     .unwrap_or_else(|| person.id.clone()),
                 email: person.email.clone(),
-                is_admin: caller.is_admin_session(),
+                is_admin: caller.is_admin(),
                 session_id: caller.session_id.clone(),
             })
         })
+    }
+
+    fn key_header(&self) -> &HeaderName {
+        &self.key_header
     }
 }

@@ -7,6 +7,7 @@ use audit_pipeline::sources::openwebui::identity::inquiry::{self, GROUPS_PATH, P
 use audit_pipeline::sources::openwebui::identity::{Claims, Credential, Inquiry};
 use http::HeaderValue;
 
+use super::lanes::Lane;
 use super::name::CacheKey;
 use super::resolver::{Inner, Verdict};
 
@@ -16,6 +17,7 @@ pub(super) struct Question<'q> {
     pub(super) credential: &'q Credential,
     pub(super) claims: Option<&'q Claims>,
     pub(super) formerly: Option<Arc<Person>>,
+    pub(super) lane: Lane,
 }
 
 impl Question<'_> {
@@ -24,7 +26,7 @@ impl Question<'_> {
         let Some(authorization) = self.credential.authorization() else {
             return Verdict::Refused(Refusal::Malformed, None);
         };
-        let Ok(_permit) = self.inner.asking.acquire().await else { return Verdict::NoAnswer };
+        let Some(_turn) = self.inner.turns.take(self.lane).await else { return Verdict::NoAnswer };
         if let Some(person) = known {
             return self.complete(person, &authorization).await;
         }

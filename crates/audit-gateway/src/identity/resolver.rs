@@ -10,11 +10,12 @@ use audit_pipeline::sources::openwebui::exchange::Exchange;
 use audit_pipeline::sources::openwebui::identity::{Claims, Credential, Lesson, lesson};
 use http::HeaderMap;
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::Config;
 use super::ask::Directory;
+use super::lanes::{Lane, Traffic, Turns};
 use super::memory::Memory;
 use super::name::{CacheKey, Names};
 use super::question::Question;
@@ -27,10 +28,8 @@ const AFTER_NO_ANSWER: Duration = Duration::from_secs(2);
 /// A refusal (401) makes what is remembered of a credential doubtful when it is older than this. Open WebUI answers
 /// 401 to good credentials without the right, too.
 const DOUBT_AFTER: Duration = Duration::from_secs(1);
-/// Requests of ours at one time, so that a flood of credentials is no flood of our own on Open WebUI.
-const MAX_ASKING: usize = 32;
-/// Credentials asked about at one time; beyond it callers are unproven at once.
-const MAX_FLIGHTS: usize = 1_024;
+/// Whose an API key is holds for no longer than this: keys open our own interface too.
+const MOST_FOR_KEYS: Duration = Duration::from_secs(60);
 /// How many departments that provisioning told are remembered.
 const MAX_TOLD: usize = 100_000;
 
@@ -43,7 +42,7 @@ pub(super) struct Inner {
     pub(super) directory: Box<dyn Directory>,
     names: Names,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) asking: Semaphore,
+    pub(super) turns: Turns,
     pub(super) state: Mutex<State>,
 }
 
@@ -60,6 +59,7 @@ pub(super) struct State {
     pub(super) told: Memory<String, String>,
     /// What is being asked now.
     flights: HashMap<CacheKey, watch::Receiver<Option<Verdict>>>,
+    traffic: Traffic,
     /// Counts what made memories obsolete: an answer that was asked for before is not remembered.
     epoch: u64,
 }
@@ -100,6 +100,7 @@ impl Resolver {
             owners: Memory::new(config.capacity),
             told: Memory::new(MAX_TOLD),
             flights: HashMap::new(),
+            traffic: Traffic::default(),
             epoch: 0,
         };
         Self(Arc::new(Inner {
@@ -107,7 +108,7 @@ impl Resolver {
             directory,
             names: Names::new(key),
             clock,
-            asking: Semaphore::new(MAX_ASKING),
+            turns: Turns::new(),
             state: Mutex::new(state),
         }))
     }
@@ -178,8 +179,10 @@ impl Resolver {
             }
             match state.flights.get(&presented.key) {
                 Some(flight) => flight.clone(),
-                None if state.flights.len() >= MAX_FLIGHTS => return Verdict::NoAnswer,
-                None => self.take_off(&mut state, presented, known),
+                None => match self.take_off(&mut state, presented, known) {
+                    Some(flight) => flight,
+                    None => return Verdict::NoAnswer,
+                },
             }
         };
         let landed = timeout(self.0.config.wait, flight.wait_for(Option::is_some)).await;
@@ -187,13 +190,17 @@ impl Resolver {
         verdict.unwrap_or(Verdict::NoAnswer)
     }
 
-    /// Asks in a task of its own: a client that leaves does not end it for the others.
+    /// Asks in a task of its own: a client that leaves does not end it for the others. `None`: too much is being asked.
     fn take_off(
         &self,
         state: &mut State,
         presented: &Presented,
         known: Option<Person>,
-    ) -> watch::Receiver<Option<Verdict>> {
+    ) -> Option<watch::Receiver<Option<Verdict>>> {
+        let lane = state.lane(presented, known.is_some());
+        if !state.traffic.enter(lane) {
+            return None;
+        }
         let (landing, flight) = watch::channel(None);
         state.flights.insert(presented.key, flight.clone());
         let epoch = state.epoch;
@@ -203,14 +210,15 @@ impl Resolver {
             (presented.credential.clone(), presented.claims.clone(), presented.key);
         tokio::spawn(async move {
             let question =
-                Question { inner: &inner, credential: &credential, claims: claims.as_ref(), formerly };
+                Question { inner: &inner, credential: &credential, claims: claims.as_ref(), formerly, lane };
             let asked = timeout(ASKING_TIMEOUT, question.ask(key, known)).await;
             let verdict = asked.unwrap_or(Verdict::NoAnswer);
-            inner.remember(key, &verdict, claims.as_ref(), epoch);
+            inner.remember(key, credential.kind(), &verdict, claims.as_ref(), epoch);
+            inner.state.lock().traffic.leave(lane);
             // Nobody may be waiting any more.
             let _ = landing.send(Some(verdict));
         });
-        flight
+        Some(flight)
     }
 }
 
@@ -254,9 +262,17 @@ impl Inner {
     }
 
     /// Keeps an answer for as long as it may be believed.
-    fn remember(&self, key: CacheKey, verdict: &Verdict, claims: Option<&Claims>, epoch: u64) {
+    fn remember(
+        &self,
+        key: CacheKey,
+        kind: CredentialKind,
+        verdict: &Verdict,
+        claims: Option<&Claims>,
+        epoch: u64,
+    ) {
         let since = Instant::now();
         let keep = match verdict {
+            Verdict::Person(_) if kind == CredentialKind::ApiKey => self.config.remember.min(MOST_FOR_KEYS),
             Verdict::Person(_) => self.config.remember.min(self.left(claims)),
             Verdict::Refused(..) | Verdict::Nameless => self.config.remember_refused,
             Verdict::NoAnswer => AFTER_NO_ANSWER,
@@ -359,6 +375,14 @@ impl State {
         let fresh = |entry: &&mut Entry| entry.until > now;
         let accepted = self.accepted.get(key).filter(fresh).map(|entry| entry.verdict.clone());
         accepted.or_else(|| self.doubtful.get(key).filter(fresh).map(|entry| entry.verdict.clone()))
+    }
+
+    /// The way of a question. `was_given_out`: Open WebUI just answered a sign-in with it.
+    fn lane(&mut self, presented: &Presented, was_given_out: bool) -> Lane {
+        let is_known = was_given_out
+            || self.accepted.get(&presented.key).is_some()
+            || self.owners.get(&presented.key).is_some();
+        if is_known { Lane::Known } else { Lane::of_new(presented.credential.kind()) }
     }
 
     /// Whose a credential was when it was last accepted.

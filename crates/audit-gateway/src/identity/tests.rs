@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use audit_event::{Client, Event, ManualClock, Source, Timestamp};
@@ -33,6 +33,8 @@ struct Stub {
     asked: Arc<Mutex<Vec<String>>>,
     gate: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    /// Takes a second to say that it does not know a credential.
+    slow: Arc<AtomicBool>,
 }
 
 impl Stub {
@@ -42,6 +44,7 @@ impl Stub {
             asked: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             waiting: Arc::default(),
+            slow: Arc::default(),
         }
     }
 
@@ -84,7 +87,11 @@ impl Directory for Stub {
             let _turn = self.gate.acquire().await.ok()?;
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             let key = (authorization.to_str().ok()?.to_owned(), path.to_owned());
-            let (status, body) = self.answers.lock().get(&key).cloned()?;
+            let answer = self.answers.lock().get(&key).cloned();
+            if answer.is_none() && self.slow.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            let (status, body) = answer?;
             Some(Reply { status, body: Bytes::from(body) })
         })
     }
@@ -565,4 +572,83 @@ async fn the_answer_tells_whether_a_provisioning_token_was_good() {
     let mut event = Event::new("access.denied", Source::Gateway);
     refused.sign(&mut event);
     assert_eq!(event.actor.unwrap().name, None, "a wrong token is not the provisioning service");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_forged_credentials_delays_nobody_who_was_good_before() {
+    let stub = Stub::new();
+    stub.session("a.b.c", ADA, &[]);
+    key_of(&stub, "sk-good", ADA);
+    let resolver = resolver(&stub);
+    resolver.resolve("/", &bearer("a.b.c")).await;
+    resolver.resolve("/", &bearer("sk-good")).await;
+    advance(Duration::from_secs(61)).await;
+    // Open WebUI is slow for what it does not know, and more comes than may wait.
+    stub.slow.store(true, Ordering::Relaxed);
+    let flood: Vec<_> = (0..2_000)
+        .map(|number| {
+            let resolver = resolver.clone();
+            let forged = if number % 2 == 0 { format!("sk-{number}") } else { format!("x.y.z{number}") };
+            tokio::spawn(async move { resolver.resolve("/", &bearer(&forged)).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    for good in ["a.b.c", "sk-good"] {
+        let began = tokio::time::Instant::now();
+        assert_eq!(id(&resolver.resolve("/", &bearer(good)).await), Some("u-ada"), "{good}");
+        assert!(began.elapsed() < Duration::from_millis(10), "{good} waited {:?}", began.elapsed());
+    }
+    for forged in flood {
+        assert_ne!(forged.await.unwrap().standing, Standing::Proven);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn forged_keys_do_not_delay_new_sessions() {
+    let stub = Stub::new();
+    stub.session("a.b.c", ADA, &[]);
+    let resolver = resolver(&stub);
+    stub.slow.store(true, Ordering::Relaxed);
+    for number in 0..2_000 {
+        let resolver = resolver.clone();
+        tokio::spawn(async move { resolver.resolve("/", &bearer(&format!("sk-{number}"))).await });
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(id(&resolver.resolve("/", &bearer("a.b.c")).await), Some("u-ada"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_believed_for_a_minute_at_most() {
+    let stub = Stub::new();
+    key_of(&stub, "sk-good", ADA);
+    let resolver = resolver_with(&stub, Config { remember: Duration::from_secs(3_600), ..Config::default() });
+    assert!(resolver.resolve("/", &bearer("sk-good")).await.is_admin());
+    stub.answer("sk-good", "/api/v1/users/user/status", 401, INVALID);
+    advance(Duration::from_secs(59)).await;
+    assert!(resolver.resolve("/", &bearer("sk-good")).await.is_admin(), "remembered");
+    advance(Duration::from_secs(1)).await;
+    let refused = resolver.resolve("/", &bearer("sk-good")).await;
+    assert_eq!(refused.standing, Standing::Refused(Refusal::Revoked));
+    assert!(!refused.is_admin());
+}
+
+#[tokio::test]
+async fn only_an_administrators_key_or_session_is_one() {
+    let stub = Stub::new();
+    key_of(&stub, "sk-ada", ADA);
+    key_of(&stub, "sk-bob", BOB);
+    stub.session("a.b.c", ADA, &[]);
+    let resolver = resolver(&stub);
+    for (credential, is_admin) in [("sk-ada", true), ("sk-bob", false), ("sk-forged", false), ("a.b.c", true)]
+    {
+        assert_eq!(resolver.resolve("/", &bearer(credential)).await.is_admin(), is_admin, "{credential}");
+        let header = headers(&[("x-api-key", credential.to_owned())]);
+        assert_eq!(resolver.resolve("/", &header).await.is_admin(), is_admin, "x-api-key: {credential}");
+    }
+}
+
+/// An API key of this person.
+fn key_of(stub: &Stub, key: &str, person: &str) {
+    stub.answer(key, "/api/v1/users/user/status", 200, person);
+    stub.answer(key, "/api/v1/users/groups", 200, "[]");
 }

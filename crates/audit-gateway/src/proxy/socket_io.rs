@@ -13,6 +13,7 @@ use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue};
 use tokio::sync::mpsc;
 
+use super::socket_answers::{Answers, Connection};
 use super::{Direction, SocketListener, SocketOpening, SocketTap};
 use crate::identity::Resolver;
 use crate::recorder::Recorder;
@@ -33,6 +34,7 @@ struct Ears {
     clock: Arc<dyn Clock>,
     /// `None`: model calls are counted elsewhere.
     prices: Option<Arc<Prices>>,
+    answers: Answers,
 }
 
 /// A listener that records who writes in which note, and, with `prices`, the usage and the failures of chats in the page.
@@ -44,23 +46,26 @@ pub fn listener(
     clock: Arc<dyn Clock>,
     prices: Option<Arc<Prices>>,
 ) -> SocketListener {
-    let ears = Arc::new(Ears { resolver, recorder, clock, prices });
+    let answers = Answers::new(seed(clock.now()));
+    let ears = Arc::new(Ears { resolver, recorder, clock, prices, answers });
     Arc::new(move |opening| socket::is_socket_io(opening.target).then(|| listen(&ears, opening)))
 }
 
 /// What a connection's task is told.
 enum Heard {
     Token(String),
-    Answer(SocketAnswer),
+    Answer(SocketAnswer, Timestamp),
     Note(String),
 }
 
 fn listen(ears: &Arc<Ears>, opening: SocketOpening<'_>) -> SocketTap {
     let (tell, heard) = mpsc::channel(MAX_WAITING);
+    let connection = ears.answers.connection(ears.clock.now());
     let holder = Holder {
         ears: Arc::clone(ears),
         credentials: credentials_of(opening.headers),
         client: opening.client.clone(),
+        connection,
     };
     // Ends when the tap is dropped, with the connection.
     opening.tasks.spawn(holder.follow(heard));
@@ -73,12 +78,14 @@ fn listen(ears: &Arc<Ears>, opening: SocketOpening<'_>) -> SocketTap {
         };
         let found = match socket.text(from, text) {
             Some(Seen::Token(token)) => Heard::Token(token),
-            Some(Seen::Answer(answer)) if ears.prices.is_some() => Heard::Answer(answer),
+            Some(Seen::Answer(answer)) if ears.prices.is_some() && answer.says_something() => {
+                Heard::Answer(answer, ears.clock.now())
+            }
             Some(Seen::NoteChanged(note)) if notes.is_new(&note, ears.clock.now()) => Heard::Note(note),
             _ => return,
         };
         if let Err(untold) = tell.try_send(found) {
-            ears.note(&untold.into_inner(), &Caller::default(), &client);
+            ears.note(&untold.into_inner(), &Caller::default(), &client, connection);
         }
     })
 }
@@ -88,6 +95,7 @@ struct Holder {
     ears: Arc<Ears>,
     credentials: HeaderMap,
     client: audit_event::Client<'static>,
+    connection: Connection,
 }
 
 impl Holder {
@@ -97,7 +105,7 @@ impl Holder {
                 self.consider(&token).await;
             } else {
                 let caller = self.ears.resolver.resolve(PATH, &self.credentials).await;
-                self.ears.note(&heard, &caller, &self.client);
+                self.ears.note(&heard, &caller, &self.client, self.connection);
             }
         }
     }
@@ -115,19 +123,26 @@ impl Holder {
 }
 
 impl Ears {
-    fn note(&self, heard: &Heard, caller: &Caller, client: &audit_event::Client<'static>) {
-        if let Some(mut event) = self.event(heard, caller) {
+    fn note(
+        &self,
+        heard: &Heard,
+        caller: &Caller,
+        client: &audit_event::Client<'static>,
+        connection: Connection,
+    ) {
+        if let Some(mut event) = self.event(heard, caller, connection) {
             event.client = Some(client.clone());
             self.recorder.note(vec![event]);
         }
     }
 
-    fn event(&self, heard: &Heard, caller: &Caller) -> Option<Event<'static>> {
+    fn event(&self, heard: &Heard, caller: &Caller, connection: Connection) -> Option<Event<'static>> {
         match heard {
             Heard::Token(_) => None,
             Heard::Note(note) => Some(socket::note_event(note, caller, self.clock.now())),
-            Heard::Answer(answer) => {
-                let mut event = answer.event(caller, self.clock.now())?;
+            Heard::Answer(answer, heard) => {
+                let id = self.answers.admit(answer.fingerprint(caller), connection, *heard)?;
+                let mut event = answer.event(id, caller, self.clock.now())?;
                 self.prices.as_ref()?.complete(&mut event);
                 Some(event)
             }
@@ -151,6 +166,16 @@ impl Notes {
         self.0.push((note.to_owned(), now));
         true
     }
+}
+
+/// What makes this process's events unlike any other's.
+fn seed(now: Timestamp) -> [u8; 32] {
+    let mut seed = [0; 32];
+    if let Err(error) = getrandom::fill(&mut seed) {
+        tracing::warn!(error.message = %error, "no random bytes: ids of answers come from the clock alone");
+        seed[..8].copy_from_slice(&now.as_micros().to_be_bytes());
+    }
+    seed
 }
 
 /// The page's own upgrade request may carry the session's cookie.

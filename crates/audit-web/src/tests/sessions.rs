@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use audit_control::Role;
 use axum::body::Body;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use serde_json::json;
 
 use super::app::{Answer, App, event};
@@ -12,7 +12,8 @@ use crate::Config;
 use crate::router::{Admission, PREFIXES, pages};
 use crate::sessions::{Pending, PlatformUser, Sessions};
 
-/// A platform where `admin` and `user` are the tokens of an administrator and of an ordinary user.
+/// A platform where `admin` and `user` are the tokens of an administrator and of an ordinary user, and where these are also
+/// taken from the header `x-api-key`.
 struct Platform;
 
 impl Sessions for Platform {
@@ -20,7 +21,7 @@ impl Sessions for Platform {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let bearer = text("authorization").strip_prefix("Bearer ").unwrap_or_default();
         let token = if bearer.is_empty() {
-            text("cookie").strip_prefix("token=").unwrap_or_default()
+            text("cookie").strip_prefix("token=").unwrap_or(text("x-api-key"))
         } else {
             bearer
         };
@@ -32,6 +33,11 @@ impl Sessions for Platform {
             is_admin: token == "admin",
         });
         Box::pin(async move { user })
+    }
+
+    fn key_header(&self) -> &HeaderName {
+        static NAME: HeaderName = HeaderName::from_static("x-api-key");
+        &NAME
     }
 }
 
@@ -90,6 +96,19 @@ async fn a_cookie_alone_changes_nothing() {
     let uri = api("/tokens/nobody");
     send(&app, Method::DELETE, &uri, &[COOKIE]).await.problem(403, "role_required");
     send(&app, Method::DELETE, &uri, &[COOKIE, BEARER]).await.problem(404, "no_such_token");
+}
+
+#[tokio::test]
+async fn an_administrators_api_key_reads_and_changes() {
+    let app = app();
+    let key = ("x-api-key", "admin");
+    let answer = send(&app, Method::GET, &api("/session"), &[key]).await;
+    assert_eq!(answer.json()["id"], "id-of-admin");
+    send(&app, Method::DELETE, &api("/tokens/nobody"), &[key]).await.problem(404, "no_such_token");
+    send(&app, Method::GET, &api("/session"), &[("x-api-key", "user")]).await.problem(403, "role_required");
+    send(&app, Method::GET, &api("/session"), &[("x-api-key", "forged")]).await.problem(401, "missing_token");
+    let without_platform = App::start();
+    send(&without_platform, Method::GET, &api("/session"), &[key]).await.problem(401, "missing_token");
 }
 
 #[tokio::test]

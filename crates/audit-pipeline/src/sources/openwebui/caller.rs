@@ -77,8 +77,6 @@ pub enum CredentialKind {
     Session,
     /// An API key (`sk-…`), as bearer, cookie or in the key header.
     ApiKey,
-    /// A header that a trusted proxy set.
-    TrustedHeader,
     /// The provisioning token of SCIM.
     Scim,
 }
@@ -101,11 +99,12 @@ pub struct Person {
 }
 
 impl Caller {
-    /// Whether this is an admin's request, by a session (an API key of an admin is not enough for a page).
+    /// Whether this is an admin's request, proven by a session or by an API key.
     #[must_use]
-    pub fn is_admin_session(&self) -> bool {
+    pub fn is_admin(&self) -> bool {
         let role = self.person.as_ref().and_then(|person| person.role.as_deref());
-        self.credential == CredentialKind::Session && role == Some("admin")
+        let is_their_own = matches!(self.credential, CredentialKind::Session | CredentialKind::ApiKey);
+        is_their_own && self.standing == Standing::Proven && role == Some("admin")
     }
 
     /// Why the credential is not accepted.

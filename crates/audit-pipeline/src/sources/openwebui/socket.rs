@@ -197,14 +197,15 @@ impl SocketAnswer {
     /// The event of it, unless it carries neither usage nor an error: then it says nothing that the chat's request did
     /// not. Where a model gateway counts, its event is the one to record, not this.
     ///
-    /// A page open twice hears it twice; both events have the same id, and the ledger keeps one.
+    /// A page open twice hears it twice: whoever calls this has seen to it that this is the first of them. `id` is the
+    /// event's.
     #[must_use]
-    pub fn event(&self, caller: &Caller, now: Timestamp) -> Option<Event<'static>> {
-        if self.tokens.is_empty() && !self.is_error {
+    pub fn event(&self, id: String, caller: &Caller, now: Timestamp) -> Option<Event<'static>> {
+        if !self.says_something() {
             return None;
         }
         let mut event = Event::new("model.called", Source::Gateway);
-        event.id = Some(self.event_id().into());
+        event.id = Some(id.into());
         event.time = Some(now);
         event.outcome = if self.is_error { Outcome::Failure } else { Outcome::Success };
         event.reason = self.is_error.then(|| "provider_error".into());
@@ -222,16 +223,26 @@ impl SocketAnswer {
         Some(event)
     }
 
-    fn event_id(&self) -> String {
-        let mut hash = Sha256::new();
+    /// Whether there is anything to record.
+    #[must_use]
+    pub fn says_something(&self) -> bool {
+        !self.tokens.is_empty() || self.is_error
+    }
+
+    /// Equal for the copies of one answer that reach several connections of `caller`. Chat and message are named by
+    /// the client, so that later answers may have the same, and so may another person's.
+    #[must_use]
+    pub fn fingerprint(&self, caller: &Caller) -> [u8; 32] {
+        let person = caller.person.as_ref().map(|person| person.id.as_str());
+        let whose = person.or(caller.claimed_id.as_deref()).or(caller.session_id.as_deref());
+        let chat = self.chat_id.as_deref().unwrap_or_default();
         let numbers = format!("{:?} {}", self.tokens, self.is_error);
-        for part in [self.chat_id.as_deref().unwrap_or_default(), &self.message_id, &numbers] {
+        let mut hash = Sha256::new();
+        for part in [whose.unwrap_or_default(), chat, &self.message_id, &numbers] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        let digest = hash.finalize();
-        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("socket-{hex}")
+        hash.finalize().into()
     }
 }
 

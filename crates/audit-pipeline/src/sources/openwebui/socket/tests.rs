@@ -74,7 +74,7 @@ fn an_answer_with_usage_is_a_call() {
         panic!("no answer")
     };
     assert_eq!((answer.chat_id.as_deref(), answer.message_id.as_str()), (Some("c-1"), "m-1"));
-    let event = answer.event(&caller(), Timestamp::EPOCH).unwrap();
+    let event = answer.event("e-1".to_owned(), &caller(), Timestamp::EPOCH).unwrap();
     assert_eq!((event.action.as_ref(), event.outcome), ("model.called", Outcome::Success));
     assert_eq!(event.model.unwrap().id.as_deref(), Some("gpt-5.2"));
     let usage = event.usage.unwrap();
@@ -92,11 +92,11 @@ fn an_answer_without_usage_is_no_event_and_a_failed_one_is() {
     else {
         panic!("no answer")
     };
-    assert_eq!(done.event(&caller(), Timestamp::EPOCH), None);
+    assert_eq!(done.event("e-1".to_owned(), &caller(), Timestamp::EPOCH), None);
     let error =
         frame("m-2", "chat:message:error", r#"{"error":{"content":"Rate limit reached"},"done":true}"#);
     let Some(Seen::Answer(failed)) = server(&mut socket, &error) else { panic!("no answer") };
-    let event = failed.event(&caller(), Timestamp::EPOCH).unwrap();
+    let event = failed.event("e-1".to_owned(), &caller(), Timestamp::EPOCH).unwrap();
     assert_eq!((event.outcome, event.reason.as_deref()), (Outcome::Failure, Some("provider_error")));
     assert!(!format!("{event:?}").contains("Rate limit"));
 }
@@ -110,20 +110,23 @@ fn who_watches_a_shared_chat_is_not_its_caller() {
 }
 
 #[test]
-fn a_page_open_twice_is_one_event() {
+fn copies_of_one_answer_have_one_fingerprint_and_nobody_elses_has_it() {
     let done = frame("m-1", "chat:completion", &format!(r#"{{"done":true,"usage":{USAGE}}}"#));
     let model = frame("m-1", "response:completion", r#"{"model":"m"}"#);
-    let ids: Vec<_> = [vec![&model, &done], vec![&done]]
-        .into_iter()
-        .map(|frames| {
+    let prints = |caller: &Caller| {
+        let of = |frames: &[&String]| {
             let mut socket = Socket::default();
-            let seen = frames.into_iter().map(|frame| server(&mut socket, frame)).last().flatten();
+            let seen = frames.iter().map(|frame| server(&mut socket, frame)).last().flatten();
             let Some(Seen::Answer(answer)) = seen else { panic!("no answer") };
-            answer.event(&caller(), Timestamp::EPOCH).unwrap().id.unwrap()
-        })
-        .collect();
-    assert_eq!(ids[0], ids[1]);
-    assert!(ids[0].len() <= 64);
+            answer.fingerprint(caller)
+        };
+        [of(&[&model, &done]), of(&[&done])]
+    };
+    let [whole, late] = prints(&caller());
+    assert_eq!(whole, late, "whether the connection heard of the model or not");
+    let mut other = caller();
+    other.person = Some(Arc::new(Person { id: "u-2".into(), ..Person::default() }));
+    assert_ne!(prints(&other)[0], whole);
 }
 
 #[test]
@@ -200,8 +203,10 @@ fn recorded_connections_tell_whose_they_are_and_what_chats_used() {
     }
     let token = "ey.session.token".to_owned();
     assert_eq!(tokens, [(104, token.clone()), (104, token.clone()), (447, token)]);
-    let events: Vec<_> =
-        answers.iter().filter_map(|answer| answer.event(&caller(), Timestamp::EPOCH)).collect();
+    let events: Vec<_> = answers
+        .iter()
+        .filter_map(|answer| answer.event("e-1".to_owned(), &caller(), Timestamp::EPOCH))
+        .collect();
     let inputs: Vec<_> = events.iter().filter_map(|event| event.usage?.input_tokens).collect();
     assert_eq!(inputs, [9, 7, 557, 483, 9, 494, 562]);
     assert_eq!(events.iter().filter(|event| event.outcome == Outcome::Failure).count(), 2);

@@ -351,7 +351,6 @@ const fn credential(kind: CredentialKind) -> Option<&'static str> {
         CredentialKind::None => None,
         CredentialKind::Session => Some("session"),
         CredentialKind::ApiKey => Some("api_key"),
-        CredentialKind::TrustedHeader => Some("trusted_header"),
         CredentialKind::Scim => Some("scim"),
     }
 }

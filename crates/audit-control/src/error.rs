@@ -54,6 +54,48 @@ pub enum Error {
         /// The name or id asked for.
         name: String,
     },
+    /// Fix the input: a view cannot be called or ask this.
+    #[error("a view {problem}")]
+    BadView {
+        /// What is wrong with it, to be read after "a view".
+        problem: &'static str,
+    },
+    /// Fix the input: the owner has a view of this name.
+    #[error("you have a view named {name:?} already; choose another name or change that one")]
+    ViewNameTaken {
+        /// The name asked for.
+        name: String,
+    },
+    /// Delete a view first.
+    #[error("{most} views are the most one can keep; delete one that is no longer needed")]
+    TooManyViews {
+        /// How many one may have.
+        most: u32,
+    },
+    /// There is no view of this id.
+    #[error("there is no view {id:?}; list the views to see which exist")]
+    NoSuchView {
+        /// The id asked for.
+        id: String,
+    },
+    /// There is no request of this id.
+    #[error("there is no request {id:?} for an approval; list the approvals to see which exist")]
+    NoSuchApproval {
+        /// The id asked for.
+        id: String,
+    },
+    /// The request cannot be decided any more.
+    #[error("the request was {state} already")]
+    ApprovalOver {
+        /// What became of it.
+        state: crate::ApprovalState,
+    },
+    /// Four eyes are two people: somebody else has to decide.
+    #[error("nobody approves or refuses their own request; another admin has to")]
+    OwnRequest,
+    /// A request is taken back by nobody but its author.
+    #[error("only who asked can withdraw the request; refuse it instead")]
+    NotTheRequester,
     /// Use a newer program: the file was written by one.
     #[error(
         "{path} has schema version {found}, this program knows versions up to {known}; use the newer program that wrote it"

@@ -3,6 +3,9 @@
 //! One SQLite file, `control.db`, holds the access tokens: their names, roles, expiry and the SHA-256 of each
 //! token's text. The text itself is shown once, when the token is made, and is stored nowhere.
 //! The secrets of sources that send us events are kept likewise. So is the list of exports that run in the background.
+//! The secrets of sources that send us events are kept likewise.
+//! Beside them lie what people keep for themselves and each other: saved views, and requests that a second admin has to
+//! approve.
 //!
 //! The crate is synchronous and reads no clock: the caller says what time it is. One process opens the file (the
 //! data directory's lock sees to that); within it, [`Control`] may be shared between threads. It is not meant to be
@@ -10,16 +13,21 @@
 //! memory.
 
 pub mod access;
+mod approvals;
 mod error;
 mod exports;
+mod remembered;
 mod schema;
 mod secret;
 mod sources;
 mod store;
+mod views;
 
 pub use access::{Caller, Denial, Directory, Role, Token};
+pub use approvals::{Approval, ApprovalState, Asked, Decision, Party};
 pub use error::{Error, Result};
 pub use exports::{Export, ExportEnd, ExportState};
 pub use secret::{Digest, Secret, SecretError, TOKEN_PREFIX};
 pub use sources::{FORMER_SECRET_MINUTES, Source, SourceDirectory};
 pub use store::{Control, DEFAULT_TOKEN_DAYS, Expiry, NewToken};
+pub use views::{MOST_VIEWS, NewView, SavedView, ViewChange};

@@ -59,6 +59,42 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX exports_created ON exports (created);
 ",
+    "
+    CREATE TABLE views (
+        id          TEXT PRIMARY KEY NOT NULL,  -- view_ + 12 hexadecimal digits
+        owner       TEXT NOT NULL,              -- a token's id, or a person's of the platform
+        owner_name  TEXT NOT NULL,
+        name        TEXT NOT NULL,
+        query       TEXT NOT NULL,              -- as in the page's address: filters, range, columns
+        shared      INTEGER NOT NULL,           -- 1: everybody sees it
+        created     INTEGER NOT NULL,
+        changed     INTEGER NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX views_name ON views (owner, name);
+
+    CREATE TABLE approvals (
+        id              TEXT PRIMARY KEY NOT NULL,  -- apr_ + 12 hexadecimal digits
+        action          TEXT NOT NULL,
+        parameters      TEXT NOT NULL,
+        requester       TEXT NOT NULL,
+        requester_name  TEXT NOT NULL,
+        requested       INTEGER NOT NULL,
+        expires         INTEGER NOT NULL,
+        state           TEXT NOT NULL,              -- pending, approved, refused, withdrawn, expired, used
+        decider         TEXT,
+        decider_name    TEXT,
+        decided         INTEGER,
+        note            TEXT,
+        used            INTEGER
+    ) STRICT;
+    CREATE INDEX approvals_open ON approvals (action, parameters) WHERE state IN ('pending', 'approved');
+
+    CREATE TABLE remembered (
+        name     TEXT PRIMARY KEY NOT NULL,
+        value    TEXT NOT NULL,
+        changed  INTEGER NOT NULL
+    ) STRICT;
+",
 ];
 
 /// Brings the database to the newest version; refuses one that is newer still.

@@ -93,6 +93,14 @@ pub fn check_checksum(text: &str) -> Result<(), SecretError> {
     if given == expected { Ok(()) } else { Err(SecretError::Checksum) }
 }
 
+/// A prefix and twelve hexadecimal digits of the system's randomness: names a row for ever, and is no secret.
+pub(crate) fn random_id(prefix: &str) -> Result<String, crate::Error> {
+    let mut random = [0; 6];
+    getrandom::fill(&mut random).map_err(crate::Error::Randomness)?;
+    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{prefix}{hex}"))
+}
+
 fn checksum(text: &str) -> [u8; 4] {
     let digest = Sha256::digest(text.as_bytes());
     [digest[0], digest[1], digest[2], digest[3]]

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{AUTHORIZATION, HOST, ORIGIN, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use crate::activity::{self, Viewed};
 use crate::endpoints::pages;
 use crate::endpoints::pages::frame::Frame;
 use crate::in_process::AtKeyboard;
@@ -46,11 +47,15 @@ pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     let started = Instant::now();
     let reader = (gate.kind == Kind::Page).then(|| Frame::of(request.headers(), request.uri(), &gate.state));
     let renewed = gate.renewed_cookies(&request);
-    let mut response = match (gate.admit(&mut request).await, reader) {
-        (Ok(()), _) => next.run(request).await,
-        (Err(problem), Some(reader)) => pages::refused(&reader, &problem),
-        (Err(problem), None) => problem.into_response(),
-    };
+    // The answer leaves when what it shows is on record.
+    let mut response = activity::settled(async {
+        match (gate.admit(&mut request).await, reader) {
+            (Ok(()), _) => gate.answered(request, next).await,
+            (Err(problem), Some(reader)) => pages::refused(&reader, &problem),
+            (Err(problem), None) => problem.into_response(),
+        }
+    })
+    .await;
     // Unless the page gives out or takes back a session itself.
     if !response.headers().contains_key(SET_COOKIE) {
         response.headers_mut().extend(renewed.into_iter().map(|cookie| (SET_COOKIE, cookie)));
@@ -185,6 +190,16 @@ async fn by_session(
 }
 
 impl Gate {
+    /// Lets the handler answer; what was seen and no handler tells of is recorded by its address.
+    async fn answered(&self, mut request: Request, next: Next) -> Response {
+        let viewed = Viewed::of(&mut request);
+        let response = next.run(request).await;
+        if let Some(viewed) = viewed {
+            viewed.note(self.state.activity(), response.status());
+        }
+        response
+    }
+
     /// Decides whether the request may pass; its caller then travels with it.
     async fn admit(&self, request: &mut Request) -> Result<()> {
         if matches!(self.admission, Admission::Source) {
@@ -240,8 +255,10 @@ impl Gate {
 
     /// Notes that somebody was refused, and why.
     fn turned_away(&self, request: &mut Request, problem: Problem) -> Problem {
+        let route = activity::route_of(request).unwrap_or_default();
         let (parts, body) = std::mem::take(request).into_parts();
         let visitor = Visitor::of(&parts);
+        let subject = format!("{} {} {route}", problem.code().as_str(), parts.method);
         *request = Request::from_parts(parts, body);
         let reason = problem.code().as_str();
         let event = Event {
@@ -249,7 +266,7 @@ impl Gate {
             reason: Some(Cow::Borrowed(reason)),
             ..visitor.did("audit.access_denied")
         };
-        self.state.activity().note(event, &visitor.key(), reason);
+        self.state.activity().note(event, &visitor.key(), &subject);
         problem
     }
 }

@@ -76,13 +76,25 @@ codes! {
     NoSuchToken = "no_such_token", NOT_FOUND, "No such token";
     /// No source with this name.
     NoSuchSource = "no_such_source", NOT_FOUND, "No such source";
+    /// No view of this id, or one that is somebody else's.
+    NoSuchView = "no_such_view", NOT_FOUND, "No such view";
+    /// No request of this id for an approval.
+    NoSuchApproval = "no_such_approval", NOT_FOUND, "No such request";
+    /// A second admin has to approve this first; `approval` is the request.
+    ApprovalRequired = "approval_required", CONFLICT, "Another admin has to approve this";
+    /// The request was decided or is over already.
+    ApprovalOver = "approval_over", CONFLICT, "The request is over";
+    /// Nobody decides their own request, and nobody withdraws another's.
+    OwnRequest = "own_request", FORBIDDEN, "Somebody else has to decide this";
+    /// The view is another's, or one that comes with the program.
+    NotYourView = "not_your_view", FORBIDDEN, "Not your view";
     /// The tree has no such tile yet.
     NoSuchTile = "no_such_tile", NOT_FOUND, "No such tile";
     /// The route does not know the method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
     /// The request's body did not arrive in time.
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive";
-    /// A live token has the name already.
+    /// A live token, or a view of yours, has the name already.
     NameTaken = "name_taken", CONFLICT, "The name is taken";
     /// What a client has is not the beginning of the export it wants the rest of.
     ExportDiffers = "export_differs", CONFLICT, "The export is another one";

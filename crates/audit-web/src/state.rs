@@ -95,7 +95,11 @@ impl AppState {
             access: Access::load(Arc::clone(&parts.control))?,
             sources: Sources::load(&parts.control)?,
             sign_ins: SignIns::default(),
-            activity: Activity::start(parts.intake.clone(), Arc::clone(&parts.clock))?,
+            activity: Activity::start(
+                parts.intake.clone(),
+                Arc::clone(&parts.control),
+                Arc::clone(&parts.clock),
+            )?,
             requests,
             unreadable: Unreadable::default(),
             queries: Workers::start("query", config.query_threads, 256)?,
@@ -109,6 +113,11 @@ impl AppState {
             parts,
         };
         Ok(Self(Arc::new(inner)))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0.parts
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -58,13 +58,13 @@ impl Visitor {
         Self { caller: Some(caller), ..self }
     }
 
-    /// What tells this visitor from others: the token, or without one the address.
+    /// What tells this visitor from others: the token or person, the session, and the address. Who reads from two places
+    /// is recorded at both.
     pub fn key(&self) -> Cow<'_, str> {
-        match (&self.caller, self.ip()) {
-            (Some(caller), _) => Cow::Borrowed(&caller.id),
-            (None, Some(ip)) => Cow::Owned(ip.to_string()),
-            (None, None) => Cow::Borrowed("anonymous"),
-        }
+        let caller = self.caller.as_ref().map_or("anonymous", |caller| &caller.id);
+        let session = self.user.as_ref().and_then(|user| user.session_id.as_deref()).unwrap_or_default();
+        let ip = self.ip().map(|ip| ip.to_string()).unwrap_or_default();
+        Cow::Owned(format!("{caller} {session} {ip}"))
     }
 
     /// An event of what this visitor did.

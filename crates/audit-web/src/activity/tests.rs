@@ -1,3 +1,6 @@
+use audit_event::Timestamp;
+
+use super::windows::REMEMBERED;
 use super::*;
 
 const START: i64 = 1_800_000_000_000_000;

@@ -68,10 +68,17 @@ impl From<audit_control::Error> for Problem {
             Error::NameTaken { .. } => Code::NameTaken,
             Error::NoSuchToken { .. } => Code::NoSuchToken,
             Error::NoSuchSource { .. } => Code::NoSuchSource,
+            Error::ViewNameTaken { .. } => Code::NameTaken,
+            Error::NoSuchView { .. } => Code::NoSuchView,
+            Error::NoSuchApproval { .. } => Code::NoSuchApproval,
+            Error::ApprovalOver { .. } => Code::ApprovalOver,
+            Error::OwnRequest | Error::NotTheRequester => Code::OwnRequest,
             Error::BadName { .. }
             | Error::BadSourceName { .. }
             | Error::UnknownRole { .. }
             | Error::RoleReserved
+            | Error::BadView { .. }
+            | Error::TooManyViews { .. }
             | Error::ExpiryInPast => Code::InvalidDocument,
             Error::NewerSchema { .. } | Error::Randomness(_) | Error::Io { .. } | Error::Sqlite(_) => {
                 return Self::internal(error);

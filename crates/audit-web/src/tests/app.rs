@@ -149,7 +149,17 @@ impl App {
         panic!("{text} is not in the ledger's files");
     }
 
-    /// Sends a request as it is.
+    /// Another API on the same ledger and control data, as after a restart.
+    pub fn state_of_the_next_start(&self) -> AppState {
+        AppState::build(Config::default(), self.state.parts().clone()).unwrap()
+    }
+
+    /// Sends a request without saying from where.
+    pub async fn send_as_is(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Sends a request as it is, from our usual address.
     pub async fn send(&self, mut request: Request<Body>) -> Response {
         request.extensions_mut().insert(PeerAddr("192.0.2.7:4711".parse().unwrap()));
         self.router.clone().oneshot(request).await.unwrap()

@@ -5,7 +5,9 @@ use axum::body::Body;
 use http::{Method, Request};
 use serde_json::Value;
 
-use super::app::{App, events};
+use super::app::{App, NOW, events};
+use crate::activity::UNRECORDED;
+use crate::router::{endpoints, pages};
 
 #[track_caller]
 fn assert_by_auditor(deed: &Value) {
@@ -95,4 +97,117 @@ async fn what_has_gathered_is_recorded_at_the_end() {
     let events = page["events"].as_array().unwrap();
     assert_eq!(events.len(), 2);
     assert_eq!(events[1]["details"]["repeated"], 2);
+}
+
+#[tokio::test]
+async fn a_look_is_durable_before_its_answer_leaves() {
+    let app = App::start();
+    app.record(&events(3)).await;
+    for path in ["/?limit=1", "/e-1", "/e-1/proof", "/status", "/stats?by=action", "/healthz?no=such"] {
+        let before = app.ledger.size();
+        let answer = app.get(path).await;
+        let is_seen = answer.status.is_success();
+        assert_eq!(app.ledger.size() > before, is_seen, "{path}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn no_route_shows_anything_unrecorded() {
+    let app = App::start();
+    app.record(&events(3)).await;
+    let api = endpoints().into_iter().map(|route| (format!("/api/v1/auditlog{}", route.path), route));
+    let pages = pages().into_iter().map(|route| (route.path.to_owned(), route));
+    for (address, route) in api.chain(pages) {
+        let is_private = route.admission.required(app.state.config()).is_some();
+        if route.method != "GET" || !is_private || UNRECORDED.contains(&route.path) || route.path == "/stream"
+        {
+            continue;
+        }
+        let address = address.replace("{event}", "1");
+        let path = address.strip_prefix("/api/v1/auditlog").unwrap_or("");
+        let mut request = app.request(Method::GET, path, Role::Admin).body(Body::empty()).unwrap();
+        *request.uri_mut() = address.parse().unwrap();
+        // What was seen at another address just now is new again.
+        app.clock.advance_micros(10 * 60 * 1_000_000);
+        let before = app.ledger.size();
+        let status = app.send(request).await.status();
+        if status == 200 {
+            assert!(app.ledger.size() > before, "{address} was seen and nothing was recorded");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_view_that_no_route_tells_of_is_recorded_by_its_address() {
+    let app = App::start();
+    for path in ["/status", "/status", "/status?"] {
+        app.get(path).await;
+    }
+    let deeds = app.deeds("audit.viewed").await;
+    assert_eq!(deeds.len(), 1);
+    assert_by_auditor(&deeds[0]);
+    let target = &deeds[0]["target"];
+    assert_eq!(target["type"], "api");
+    assert_eq!(target["id"], "/status");
+    assert_eq!(target["name"], "/api/v1/auditlog/status");
+}
+
+#[tokio::test]
+async fn repetitions_say_what_they_showed_in_sum() {
+    let app = App::start();
+    app.record(&events(3)).await;
+    for _ in 0..3 {
+        app.get("/?limit=2&user=ada@example.com").await;
+    }
+    app.clock.advance_micros(10 * 60 * 1_000_000);
+    app.get("/?limit=1&user=ada@example.com").await;
+    let deeds = app.deeds("audit.searched").await;
+    let repetition = deeds.iter().find(|deed| !deed["details"]["repeated"].is_null()).unwrap();
+    assert_eq!(
+        (&repetition["details"]["repeated"], &repetition["details"]["results"]),
+        (&2.into(), &4.into())
+    );
+}
+
+#[tokio::test]
+async fn the_same_from_another_address_is_another_look() {
+    let app = App::start();
+    app.record(&events(3)).await;
+    app.get("/e-1").await;
+    let mut request = app.request(Method::GET, "/e-1", Role::Auditor).body(Body::empty()).unwrap();
+    request.extensions_mut().insert(crate::server::PeerAddr("192.0.2.8:4711".parse().unwrap()));
+    app.send_as_is(request).await;
+    assert_eq!(app.deeds("audit.read").await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_next_start_tells_of_repetitions_that_a_crash_left_uncounted() {
+    let app = App::start();
+    let kept = r#"[{"who":"tok_1","action":"audit.read","repeats":3},{"who":"tok_2","action":"audit.read","repeats":1}]"#;
+    app.state.access().control().remember("looks.uncounted", kept, NOW).unwrap();
+    let again = app.state_of_the_next_start();
+    again.finish().await;
+    assert_eq!(app.state.access().control().remembered("looks.uncounted").unwrap(), None);
+    let deeds = app.deeds("audit.repeats_lost").await;
+    assert_eq!(deeds.len(), 1);
+    assert_eq!(deeds[0]["details"]["at_least"], 4);
+    assert_eq!(deeds[0]["details"]["repeats"][0]["who"], "tok_1");
+}
+
+#[tokio::test]
+async fn what_a_crash_would_leave_uncounted_is_kept_until_it_is_recorded() {
+    let app = App::start();
+    app.record(&events(3)).await;
+    let kept = || app.state.access().control().remembered("looks.uncounted").unwrap();
+    app.get("/e-1").await;
+    app.state.activity().flush();
+    app.clock.advance_micros(6_000_000);
+    app.get("/e-1").await;
+    app.get("/e-1").await;
+    app.state.activity().flush();
+    app.get("/e-2").await;
+    app.state.activity().flush();
+    assert!(kept().unwrap().0.contains(r#""action":"audit.read","repeats":"#), "{:?}", kept());
+    app.state.finish().await;
+    assert_eq!(kept(), None);
 }

@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 
 use super::outlet::{Digest, Intake, Outlet};
 use super::resume::Resume;
-use crate::activity::success;
+use crate::activity::{recorded_elsewhere, success};
 use crate::encoding::Encoding;
 use crate::problem::{Code, Problem, Result};
 use crate::question;
@@ -113,6 +113,7 @@ async fn start(
     })?;
     opened.await.map_err(|_| Problem::internal("an export ended before it began"))??;
     let snapshot = begun.await.map_err(Problem::internal)?;
+    recorded_elsewhere();
     Ok((body, snapshot))
 }
 

@@ -27,7 +27,7 @@ use audit_event::Clock;
 use audit_pipeline::sources::openwebui::identity::Departments;
 use http::HeaderName;
 
-pub use self::ask::{Directory, Reply};
+pub use self::ask::{Asking, Directory, Reply};
 pub use self::resolver::Resolver;
 
 /// How callers are identified.

@@ -15,6 +15,7 @@ use crate::access::Access;
 use crate::activity::Activity;
 use crate::config::Config;
 use crate::metrics::Requests;
+use crate::roster::Roster;
 use crate::sessions::Sessions;
 use crate::sign_ins::SignIns;
 use crate::sources::{Receiving, Sources};
@@ -42,6 +43,8 @@ pub struct Parts {
     pub page_key: [u8; 32],
     /// Knows who is signed in to the platform, where we stand in front of one.
     pub sessions: Option<Arc<dyn Sessions>>,
+    /// Knows the platform's accounts, where we stand in front of one.
+    pub roster: Option<Arc<dyn Roster>>,
     /// Takes what sources send; the server has it.
     pub receiving: Option<Receiving>,
     /// Tells how the gateways are; the server has it.
@@ -138,6 +141,11 @@ impl AppState {
 
     pub(crate) fn sessions(&self) -> Option<&dyn Sessions> {
         self.0.parts.sessions.as_deref()
+    }
+
+    /// What knows the platform's accounts.
+    pub(crate) fn roster(&self) -> Option<&dyn Roster> {
+        self.0.parts.roster.as_deref()
     }
 
     pub(crate) fn page_key(&self) -> &[u8; 32] {

@@ -68,6 +68,7 @@ impl App {
         receiving.follow(&self.config, &store)?;
         let parts = Parts {
             sessions: gates.as_ref().and_then(Gates::sessions),
+            roster: gates.as_ref().and_then(Gates::roster),
             receiving: Some(receiving.web()),
             surroundings: Some(surroundings(&self.config, gates.as_ref(), &store)?),
             ..web_parts(&store)
@@ -156,6 +157,7 @@ pub(crate) fn web_parts(store: &Store) -> Parts {
         clock: Arc::clone(store.clock()),
         page_key: store.page_key(),
         sessions: None,
+        roster: None,
         receiving: None,
         surroundings: None,
     }

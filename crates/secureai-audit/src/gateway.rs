@@ -8,6 +8,7 @@ use audit_gateway::{
     UpstreamClient, identity,
     proxy::{self, Counting, Gateway, Peer, TrustedProxies, socket_io},
     recorder::{self, Listener, Recorder},
+    roster::{self, Unavailable},
 };
 use audit_pipeline::{
     prices::Prices,
@@ -16,6 +17,7 @@ use audit_pipeline::{
         table::RouteTable,
     },
 };
+use audit_web::roster::{Account, Accounts, NoRoster};
 use audit_web::{Front, Origins, PlatformUser, Sessions};
 use http::{HeaderMap, HeaderName};
 
@@ -40,6 +42,7 @@ struct Proxy {
     gateway: Gateway,
     resolver: Arc<identity::Resolver>,
     key_header: HeaderName,
+    roster: roster::Roster,
 }
 
 impl Gates {
@@ -97,6 +100,12 @@ impl Gates {
         Some(Arc::new(SignedIn { resolver, key_header }))
     }
 
+    /// Knows who has an account in Open WebUI.
+    pub(crate) fn roster(&self) -> Option<Arc<dyn audit_web::Roster>> {
+        let roster = self.proxy.as_ref()?.roster.clone();
+        Some(Arc::new(AccountsThere(roster)))
+    }
+
     /// Ends WebSockets, and records what has passed. Call it when no request can come any more.
     ///
     /// # Errors
@@ -132,6 +141,8 @@ impl Proxy {
         let key = store.keys().session_key()?;
         let resolver = identity::Resolver::build(who(config)?, upstream.clone(), &key, Arc::clone(&clock));
         let resolver = Arc::new(resolver);
+        let list = roster::Config { api_key_header: config.api_key_header()?, ..roster::Config::default() };
+        let roster = roster::Roster::build(list, Arc::clone(&resolver), upstream.clone());
         let (counting, socket_prices) = if counts_elsewhere {
             (Counting::AtModelGateway, None)
         } else {
@@ -149,7 +160,7 @@ impl Proxy {
             counting,
         };
         let key_header = config.api_key_header()?;
-        Ok(Some(Self { gateway: Gateway::build(config.proxy()?, parts), resolver, key_header }))
+        Ok(Some(Self { gateway: Gateway::build(config.proxy()?, parts), resolver, key_header, roster }))
     }
 }
 
@@ -236,5 +247,32 @@ impl Sessions for SignedIn {
 
     fn key_header(&self) -> &HeaderName {
         &self.key_header
+    }
+}
+
+/// Open WebUI's accounts, for our pages.
+struct AccountsThere(roster::Roster);
+
+impl audit_web::Roster for AccountsThere {
+    fn accounts<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+    ) -> audit_web::Pending<'a, Result<Arc<Accounts>, NoRoster>> {
+        Box::pin(async move {
+            let told = self.0.accounts(headers).await.map_err(|unavailable| match unavailable {
+                Unavailable::NotAnAdmin => NoRoster::NotSignedIn,
+                Unavailable::Refused => NoRoster::Refused,
+                Unavailable::NoAnswer => NoRoster::NoAnswer,
+                Unavailable::BeingRead => NoRoster::BeingRead,
+            })?;
+            let accounts = told.accounts.iter().map(|account| Account {
+                id: account.id.clone(),
+                name: account.name.clone(),
+                email: account.email.clone(),
+                role: account.role.clone(),
+                last_active: account.last_active,
+            });
+            Ok(Arc::new(Accounts { accounts: accounts.collect(), total: told.total }))
+        })
     }
 }

@@ -13,6 +13,7 @@
 //! | tokens | where the provider was asked for them | no |
 //! | what the server does on its own | no | yes |
 
+pub mod accounts;
 pub mod admin_entry;
 pub(super) mod audit_file;
 mod bodies;

@@ -22,6 +22,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::roster::Roster;
 use crate::router::{PREFIXES, router};
 use crate::server::PeerAddr;
 use crate::sessions::Sessions;
@@ -44,6 +45,14 @@ pub(super) struct App {
     dir: tempfile::TempDir,
 }
 
+/// What stands around it.
+#[derive(Default)]
+struct Around {
+    sessions: Option<Arc<dyn Sessions>>,
+    roster: Option<Arc<dyn Roster>>,
+    surroundings: Option<Arc<dyn Surroundings>>,
+}
+
 impl App {
     /// With default settings.
     pub fn start() -> Self {
@@ -56,12 +65,19 @@ impl App {
 
     /// In front of a platform that knows who is signed in.
     pub fn start_behind(config: Config, sessions: Option<Arc<dyn Sessions>>) -> Self {
-        Self::assemble(Arc::new(RealDisk), config, |_| {}, sessions, None)
+        Self::assemble(Arc::new(RealDisk), config, |_| {}, Around { sessions, ..Around::default() })
+    }
+
+    /// In front of a platform that also tells who has an account.
+    pub fn start_with_accounts(sessions: Arc<dyn Sessions>, roster: Arc<dyn Roster>) -> Self {
+        let around = Around { sessions: Some(sessions), roster: Some(roster), surroundings: None };
+        Self::assemble(Arc::new(RealDisk), Config::default(), |_| {}, around)
     }
 
     /// Among gateways.
     pub fn start_among(surroundings: Arc<dyn Surroundings>) -> Self {
-        Self::assemble(Arc::new(RealDisk), Config::default(), |_| {}, None, Some(surroundings))
+        let around = Around { surroundings: Some(surroundings), ..Around::default() };
+        Self::assemble(Arc::new(RealDisk), Config::default(), |_| {}, around)
     }
 
     /// On this disk, with the ledger's settings changed by `adjust`.
@@ -70,15 +86,14 @@ impl App {
         config: Config,
         adjust: impl FnOnce(&mut audit_ledger::Config),
     ) -> Self {
-        Self::assemble(disk, config, adjust, None, None)
+        Self::assemble(disk, config, adjust, Around::default())
     }
 
     fn assemble(
         disk: Arc<dyn Disk>,
         config: Config,
         adjust: impl FnOnce(&mut audit_ledger::Config),
-        sessions: Option<Arc<dyn Sessions>>,
-        surroundings: Option<Arc<dyn Surroundings>>,
+        around: Around,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
@@ -119,8 +134,9 @@ impl App {
             control,
             clock: clock.clone(),
             page_key: [3; 32],
-            sessions,
-            surroundings,
+            sessions: around.sessions,
+            roster: around.roster,
+            surroundings: around.surroundings,
             receiving: Some(Receiving { sightings: sightings.clone(), audit_file: None }),
         };
         let state = AppState::build(config, parts).unwrap();

@@ -209,7 +209,7 @@ fn segment(id: &str) -> String {
 }
 
 /// A Unix time in seconds or, in tables of older versions, milliseconds or nanoseconds.
-fn moment(number: i64) -> Option<Timestamp> {
+pub(super) fn moment(number: i64) -> Option<Timestamp> {
     let micros = match number.unsigned_abs() {
         0..100_000_000_000 => number.checked_mul(1_000_000)?,
         100_000_000_000..100_000_000_000_000 => number.checked_mul(1_000)?,

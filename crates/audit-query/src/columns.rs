@@ -19,7 +19,7 @@ mod texts;
 pub(crate) use bits::Bits;
 pub(crate) use codes::Codes;
 pub(crate) use dictionary::{Dictionary, Strings};
-pub(crate) use ids::{IdForm, Ids, WideId, id_hash};
+pub(crate) use ids::{IdForm, Ids, WideId, id_hash, wide_id_hash};
 pub(crate) use numbers::Numbers;
 pub(crate) use texts::Texts;
 

@@ -4,7 +4,7 @@ use crate::entries::Entries;
 pub use crate::failures::Failing;
 use crate::indexer::{Shared, Threads};
 use crate::memory::Size;
-use crate::question::{Answers, Budget, Count, Group, List, Page, RowRef, Scan, Table};
+use crate::question::{Answers, Budget, Count, Group, List, Page, Ranking, RowRef, Scan, Table};
 use crate::rows::Rows;
 pub use crate::store::Rebuilt;
 use crate::{Error, answers};
@@ -219,6 +219,10 @@ impl Answers for Index {
 
     fn group(&self, question: &Group, budget: &Budget) -> Result<Table, Error> {
         answers::group(&self.shared().view(), question, budget)
+    }
+
+    fn rank(&self, question: &Ranking, budget: &Budget) -> Result<Table, Error> {
+        answers::rank(&self.shared().view(), question, budget)
     }
 
     fn scan(

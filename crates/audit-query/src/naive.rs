@@ -5,8 +5,8 @@
 
 use crate::filter::{Field, FieldKind};
 use crate::question::{
-    Answers, Bucket, Budget, Count, Group, GroupKey, Key, List, Measure, NumberField, Order, Page, RowRef,
-    Scan, Table, TableRow, TimeRange, Value,
+    Answers, Bucket, Budget, Count, Group, GroupKey, Key, List, Measure, NumberField, Order, Page, Ranking,
+    RowRef, Scan, Table, TableRow, TimeRange, Value,
 };
 use crate::{Entries, Error, Filter, Identity};
 use audit_event::{Entry, Fields, Timestamp};
@@ -47,6 +47,27 @@ impl Naive {
         self.for_each_match(filter, range, snapshot, &mut |row, _| rows.push(row))?;
         rows.sort_by(|a, b| order.compare(*a, *b));
         Ok(rows)
+    }
+
+    /// All groups of the question, whatever its limit.
+    fn groups(&self, question: &Group, budget: &Budget) -> Result<Vec<TableRow>, Error> {
+        budget.check()?;
+        let mut groups: BTreeMap<Vec<Key>, Vec<Measured>> = BTreeMap::new();
+        self.for_each_match(&question.filter, question.range, question.snapshot, &mut |row, event| {
+            for keys in combinations(&question.keys, row.time, event) {
+                let measured = groups
+                    .entry(keys)
+                    .or_insert_with(|| question.measures.iter().map(Measured::of).collect());
+                for (measured, measure) in measured.iter_mut().zip(&question.measures) {
+                    measured.add(measure, row, event);
+                }
+            }
+        })?;
+        let row = |(keys, measured): (_, Vec<Measured>)| TableRow {
+            keys,
+            values: measured.into_iter().map(Measured::value).collect(),
+        };
+        Ok(groups.into_iter().map(row).collect())
     }
 
     fn for_each_match(
@@ -90,27 +111,23 @@ impl Answers for Naive {
     }
 
     fn group(&self, question: &Group, budget: &Budget) -> Result<Table, Error> {
-        budget.check()?;
-        let mut groups: BTreeMap<Vec<Key>, Vec<Value>> = BTreeMap::new();
-        self.for_each_match(&question.filter, question.range, question.snapshot, &mut |row, event| {
-            for keys in combinations(&question.keys, row.time, event) {
-                let values = groups
-                    .entry(keys)
-                    .or_insert_with(|| question.measures.iter().map(|measure| measure.zero()).collect());
-                for (value, measure) in values.iter_mut().zip(&question.measures) {
-                    *value = measure.add(*value, event);
-                }
-            }
-        })?;
-        let mut rows: Vec<TableRow> =
-            groups.into_iter().map(|(keys, values)| TableRow { keys, values }).collect();
+        let mut rows = self.groups(question, budget)?;
         let left_out = rows.len().saturating_sub(question.limit) as u64;
-        rows.sort_by(|a, b| first_measure(b).total_cmp(&first_measure(a)).then_with(|| a.keys.cmp(&b.keys)));
+        rows.sort_by(Group::largest_first);
         rows.truncate(question.limit);
-        if question.keys.iter().any(|key| matches!(key, GroupKey::Time { .. })) {
+        if question.is_by_time() {
             rows.sort_by(|a, b| a.keys.cmp(&b.keys));
         }
         Ok(Table { rows, left_out, snapshot: question.snapshot.unwrap_or(self.snapshot()) })
+    }
+
+    fn rank(&self, question: &Ranking, budget: &Budget) -> Result<Table, Error> {
+        let mut rows = self.groups(&question.group, budget)?;
+        rows.sort_by(|a, b| question.compare(a, b));
+        let rest: Vec<TableRow> = rows.into_iter().skip(question.skip).collect();
+        let left_out = rest.len().saturating_sub(question.group.limit) as u64;
+        let rows = rest.into_iter().take(question.group.limit).collect();
+        Ok(Table { rows, left_out, snapshot: question.group.snapshot.unwrap_or(self.snapshot()) })
     }
 
     fn scan(
@@ -159,10 +176,6 @@ fn after(mut rows: Vec<RowRef>, order: Order, position: Option<RowRef>) -> Vec<R
         rows.retain(|row| order.compare(position, *row).is_lt());
     }
     rows
-}
-
-fn first_measure(row: &TableRow) -> f64 {
-    row.values.first().map_or(0.0, |value| value.as_f64())
 }
 
 /// Every group the event belongs to: one value of each key.
@@ -228,32 +241,94 @@ fn begin_of(bucket: Bucket, time: Timestamp, tz: &TimeZone) -> Timestamp {
         .map_or(time, |begin| Timestamp::from_micros(begin.timestamp().as_microsecond()))
 }
 
-impl Measure {
-    fn zero(self) -> Value {
-        match self {
-            Measure::Sum(NumberField::CostUsd | NumberField::LatencyMs) => Value::Fraction(0.0),
-            _ => Value::Whole(0),
+/// What a measure has come to so far.
+enum Measured {
+    Whole(u64),
+    Fraction(f64),
+    Event(Option<RowRef>),
+    Text(Option<(RowRef, String)>),
+    Distinct(BTreeSet<Key>),
+}
+
+impl Measured {
+    fn of(measure: &Measure) -> Measured {
+        match measure {
+            Measure::Sum(NumberField::CostUsd | NumberField::LatencyMs) => Measured::Fraction(0.0),
+            Measure::Count | Measure::Sum(_) => Measured::Whole(0),
+            Measure::First | Measure::Last => Measured::Event(None),
+            Measure::Latest(_) => Measured::Text(None),
+            Measure::Distinct(_) => Measured::Distinct(BTreeSet::new()),
+            Measure::If(_, inner) => Measured::of(inner),
         }
     }
 
-    fn add(self, sum: Value, event: &Fields<'_>) -> Value {
-        let whole = match self {
-            Measure::Count => Some(1),
-            Measure::Sum(NumberField::InputTokens) => event.input_tokens,
-            Measure::Sum(NumberField::OutputTokens) => event.output_tokens,
-            Measure::Sum(NumberField::TotalTokens) => {
-                Some(event.input_tokens.unwrap_or(0) + event.output_tokens.unwrap_or(0))
+    fn add(&mut self, measure: &Measure, row: RowRef, event: &Fields<'_>) {
+        if let Measure::If(filter, inner) = measure {
+            if filter.matches(event) {
+                self.add(inner, row, event);
             }
-            Measure::Sum(NumberField::CostUsd) => return add_fraction(sum, event.cost_usd),
-            Measure::Sum(NumberField::LatencyMs) => return add_fraction(sum, event.latency_ms),
-        };
-        match sum {
-            Value::Whole(sum) => Value::Whole(sum + whole.unwrap_or(0)),
-            Value::Fraction(_) => sum,
+            return;
+        }
+        match self {
+            Measured::Whole(sum) => *sum += whole(measure, event),
+            Measured::Fraction(sum) => *sum += fraction(measure, event),
+            Measured::Event(chosen) => {
+                let order = if *measure == Measure::First { Order::OldestFirst } else { Order::NewestFirst };
+                if chosen.is_none_or(|chosen| order.compare(row, chosen).is_lt()) {
+                    *chosen = Some(row);
+                }
+            }
+            Measured::Text(latest) => {
+                let is_later =
+                    latest.as_ref().is_none_or(|(at, _)| Order::OldestFirst.compare(*at, row).is_lt());
+                if let (true, Some(Key::Text(text))) =
+                    (is_later, values_of(measure, row, event).into_iter().next())
+                {
+                    *latest = Some((row, text));
+                }
+            }
+            Measured::Distinct(values) => values.extend(values_of(measure, row, event)),
+        }
+    }
+
+    fn value(self) -> Value {
+        match self {
+            Measured::Whole(sum) => Value::Whole(sum),
+            Measured::Fraction(sum) => Value::Fraction(sum),
+            Measured::Event(chosen) => Value::Event(chosen),
+            Measured::Text(latest) => Value::Text(latest.map(|(_, text)| text)),
+            Measured::Distinct(values) => {
+                Value::Whole(values.iter().filter(|value| **value != Key::Missing).count() as u64)
+            }
         }
     }
 }
 
-fn add_fraction(sum: Value, more: Option<f64>) -> Value {
-    Value::Fraction(sum.as_f64() + more.unwrap_or(0.0))
+fn values_of(measure: &Measure, row: RowRef, event: &Fields<'_>) -> BTreeSet<Key> {
+    match measure {
+        Measure::Latest(field) | Measure::Distinct(field) => {
+            key_values(&GroupKey::Field(*field), row.time, event)
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+fn whole(measure: &Measure, event: &Fields<'_>) -> u64 {
+    let (input, output) = (event.input_tokens.unwrap_or(0), event.output_tokens.unwrap_or(0));
+    match measure {
+        Measure::Count => 1,
+        Measure::Sum(NumberField::InputTokens) => input,
+        Measure::Sum(NumberField::OutputTokens) => output,
+        Measure::Sum(NumberField::TotalTokens) => input + output,
+        _ => 0,
+    }
+}
+
+fn fraction(measure: &Measure, event: &Fields<'_>) -> f64 {
+    let value = match measure {
+        Measure::Sum(NumberField::CostUsd) => event.cost_usd,
+        Measure::Sum(NumberField::LatencyMs) => event.latency_ms,
+        _ => None,
+    };
+    value.unwrap_or(0.0)
 }

@@ -1,6 +1,6 @@
 //! Questions about the recorded events, and who answers them.
 //!
-//! Four kinds: *list* a page of events, *count* them, *group* them, *scan* all of them. Each is a plain value;
+//! Four kinds: *list* a page of events, *count* them, *group* them (a *ranking* is a page of groups), *scan* all of them. Each is a plain value;
 //! how it is answered is the business of the [`Answers`] implementation (the index in production, a naive one
 //! over events in memory in tests).
 //!
@@ -8,8 +8,14 @@
 //! which events exist for a question (those with an index below it), so that pages of one list stay
 //! consistent while new events arrive.
 
+mod group;
+
+pub use group::{
+    Bucket, Group, GroupKey, Key, Measure, NumberField, RankBy, Ranking, Table, TableRow, Value,
+};
+
 use crate::Error;
-use crate::filter::{Field, Filter};
+use crate::filter::Filter;
 use audit_event::Timestamp;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -121,127 +127,6 @@ pub struct Count {
     pub snapshot: Option<u64>,
 }
 
-/// Events put together by equal keys, with measures for each group.
-///
-/// An event counts in the group of each value it has; without a value its key is [`Key::Missing`]. A list of
-/// values (groups, targets) without repetition puts it into several groups.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Group {
-    /// Which events.
-    pub filter: Filter,
-    /// From which time.
-    pub range: TimeRange,
-    /// By what; no key gives one group of everything (none if no event matches).
-    pub keys: Vec<GroupKey>,
-    /// What to compute for each group.
-    pub measures: Vec<Measure>,
-    /// How many groups at most: those with the largest first measure, ties by ascending keys.
-    pub limit: usize,
-    /// Only events with an index below this; `None` for all that are searchable now.
-    pub snapshot: Option<u64>,
-}
-
-/// What events are put together by.
-#[derive(Debug, Clone, PartialEq)]
-pub enum GroupKey {
-    /// Equal values of a leaf field with text (not `user` or `target`, which stand for several; not a number,
-    /// except [`Field::HttpStatus`]). Values are told apart as stored, letter case included.
-    Field(Field),
-    /// The calendar unit of this time zone in which the event happened.
-    Time {
-        /// Which unit.
-        bucket: Bucket,
-        /// Where days begin at midnight.
-        tz: jiff::tz::TimeZone,
-    },
-}
-
-/// A calendar unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Bucket {
-    /// The hours of a local day.
-    Hour,
-    /// Days begin at local midnight.
-    Day,
-    /// Weeks begin on Monday (ISO 8601).
-    Week,
-    /// Months begin on their first.
-    Month,
-}
-
-/// What is computed for a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Measure {
-    /// The number of events.
-    Count,
-    /// The sum of a numeric field over the events that have it; zero if none has.
-    Sum(NumberField),
-}
-
-/// The fields that can be summed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "named like the fields")]
-pub enum NumberField {
-    InputTokens,
-    OutputTokens,
-    TotalTokens,
-    CostUsd,
-    LatencyMs,
-}
-
-/// The answer to a [`Group`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Table {
-    /// The groups. By ascending keys if one of the keys is a time; otherwise the largest first measure first,
-    /// ties by ascending keys.
-    pub rows: Vec<TableRow>,
-    /// How many groups there were beyond the limit.
-    pub left_out: u64,
-    /// The snapshot it was answered for.
-    pub snapshot: u64,
-}
-
-/// One group.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TableRow {
-    /// One value a key of the question.
-    pub keys: Vec<Key>,
-    /// One value a measure of the question.
-    pub values: Vec<Value>,
-}
-
-/// A group's value for one key. Missing sorts first, text by its bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Key {
-    /// The events without the field.
-    Missing,
-    /// The field's value.
-    Text(String),
-    /// The instant at which the calendar unit begins.
-    Time(Timestamp),
-}
-
-/// A measure's value.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value {
-    /// A count, or a sum of whole numbers.
-    Whole(u64),
-    /// A sum of fractional numbers (cost, latency), exact to double precision but for the order of summation.
-    Fraction(f64),
-}
-
-impl Value {
-    /// The value as a floating-point number, for ranking and display.
-    #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "ranks and axes need no more than 53 bits")]
-    pub fn as_f64(self) -> f64 {
-        match self {
-            Value::Whole(n) => n as f64,
-            Value::Fraction(x) => x,
-        }
-    }
-}
-
 /// All events, in order, in batches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scan {
@@ -273,6 +158,9 @@ pub trait Answers: Send + Sync {
 
     /// Events by groups.
     fn group(&self, question: &Group, budget: &Budget) -> Result<Table, Error>;
+
+    /// A page of groups, in the order asked for.
+    fn rank(&self, question: &Ranking, budget: &Budget) -> Result<Table, Error>;
 
     /// Shows `visit` all matching events in order, in batches of at least one and some thousand at most, until
     /// it breaks off. Returns the snapshot it was answered for. Memory does not grow with the number of events.

@@ -37,7 +37,7 @@ fn check_counts(index: &Index, snapshot: u64) {
         let table = index.group(&group, &budget).unwrap();
         let events = table.rows.iter().map(|row| match row.values[0] {
             Value::Whole(events) => events,
-            Value::Fraction(_) => panic!("events are whole"),
+            _ => panic!("events are whole"),
         });
         let events: u64 = events.sum();
         match field {

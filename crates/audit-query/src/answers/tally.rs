@@ -5,6 +5,7 @@
 //! by rows.
 
 mod groups;
+mod lanes;
 mod local;
 
 use super::buckets::span_around;
@@ -14,10 +15,11 @@ use crate::columns::{Bits, CodeColumn};
 use crate::filter::Filter;
 use crate::partition::{COUNT_COLUMNS, DAY_US, Rollup, Sums, USAGE_COLUMNS};
 use crate::predicate::{Predicate, compile};
-use crate::question::{Budget, Count, Group, Measure, Table, TimeRange};
+use crate::question::{Budget, Count, Group, Measure, Ranking, Table, TableRow, TimeRange};
 use crate::rows::{RollupKind, Rows, ValueCounts};
 use groups::Groups;
 use local::{LocalKeys, RowReader};
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -54,18 +56,56 @@ pub(super) fn count_matching(
 
 pub(crate) fn group(view: &View, question: &Group, budget: &Budget) -> Result<Table, Error> {
     let snapshot = question.snapshot.unwrap_or(view.end());
+    let mut rows = all_groups(view, question, snapshot, budget)?;
+    let left_out = cut(&mut rows, 0, question.limit, Group::largest_first);
+    if question.is_by_time() {
+        rows.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
+    }
+    Ok(Table { rows, left_out, snapshot })
+}
+
+pub(crate) fn rank(view: &View, question: &Ranking, budget: &Budget) -> Result<Table, Error> {
+    let snapshot = question.group.snapshot.unwrap_or(view.end());
+    let mut rows = all_groups(view, &question.group, snapshot, budget)?;
+    let left_out = cut(&mut rows, question.skip, question.group.limit, |a: &TableRow, b: &TableRow| {
+        question.compare(a, b)
+    });
+    Ok(Table { rows, left_out, snapshot })
+}
+
+/// Sorts and leaves `limit` rows after the first `skip`; says how many there were behind.
+fn cut(
+    rows: &mut Vec<TableRow>,
+    skip: usize,
+    limit: usize,
+    compare: impl Fn(&TableRow, &TableRow) -> Ordering,
+) -> u64 {
+    let end = skip.saturating_add(limit);
+    let left_out = rows.len().saturating_sub(end) as u64;
+    if left_out > 0 {
+        rows.select_nth_unstable_by(end, &compare);
+        rows.truncate(end);
+    }
+    rows.sort_unstable_by(compare);
+    rows.drain(..skip.min(rows.len()));
+    left_out
+}
+
+/// All groups of the question, whatever its limit, in no order.
+fn all_groups(view: &View, question: &Group, snapshot: u64, budget: &Budget) -> Result<Vec<TableRow>, Error> {
+    let Some(scope) = Scope::new(question.range, snapshot) else { return Ok(Vec::new()) };
+    if !question.measures.iter().all(|measure| matches!(measure, Measure::Count | Measure::Sum(_))) {
+        return lanes::groups(view, question, scope, budget);
+    }
     let mut groups = Groups::new(&question.keys, &question.measures);
-    if let Some(scope) = Scope::new(question.range, snapshot) {
-        for rows in view.newest_first() {
-            budget.check()?;
-            if has_rows_for(rows, &scope) {
-                let predicate = compile(&question.filter, rows)?;
-                Tally { rows, scope, predicate: &predicate, budget }.add_to(&mut groups)?;
-            }
+    for rows in view.newest_first() {
+        budget.check()?;
+        if has_rows_for(rows, &scope) {
+            let predicate = compile(&question.filter, rows)?;
+            Tally { rows, scope, predicate: &predicate, budget }.add_to(&mut groups)?;
         }
     }
-    let (rows, left_out) = groups.into_rows(question.limit);
-    Ok(Table { rows, left_out, snapshot })
+    Ok(groups.into_rows())
 }
 
 fn has_rows_for(rows: &dyn Rows, scope: &Scope) -> bool {

@@ -125,6 +125,20 @@ impl Bits {
     }
 }
 
+impl Bits {
+    /// The rows, descending.
+    pub(crate) fn iter_back(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().enumerate().rev().flat_map(|(at, word)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                let highest = 63 - (rest != 0).then(|| rest.leading_zeros() as usize)?;
+                rest &= !(1 << highest);
+                Some(at * 64 + highest)
+            })
+        })
+    }
+}
+
 /// The lowest bits of 64 bytes that are 0 or 1.
 #[inline]
 fn gather(flags: &[u8; 64]) -> u64 {
@@ -150,6 +164,8 @@ mod tests {
         for (start, end) in [(0, 0), (0, 1), (63, 65), (64, 128), (1, 4096), (5, 3)] {
             let expected: Vec<usize> = (start..end).collect();
             assert_eq!(Bits::between(start, end).iter().collect::<Vec<_>>(), expected);
+            let back: Vec<usize> = Bits::between(start, end).iter_back().collect();
+            assert_eq!(back.into_iter().rev().collect::<Vec<_>>(), expected);
         }
     }
 

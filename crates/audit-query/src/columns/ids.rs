@@ -1,7 +1,7 @@
 //! Identifiers of one page.
 
 use super::{Bits, PAGE_ROWS, Texts};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128, xxh3_128_with_seed};
 
 /// How an identifier is written, and so how it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,10 @@ impl WideId {
         xxh3_64_with_seed(&self.bytes, self.form as u64)
     }
 
+    fn wide_hash(&self) -> u128 {
+        xxh3_128_with_seed(&self.bytes, self.form as u64)
+    }
+
     /// As it was written.
     pub(crate) fn write(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -80,6 +84,14 @@ pub(crate) fn id_hash(text: &str) -> u64 {
     match WideId::parse(text) {
         Some(id) => id.hash(),
         None => xxh3_64(text.as_bytes()),
+    }
+}
+
+/// A hash of an identifier or any other text that tells apart what one has to do with.
+pub(crate) fn wide_id_hash(text: &str) -> u128 {
+    match WideId::parse(text) {
+        Some(id) => id.wide_hash(),
+        None => xxh3_128(text.as_bytes()),
     }
 }
 
@@ -154,6 +166,14 @@ impl Ids {
         match self.wide(row) {
             Some(id) => Some(id.hash()),
             None => self.text(row).map(|text| xxh3_64(text.as_bytes())),
+        }
+    }
+
+    /// [`wide_id_hash`] of the identifier.
+    pub(crate) fn wide_hash(&self, row: usize) -> Option<u128> {
+        match self.wide(row) {
+            Some(id) => Some(id.wide_hash()),
+            None => self.text(row).map(|text| xxh3_128(text.as_bytes())),
         }
     }
 

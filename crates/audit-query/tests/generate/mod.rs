@@ -12,7 +12,7 @@ use audit_event::{
 use audit_query::Filter;
 use audit_query::filter::{Cmp, Field, FieldKind, Phrase, Test};
 use audit_query::question::{
-    Bucket, Count, Group, GroupKey, List, Measure, NumberField, Order, Scan, TimeRange,
+    Bucket, Count, Group, GroupKey, List, Measure, NumberField, Order, RankBy, Ranking, Scan, TimeRange,
 };
 use jiff::tz::TimeZone;
 use proptest::collection::vec;
@@ -365,24 +365,46 @@ pub fn scan() -> impl Strategy<Value = Scan> {
     })
 }
 
-fn group_key() -> impl Strategy<Value = GroupKey> {
-    let groupable: Vec<Field> = Field::all()
+fn groupable() -> impl Strategy<Value = Field> {
+    let fields: Vec<Field> = Field::all()
         .filter(|field| !matches!(field.kind(), FieldKind::Several | FieldKind::Number))
         .chain([Field::HttpStatus])
         .collect();
+    select(fields)
+}
+
+fn group_key() -> impl Strategy<Value = GroupKey> {
     let bucket = select(vec![Bucket::Hour, Bucket::Day, Bucket::Week, Bucket::Month]);
     let time = (bucket, select(ZONES))
         .prop_map(|(bucket, zone)| GroupKey::Time { bucket, tz: TimeZone::get(zone).unwrap() });
-    prop_oneof![2 => select(groupable).prop_map(GroupKey::Field), 1 => time]
+    prop_oneof![2 => groupable().prop_map(GroupKey::Field), 1 => time]
+}
+
+/// What is counted and summed.
+fn total() -> impl Strategy<Value = Measure> {
+    use NumberField::{CostUsd, InputTokens, LatencyMs, OutputTokens, TotalTokens};
+    let sum = select(vec![InputTokens, OutputTokens, TotalTokens, CostUsd, LatencyMs]).prop_map(Measure::Sum);
+    prop_oneof![2 => Just(Measure::Count), 1 => sum]
+}
+
+/// Measures of all kinds, with conditions of their own and without.
+fn measure() -> impl Strategy<Value = Measure> {
+    let plain = prop_oneof![
+        1 => total(),
+        1 => Just(Measure::First),
+        1 => Just(Measure::Last),
+        2 => groupable().prop_map(Measure::Latest),
+        2 => groupable().prop_map(Measure::Distinct),
+    ];
+    plain
+        .prop_recursive(2, 2, 1, |inner| (filter(), inner).prop_map(|(filter, measure)| measure.when(filter)))
 }
 
 /// A question for groups.
 pub fn group() -> impl Strategy<Value = Group> {
-    use NumberField::{CostUsd, InputTokens, LatencyMs, OutputTokens, TotalTokens};
-    let sum = select(vec![InputTokens, OutputTokens, TotalTokens, CostUsd, LatencyMs]).prop_map(Measure::Sum);
-    let measure = prop_oneof![2 => Just(Measure::Count), 1 => sum];
+    let measures = prop_oneof![1 => vec(total(), 1..4), 1 => vec(measure(), 1..5)];
     let limit = prop_oneof![1..6_usize, Just(10_000)];
-    (filter(), range(), vec(group_key(), 0..3), vec(measure, 1..4), limit, snapshot()).prop_map(
+    (filter(), range(), vec(group_key(), 0..3), measures, limit, snapshot()).prop_map(
         |(filter, range, keys, measures, limit, snapshot)| Group {
             filter,
             range,
@@ -392,4 +414,16 @@ pub fn group() -> impl Strategy<Value = Group> {
             snapshot,
         },
     )
+}
+
+/// A page of groups.
+pub fn ranking() -> impl Strategy<Value = Ranking> {
+    let by = prop_oneof![(0..3_usize).prop_map(RankBy::Key), (0..4_usize).prop_map(RankBy::Measure)];
+    let skip = prop_oneof![2 => Just(0), 1 => 0..5_usize];
+    (group(), by, any::<bool>(), skip).prop_map(|(group, by, descending, skip)| Ranking {
+        group,
+        by,
+        descending,
+        skip,
+    })
 }

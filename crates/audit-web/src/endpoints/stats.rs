@@ -193,6 +193,8 @@ fn write(table: &Table, names: &[String], sums: &[&str]) -> Vec<u8> {
             let _ = match value {
                 Measured::Whole(number) => write!(json, "{number},"),
                 Measured::Fraction(number) => write!(json, "{},", Value::from(*number)),
+                // Neither is asked for.
+                Measured::Event(_) | Measured::Text(_) => write!(json, "null,"),
             };
         }
         // There is at least the count, so that the last byte is a comma.

@@ -129,40 +129,23 @@ impl Groups {
         self.by_key.iter().map(|(_, sums)| sums.events).sum()
     }
 
-    /// The answer's rows, and how many there were beyond `limit`.
-    pub(super) fn into_rows(self, limit: usize) -> (Vec<TableRow>, u64) {
-        let mut rows: Vec<TableRow> = self
-            .by_key
-            .iter()
-            .map(|(numbers, sums)| TableRow {
-                keys: self
-                    .keys
-                    .iter()
-                    .zip(numbers)
-                    .map(|(key, number)| key.values[*number as usize].clone())
-                    .collect(),
-                values: self.measures.iter().map(|measure| measured(*measure, sums)).collect(),
-            })
-            .collect();
-        let left_out = rows.len().saturating_sub(limit) as u64;
-        let largest_first = |a: &TableRow, b: &TableRow| {
-            let first = |row: &TableRow| row.values.first().map_or(0.0, |value| value.as_f64());
-            first(b).total_cmp(&first(a)).then_with(|| a.keys.cmp(&b.keys))
+    /// The values behind the keys' numbers of a group.
+    pub(super) fn named(&self, numbers: &[u32]) -> Vec<Key> {
+        self.keys.iter().zip(numbers).map(|(key, number)| key.values[*number as usize].clone()).collect()
+    }
+
+    /// All groups, in no order.
+    pub(super) fn into_rows(self) -> Vec<TableRow> {
+        let row = |(numbers, sums): &(Box<[u32]>, Sums)| TableRow {
+            keys: self.named(numbers),
+            values: self.measures.iter().map(|measure| measured(measure, sums)).collect(),
         };
-        if left_out > 0 {
-            rows.select_nth_unstable_by(limit, largest_first);
-            rows.truncate(limit);
-        }
-        if self.keys.iter().any(|values| matches!(values.key, GroupKey::Time { .. })) {
-            rows.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
-        } else {
-            rows.sort_unstable_by(largest_first);
-        }
-        (rows, left_out)
+        self.by_key.iter().map(row).collect()
     }
 }
 
-fn measured(measure: Measure, sums: &Sums) -> Value {
+/// Only counts and sums come here.
+fn measured(measure: &Measure, sums: &Sums) -> Value {
     match measure {
         Measure::Count => Value::Whole(sums.events),
         Measure::Sum(NumberField::InputTokens) => Value::Whole(sums.input_tokens),
@@ -170,6 +153,10 @@ fn measured(measure: Measure, sums: &Sums) -> Value {
         Measure::Sum(NumberField::TotalTokens) => Value::Whole(sums.input_tokens + sums.output_tokens),
         Measure::Sum(NumberField::CostUsd) => Value::Fraction(sums.cost_usd),
         Measure::Sum(NumberField::LatencyMs) => Value::Fraction(sums.latency_ms),
+        Measure::If(_, inner) => measured(inner, sums),
+        Measure::First | Measure::Last => Value::Event(None),
+        Measure::Latest(_) => Value::Text(None),
+        Measure::Distinct(_) => Value::Whole(0),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Groups within one partition or chunk, by codes; they become groups of the answer when time moves on.
 
 use super::groups::{Groups, coded_column};
+use super::lanes::{GroupNumbers, Members};
 use crate::Error;
 use crate::answers::buckets::{Span, span_around};
 use crate::columns::{Bits, CodeColumn, Codes, IdColumn, NumberColumn, Numbers};
@@ -27,6 +28,8 @@ pub(super) struct LocalKeys<'r> {
     table: LocalTable,
     /// The answer's number of each code that has occurred.
     numbers: Vec<Vec<Option<u32>>>,
+    /// The number of the group of each combination of codes that has occurred in the current calendar units.
+    groups: WordMap<u32>,
 }
 
 enum LocalKey {
@@ -39,20 +42,16 @@ enum LocalKey {
 
 impl<'r> LocalKeys<'r> {
     pub(super) fn new(groups: &mut Groups, rows: &'r dyn Rows) -> Result<LocalKeys<'r>, Error> {
-        let mut has_targets = false;
-        rows.with_dictionary(CodeColumn::Targets, &mut |dictionary| has_targets = dictionary.len() > 0)?;
-        let is_target = |field: Field| matches!(field, Field::TargetType | Field::TargetName);
-        let keys: Vec<LocalKey> = groups
-            .keys()
-            .iter()
-            .map(|values| match &values.key {
+        let local_key = |key: &GroupKey| {
+            Ok(match key {
                 GroupKey::Time { .. } => LocalKey::Time,
-                GroupKey::Field(field) => match coded_column(*field) {
-                    Some(column) if !(has_targets && is_target(*field)) => LocalKey::Code(column),
-                    _ => LocalKey::Texts(*field),
-                },
+                GroupKey::Field(field) => {
+                    single_column(*field, rows)?.map_or(LocalKey::Texts(*field), LocalKey::Code)
+                }
             })
-            .collect();
+        };
+        let keys: Vec<LocalKey> =
+            groups.keys().iter().map(|values| local_key(&values.key)).collect::<Result<_, Error>>()?;
         let mut radix = Vec::new();
         let mut numbers = Vec::new();
         for key in &keys {
@@ -64,7 +63,7 @@ impl<'r> LocalKeys<'r> {
             numbers.push(vec![None; codes]);
         }
         let (table, times) = (LocalTable::new(&radix), vec![0; keys.len()]);
-        Ok(LocalKeys { rows, table, times, keys, span: None, numbers })
+        Ok(LocalKeys { rows, table, times, keys, span: None, numbers, groups: WordMap::default() })
     }
 
     /// The column that is the only key, if there is such a one.
@@ -108,6 +107,7 @@ impl<'r> LocalKeys<'r> {
             return Ok(None);
         }
         self.flush(groups)?;
+        self.groups.clear();
         let mut common: Option<Span> = None;
         for (at, values) in groups.keys().iter_mut().enumerate() {
             let GroupKey::Time { bucket, tz } = &values.key else { continue };
@@ -142,14 +142,7 @@ impl<'r> LocalKeys<'r> {
         if !self.is_simple() {
             return self.add_rows_with_texts(reader, accepted, groups);
         }
-        let codes: Vec<Arc<Codes>> = self
-            .keys
-            .iter()
-            .map(|key| match key {
-                LocalKey::Code(column) => reader.rows.codes(*column, reader.page),
-                _ => Ok(Arc::new(Codes::Same(0, 0))),
-            })
-            .collect::<Result<_, _>>()?;
+        let codes = self.codes(reader)?;
         let span = reader.rows.span(reader.page);
         let whole_page = self.move_to(span.min_time, groups)?.is_none_or(|end| span.max_time < end);
         if whole_page && self.keys.is_empty() && !reader.has_sums() {
@@ -161,12 +154,7 @@ impl<'r> LocalKeys<'r> {
             if let Some(times) = &times {
                 self.move_to(times[row], groups)?;
             }
-            let mut place = 0;
-            for ((key, radix), codes) in self.keys.iter().zip(&self.table.radix).zip(&codes) {
-                let code = if let LocalKey::Code(_) = key { u64::from(codes.get(row)) } else { 0 };
-                place = place * radix + code;
-            }
-            self.table.add(place, &reader.sums(row));
+            self.table.add(self.place(&codes, row), &reader.sums(row));
         }
         Ok(())
     }
@@ -181,32 +169,133 @@ impl<'r> LocalKeys<'r> {
         let times = reader.rows.times(reader.page)?;
         for row in accepted.iter() {
             self.move_to(times[row], groups)?;
-            let mut combinations: Vec<Vec<u32>> = vec![Vec::new()];
-            for at in 0..groups.key_count() {
-                let numbers = match &self.keys[at] {
-                    LocalKey::Time => vec![self.times[at]],
-                    LocalKey::Code(column) => {
-                        let code = reader.rows.codes(*column, reader.page)?.get(row) as usize;
-                        vec![self.number(at, code, groups)?]
-                    }
-                    LocalKey::Texts(field) => {
-                        let values = &mut groups.keys()[at];
-                        reader
-                            .texts(*field, row)?
-                            .iter()
-                            .map(|text| values.number_of_text(text.as_deref()))
-                            .collect()
-                    }
-                };
-                combinations = combinations
-                    .iter()
-                    .flat_map(|begun| numbers.iter().map(|number| [begun.as_slice(), &[*number]].concat()))
-                    .collect();
-            }
             let sums = reader.sums(row);
-            combinations.iter().for_each(|numbers| groups.add(numbers, &sums));
+            self.combinations(reader, row, groups)?.iter().for_each(|numbers| groups.add(numbers, &sums));
         }
         Ok(())
+    }
+
+    /// Every combination of a row's values, within the current calendar units.
+    fn combinations(
+        &mut self,
+        reader: &RowReader<'_>,
+        row: usize,
+        groups: &mut Groups,
+    ) -> Result<Vec<Vec<u32>>, Error> {
+        let mut combinations: Vec<Vec<u32>> = vec![Vec::new()];
+        for at in 0..groups.key_count() {
+            let numbers = match &self.keys[at] {
+                LocalKey::Time => vec![self.times[at]],
+                LocalKey::Code(column) => {
+                    let code = reader.rows.codes(*column, reader.page)?.get(row) as usize;
+                    vec![self.number(at, code, groups)?]
+                }
+                LocalKey::Texts(field) => {
+                    let values = &mut groups.keys()[at];
+                    reader
+                        .texts(*field, row)?
+                        .iter()
+                        .map(|text| values.number_of_text(text.as_deref()))
+                        .collect()
+                }
+            };
+            combinations = combinations
+                .iter()
+                .flat_map(|begun| numbers.iter().map(|number| [begun.as_slice(), &[*number]].concat()))
+                .collect();
+        }
+        Ok(combinations)
+    }
+
+    /// The groups that the accepted rows of a page belong to; `numbers` gets those that are new.
+    pub(super) fn members(
+        &mut self,
+        reader: &RowReader<'_>,
+        accepted: Bits,
+        groups: &mut Groups,
+        numbers: &mut GroupNumbers,
+    ) -> Result<Members, Error> {
+        let span = reader.rows.span(reader.page);
+        if !self.is_simple() {
+            return self.members_by_text(reader, accepted, groups, numbers);
+        }
+        let codes = self.codes(reader)?;
+        let whole_page = self.move_to(span.min_time, groups)?.is_none_or(|end| span.max_time < end);
+        let times = if whole_page { None } else { Some(reader.rows.times(reader.page)?) };
+        let mut members = vec![0; span.rows as usize];
+        // Neighbours are often of one group.
+        let mut last: Option<(u64, u32)> = None;
+        for row in accepted.iter() {
+            if let Some(times) = &times
+                && !self.span.is_some_and(|span| span.contains(times[row]))
+            {
+                self.move_to(times[row], groups)?;
+                last = None;
+            }
+            let place = self.place(&codes, row);
+            members[row] = match last {
+                Some((same, group)) if same == place => group,
+                _ => self.group(place, groups, numbers)?,
+            };
+            last = Some((place, members[row]));
+        }
+        Ok(Members::One(members))
+    }
+
+    fn members_by_text(
+        &mut self,
+        reader: &RowReader<'_>,
+        accepted: Bits,
+        groups: &mut Groups,
+        numbers: &mut GroupNumbers,
+    ) -> Result<Members, Error> {
+        let times = reader.rows.times(reader.page)?;
+        let (mut starts, mut members) = (vec![0], Vec::new());
+        for (row, time) in times.iter().enumerate() {
+            if accepted.contains(row) {
+                self.move_to(*time, groups)?;
+                let combinations = self.combinations(reader, row, groups)?;
+                members.extend(combinations.iter().map(|key| numbers.of(key)));
+            }
+            starts.push(u32::try_from(members.len()).expect("few groups a row"));
+        }
+        Ok(Members::Several { starts, groups: members })
+    }
+
+    /// The number of the group with this combination of codes, within the current calendar units.
+    fn group(&mut self, place: u64, groups: &mut Groups, numbers: &mut GroupNumbers) -> Result<u32, Error> {
+        let spread = place.wrapping_mul(SPREAD);
+        if let Some(group) = self.groups.get(&spread) {
+            return Ok(*group);
+        }
+        let key = (0..self.keys.len()).zip(self.table.codes(place)).map(|(at, code)| match self.keys[at] {
+            LocalKey::Time => Ok(self.times[at]),
+            _ => self.number(at, code, groups),
+        });
+        let key: Vec<u32> = key.collect::<Result<_, _>>()?;
+        let group = numbers.of(&key);
+        self.groups.insert(spread, group);
+        Ok(group)
+    }
+
+    /// The page's codes for each key.
+    fn codes(&self, reader: &RowReader<'_>) -> Result<Vec<Arc<Codes>>, Error> {
+        let codes = self.keys.iter().map(|key| match key {
+            LocalKey::Code(column) => reader.rows.codes(*column, reader.page),
+            _ => Ok(Arc::new(Codes::Same(0, 0))),
+        });
+        codes.collect()
+    }
+
+    /// The combination of a row's codes.
+    #[inline]
+    fn place(&self, codes: &[Arc<Codes>], row: usize) -> u64 {
+        let mut place = 0;
+        for ((key, radix), codes) in self.keys.iter().zip(&self.table.radix).zip(codes) {
+            let code = if let LocalKey::Code(_) = key { u64::from(codes.get(row)) } else { 0 };
+            place = place * radix + code;
+        }
+        place
     }
 
     /// Adds what was tallied to the groups of the answer.
@@ -265,24 +354,44 @@ impl LocalTable {
                 Some(cell) => std::mem::take(cell),
                 None => self.sparse.remove(&place.wrapping_mul(SPREAD)).unwrap_or_default(),
             };
-            let mut codes = vec![0; self.radix.len()];
-            let mut rest = place;
-            for (code, radix) in codes.iter_mut().zip(&self.radix).rev() {
-                *code = usize::try_from(rest % radix).expect("a code");
-                rest /= radix;
-            }
-            drained.push((codes, sums));
+            drained.push((place, sums));
         }
-        drained
+        drained.into_iter().map(|(place, sums)| (self.codes(place), sums)).collect()
     }
+
+    /// The codes that are combined at this place.
+    fn codes(&self, place: u64) -> Vec<usize> {
+        let mut codes = vec![0; self.radix.len()];
+        let mut rest = place;
+        for (code, radix) in codes.iter_mut().zip(&self.radix).rev() {
+            *code = usize::try_from(rest % radix).expect("a code");
+            rest /= radix;
+        }
+        codes
+    }
+}
+
+/// The column of a field if each of these rows has one value in it at most.
+pub(super) fn single_column(field: Field, rows: &dyn Rows) -> Result<Option<CodeColumn>, Error> {
+    if matches!(field, Field::TargetType | Field::TargetName) && has_target_lists(rows)? {
+        return Ok(None);
+    }
+    Ok(coded_column(field))
+}
+
+/// Whether one of these rows has a list of targets.
+fn has_target_lists(rows: &dyn Rows) -> Result<bool, Error> {
+    let mut has_lists = false;
+    rows.with_dictionary(CodeColumn::Targets, &mut |dictionary| has_lists = dictionary.len() > 0)?;
+    Ok(has_lists)
 }
 
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Reads what is measured, and texts, of one page's rows.
 pub(super) struct RowReader<'r> {
-    rows: &'r dyn Rows,
-    page: usize,
+    pub(super) rows: &'r dyn Rows,
+    pub(super) page: usize,
     input_tokens: Option<Arc<Numbers>>,
     output_tokens: Option<Arc<Numbers>>,
     cost_usd: Option<Arc<Numbers>>,
@@ -303,6 +412,11 @@ impl<'r> RowReader<'r> {
             cost_usd: read(NumberColumn::CostUsd, &[F::CostUsd])?,
             latency_ms: read(NumberColumn::LatencyMs, &[F::LatencyMs])?,
         })
+    }
+
+    /// Whether one of the rows, in whatever page, has a list of targets.
+    pub(super) fn has_target_lists(&self) -> Result<bool, Error> {
+        has_target_lists(self.rows)
     }
 
     fn has_sums(&self) -> bool {
@@ -327,7 +441,7 @@ impl<'r> RowReader<'r> {
     }
 
     /// The row's distinct values of a field; `None` alone if it has none.
-    fn texts(&self, field: Field, row: usize) -> Result<Vec<Option<String>>, Error> {
+    pub(super) fn texts(&self, field: Field, row: usize) -> Result<Vec<Option<String>>, Error> {
         let mut texts: Vec<String> = Vec::new();
         if let Some(column) = CodeColumn::of(field) {
             let value = self.value(column, row)?;

@@ -5,22 +5,23 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use audit_event::Timestamp;
+use audit_event::{GroupSet, Timestamp};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use crate::Error;
+use crate::permission::{Permission, Permissions};
 use crate::secret::{self, Digest, SecretError};
 
-/// What a caller may do.
+/// The roles that are there from the beginning. They cannot be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Everything: settings and tokens, and what the other roles may.
     Admin,
-    /// Read and export all events.
+    /// Read and export everything, change nothing but views of one's own.
     Auditor,
-    /// Reserved: read within a saved scope. No token can have it yet.
+    /// Read events and usage within a scope. No token can have it yet.
     Viewer,
     /// Append events, nothing else.
     Ingest,
@@ -40,12 +41,30 @@ impl Role {
         }
     }
 
-    /// Whether a caller of this role may do what needs `required`.
-    ///
-    /// An admin may do everything (an admin can make itself a token of any role anyway); all others only what is
-    /// theirs.
-    pub fn may(self, required: Self) -> bool {
-        self == Self::Admin || self == required
+    /// What a caller of this role may do.
+    pub const fn permissions(self) -> Permissions {
+        use Permission::{
+            EventsAppend, EventsExport, EventsRead, HealthRead, IntegrityRead, LooksRead, MetricsRead,
+            PeopleRead, ReportsRun, TlogRead, UsageRead, ViewsManage,
+        };
+        match self {
+            Self::Admin => Permissions::ALL,
+            Self::Auditor => Permissions::of(&[
+                EventsRead,
+                EventsExport,
+                UsageRead,
+                PeopleRead,
+                IntegrityRead,
+                HealthRead,
+                LooksRead,
+                ViewsManage,
+                ReportsRun,
+                MetricsRead,
+                TlogRead,
+            ]),
+            Self::Viewer => Permissions::of(&[EventsRead, UsageRead, ViewsManage]),
+            Self::Ingest => Permissions::of(&[EventsAppend]),
+        }
     }
 }
 
@@ -98,15 +117,40 @@ impl Token {
     }
 }
 
-/// Who a good token stands for.
+/// Who a good credential stands for, and all that they may do and see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The token's id.
+    /// The token's id, or the person's where they come without one.
     pub id: String,
-    /// The token's name.
+    /// The token's name, or the person's.
     pub name: String,
-    /// What the caller may do.
-    pub role: Role,
+    /// What the role is called.
+    pub role: String,
+    /// What they may do.
+    pub permissions: Permissions,
+    /// Filters, in the query box's language, that every event they see must fulfil, all of them.
+    pub scopes: Vec<String>,
+    /// Groups of an event that they do not see.
+    pub withheld: GroupSet,
+}
+
+impl Caller {
+    /// Somebody with a built-in role, who sees every event whole.
+    pub fn with_role(id: impl Into<String>, name: impl Into<String>, role: Role) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            role: role.as_str().to_owned(),
+            permissions: role.permissions(),
+            scopes: Vec::new(),
+            withheld: GroupSet::EMPTY,
+        }
+    }
+
+    /// Whether they may do this.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.contains(permission)
+    }
 }
 
 /// Why a presented token is not good. None of the variants says whether a similar token exists.
@@ -183,7 +227,7 @@ impl Directory {
 
 impl Known {
     fn new(token: &Token) -> Self {
-        let caller = Caller { id: token.id.clone(), name: token.name.clone(), role: token.role };
+        let caller = Caller::with_role(&token.id, &token.name, token.role);
         Self { digest: token.digest, expires: token.expires, caller: Arc::new(caller) }
     }
 }

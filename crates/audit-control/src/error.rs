@@ -40,6 +40,12 @@ pub enum Error {
         /// The role asked for.
         role: String,
     },
+    /// Fix the input: no such permission.
+    #[error("unknown permission {permission:?}; docs/ACCESS.md lists them")]
+    UnknownPermission {
+        /// The permission asked for.
+        permission: String,
+    },
     /// Fix the input: nothing can be given this role yet.
     #[error(
         "the role viewer is reserved: it needs saved scopes, which this version does not have; use auditor"

@@ -18,7 +18,7 @@ use crate::commitment::{self, Digest, GroupSalts, LeafData, Seed};
 use crate::error::DecodeError;
 use crate::fields::Cursor;
 use crate::groups::{self, Completed};
-use crate::vocabulary::Group;
+use crate::vocabulary::{Group, GroupSet};
 
 /// The only version so far.
 pub(crate) const VERSION: u8 = 1;
@@ -86,6 +86,17 @@ impl<'a> Entry<'a> {
             GroupState::Present(bytes) => Some(bytes),
             GroupState::Absent | GroupState::Erased(_) => None,
         }
+    }
+
+    /// The entry as somebody sees it from whom groups are withheld: as if the event had nothing in them. The core group
+    /// is always there. For showing only: what the tree commits to is the whole entry's.
+    #[must_use]
+    pub fn without(&self, withheld: GroupSet) -> Entry<'a> {
+        let mut shown = self.clone();
+        for group in withheld.iter().filter(|group| *group != Group::Core) {
+            shown.groups[group.index()] = GroupState::Absent;
+        }
+        shown
     }
 
     /// Appends the event's JSON: the groups that are there, side by side in one object. Nothing is parsed.

@@ -15,6 +15,7 @@ mod matching;
 mod parse;
 mod phrase;
 mod value;
+mod withheld;
 
 pub use field::{Field, FieldKind};
 pub use parse::FilterError;

@@ -1,4 +1,4 @@
-//! What every request passes before its handler: authentication, the route's role, counting.
+//! What every request passes before its handler: authentication, the route's permission, counting.
 //!
 //! Three kinds of callers are known: bearers of our own tokens, people who signed in to the pages, and, where we stand in
 //! front of a platform, its administrators. The latter come with the platform's cookie, bearer token or API key. A browser sends a cookie along whatever page made it ask, so a cookie alone only reads; what changes something
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use audit_control::{Caller, Role};
+use audit_control::{Caller, Permission, Role};
 use audit_event::{Event, Outcome};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -22,6 +22,7 @@ use crate::endpoints::pages;
 use crate::endpoints::pages::frame::Frame;
 use crate::in_process::AtKeyboard;
 use crate::problem::{Code, Problem, Result};
+use crate::reader::Reader;
 use crate::router::{Admission, Kind};
 use crate::sessions::{self, PlatformUser};
 use crate::sign_ins::{self, SignIn};
@@ -71,7 +72,7 @@ pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
 #[derive(Clone)]
 pub(crate) struct Admitted {
     by: Credential,
-    required: Role,
+    required: Permission,
 }
 
 /// What a caller shows.
@@ -98,12 +99,17 @@ struct Known {
 type Refusal = (Option<Known>, Problem);
 
 impl Admitted {
-    /// Whether the request would be let in now.
+    /// Whether the request would be let in now, and its reader see the same.
     ///
     /// # Errors
     /// What it would be answered with.
-    pub async fn check(&self, state: &AppState) -> Result<()> {
-        self.by.admitted(self.required, state).await.map(drop).map_err(|(_, problem)| problem)
+    pub async fn check(&self, state: &AppState, reader: &Reader) -> Result<()> {
+        let known = self.by.admitted(self.required, state).await.map_err(|(_, problem)| problem)?;
+        let sees_the_same = known.is_none_or(|known| {
+            let (now, before) = (&known.caller, reader.caller());
+            now.scopes == before.scopes && now.withheld == before.withheld
+        });
+        if sees_the_same { Ok(()) } else { Err(sees_otherwise()) }
     }
 }
 
@@ -128,10 +134,10 @@ impl Credential {
         }
     }
 
-    /// Whom this stands for, if they may do what `required` may.
+    /// Whom this stands for, if they may do what is `required`.
     async fn admitted(
         &self,
-        required: Role,
+        required: Permission,
         state: &AppState,
     ) -> std::result::Result<Option<Known>, Refusal> {
         let known = match self {
@@ -140,10 +146,10 @@ impl Credential {
             Self::Session(headers, method) => by_session(headers, method, state).await?,
             Self::SignIn { sign_in, is_harmless } => by_sign_in(sign_in, *is_harmless, state)?,
         };
-        if known.caller.role.may(required) {
+        if known.caller.may(required) {
             Ok(Some(known))
         } else {
-            let problem = lacks_role(&known.caller, required);
+            let problem = lacks_permission(&known.caller, required);
             Err((Some(known), problem))
         }
     }
@@ -174,7 +180,7 @@ async fn by_session(
     let Some(sessions) = state.sessions() else { return by_token(headers.get(AUTHORIZATION), state) };
     // Without a vouched-for session the answer speaks of tokens, as it does to everybody.
     let Some(user) = sessions.find(headers).await else { return by_token(headers.get(AUTHORIZATION), state) };
-    let caller = Caller { id: user.id.clone(), name: user.name.clone(), role: Role::Admin };
+    let caller = Caller::with_role(&user.id, &user.name, Role::Admin);
     let (is_admin, user) = (user.is_admin, Some(Arc::new(user)));
     let known = Known { caller: Arc::new(caller), user };
     // No browser adds a key's header by itself, and no page of another origin can without our leave.
@@ -305,16 +311,20 @@ fn introduce(request: &mut Request, known: Option<Known>) {
     }
 }
 
-fn lacks_role(caller: &Caller, required: Role) -> Problem {
-    let detail = format!("this needs the role {required}; the token {:?} has {}", caller.name, caller.role);
-    Problem::new(Code::RoleRequired, detail)
-        .with("required_role", required.as_str())
-        .challenge(Some("insufficient_scope"))
+fn lacks_permission(caller: &Caller, required: Permission) -> Problem {
+    let detail =
+        format!("this needs the permission {required}; {:?} has the role {}", caller.name, caller.role);
+    Problem::lacking(required, detail).challenge(Some("insufficient_scope"))
 }
 
 fn not_an_admin() -> Problem {
     let detail = "the audit log is for administrators: sign in as one, or use an access token of your own";
-    Problem::new(Code::RoleRequired, detail).challenge(Some("insufficient_scope"))
+    Problem::new(Code::PermissionRequired, detail).challenge(Some("insufficient_scope"))
+}
+
+fn sees_otherwise() -> Problem {
+    let detail = "what you may see has been changed; begin again";
+    Problem::new(Code::PermissionRequired, detail).challenge(Some("insufficient_scope"))
 }
 
 fn signed_out() -> Problem {
@@ -323,7 +333,7 @@ fn signed_out() -> Problem {
 
 fn not_our_form() -> Problem {
     Problem::new(
-        Code::RoleRequired,
+        Code::PermissionRequired,
         "this form was not sent from a page of the audit log: open the page and send it there",
     )
 }
@@ -331,5 +341,5 @@ fn not_our_form() -> Problem {
 fn cookie_only_reads() -> Problem {
     let detail =
         "a cookie only reads: send the session's token as \"Authorization: Bearer …\" to change something";
-    Problem::new(Code::RoleRequired, detail).challenge(Some("insufficient_scope"))
+    Problem::new(Code::PermissionRequired, detail).challenge(Some("insufficient_scope"))
 }

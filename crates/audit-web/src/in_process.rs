@@ -31,8 +31,7 @@ impl InProcess {
 
     /// The API for the person with this login name.
     pub fn new(state: AppState, login_name: &str) -> Self {
-        let caller =
-            Caller { id: Self::CALLER_ID.to_owned(), name: login_name.to_owned(), role: Role::Admin };
+        let caller = Caller::with_role(Self::CALLER_ID, login_name, Role::Admin);
         let router = crate::router::router(state.clone());
         Self { state, router, caller: AtKeyboard(Arc::new(caller)) }
     }

@@ -23,6 +23,7 @@ mod params;
 mod places;
 pub mod problem;
 mod question;
+mod reader;
 pub mod roster;
 mod router;
 mod server;

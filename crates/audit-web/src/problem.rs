@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use audit_control::Permission;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -66,8 +67,10 @@ codes! {
     InvalidToken = "invalid_token", UNAUTHORIZED, "The access token is not valid";
     /// Good credentials whose time is over.
     ExpiredToken = "expired_token", UNAUTHORIZED, "The access token has expired";
-    /// Good credentials without the role.
-    RoleRequired = "role_required", FORBIDDEN, "The access token lacks the role";
+    /// Good credentials that do not allow this.
+    PermissionRequired = "permission_required", FORBIDDEN, "This is not allowed to you";
+    /// A question about a field that is withheld from the caller.
+    FieldWithheld = "field_withheld", FORBIDDEN, "This field is withheld from you";
     /// No such route.
     NoSuchRoute = "no_such_route", NOT_FOUND, "There is nothing at this address";
     /// No event with this index or id.
@@ -146,6 +149,11 @@ impl Problem {
     /// A query parameter's value cannot be.
     pub fn invalid_parameter(name: &str, advice: impl std::fmt::Display) -> Self {
         Self::new(Code::InvalidParameter, format!("{name}: {advice}")).with("parameter", name)
+    }
+
+    /// Somebody is known, and may not do this.
+    pub fn lacking(permission: Permission, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::PermissionRequired, detail).with("required_permission", permission.as_str())
     }
 
     /// Our fault: logs `error` and tells the client no more than that.

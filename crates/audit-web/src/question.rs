@@ -1,4 +1,4 @@
-//! Which events a request is about.
+//! Which events a request is about: those asked for that the reader may see.
 
 use audit_event::Timestamp;
 use audit_query::params::{ParamError, ParamProblem, Request};
@@ -8,14 +8,15 @@ use serde_json::json;
 
 use crate::params::Params;
 use crate::problem::{Code, Problem, Result};
+use crate::reader::Reader;
 
 /// Reads the parameters that choose events; `others` are the route's own.
 ///
 /// # Errors
 /// Each of the parameters' problems, naming the parameter.
-pub(crate) fn parse(uri: &Uri, others: &[&str]) -> Result<Request> {
+pub(crate) fn parse(reader: &Reader, uri: &Uri, others: &[&str]) -> Result<Request> {
     let params = Params::any(uri.query());
-    Request::parse(params.pairs(), others, None).map_err(problem)
+    reader.question(Request::parse(params.pairs(), others, None).map_err(problem)?)
 }
 
 /// [`parse`] for pages: times may be relative to `now`.
@@ -23,23 +24,29 @@ pub(crate) fn parse(uri: &Uri, others: &[&str]) -> Result<Request> {
 /// # Errors
 /// As [`parse`].
 pub(crate) fn of_pairs<'a>(
+    reader: &Reader,
     pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
     now: Option<Timestamp>,
 ) -> Result<Request> {
-    Request::parse(pairs, &[], now).map_err(problem)
+    reader.question(Request::parse(pairs, &[], now).map_err(problem)?)
 }
 
 /// [`parse`] for a route that has no use for some of the parameters: these are refused as unknown.
 ///
 /// # Errors
 /// As [`parse`].
-pub(crate) fn parse_without(uri: &Uri, others: &[&str], useless: &[&str]) -> Result<Request> {
+pub(crate) fn parse_without(
+    reader: &Reader,
+    uri: &Uri,
+    others: &[&str],
+    useless: &[&str],
+) -> Result<Request> {
     let params = Params::any(uri.query());
     if let Some((name, _)) = params.pairs().find(|(name, _)| useless.contains(name)) {
         let detail = format!("this address has no use for the parameter {name:?}; leave it away");
         return Err(Problem::new(Code::UnknownParameter, detail).with("parameter", name));
     }
-    Request::parse(params.pairs(), others, None).map_err(problem)
+    reader.question(Request::parse(params.pairs(), others, None).map_err(problem)?)
 }
 
 /// The question as the record will show it: its filter in the query box's language, and its range.

@@ -1,6 +1,6 @@
 //! The whole HTTP surface: every route with whom it admits.
 
-use audit_control::Role;
+use audit_control::Permission;
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
@@ -20,47 +20,46 @@ pub(crate) const PREFIXES: [&str; 2] = ["/api/v1/auditlog", "/api/v1/auditlogs"]
 /// Every route, below each of the prefixes. What is not here does not exist; what is here says whom it admits.
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    use Admission::{Anyone, Only, Source};
-    const AUDITOR: Admission = Only(Role::Auditor);
-    const ADMIN: Admission = Only(Role::Admin);
-    const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Role::Auditor);
-    const TLOG: Admission = Admission::AnyoneIf(|config| config.public_tlog, Role::Auditor);
+    use Admission::{Anyone, Needs, Source};
+    use Permission::{EventsAppend, EventsRead, HealthRead, SourcesManage, TokensManage};
+    const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Permission::MetricsRead);
+    const TLOG: Admission = Admission::AnyoneIf(|config| config.public_tlog, Permission::TlogRead);
     vec![
-        get   ("/",              AUDITOR, events::list::handle),
-        get   ("/{event}",       AUDITOR, events::one::handle),
-        get   ("/{event}/proof", AUDITOR, events::proof::handle),
-        get   ("/stats",         AUDITOR, stats::handle),
-        get   ("/stream",        AUDITOR, stream::handle),
-        post  ("/events",        Only(Role::Ingest), events::append::handle),
+        get   ("/",              Needs(EventsRead), events::list::handle),
+        get   ("/{event}",       Needs(EventsRead), events::one::handle),
+        get   ("/{event}/proof", Needs(EventsRead), events::proof::handle),
+        get   ("/stats",         Needs(EventsRead), stats::handle),
+        get   ("/stream",        Needs(EventsRead), stream::handle),
+        post  ("/events",        Needs(EventsAppend), events::append::handle),
         get   ("/tlog",              TLOG, tlog::prefix),
         get   ("/tlog/checkpoint",   TLOG, tlog::checkpoint::handle),
         get   ("/tlog/tile/{*tile}", TLOG, tlog::tile::handle),
-        get   ("/tokens",        ADMIN,   tokens::list::handle),
-        post  ("/tokens",        ADMIN,   tokens::create::handle),
-        delete("/tokens/{token}", ADMIN,  tokens::revoke::handle),
-        get   ("/sources",       ADMIN,   sources::list::handle),
-        put   ("/sources/openwebui/{name}", ADMIN, sources::put::handle),
-        delete("/sources/openwebui/{name}", ADMIN, sources::remove::handle),
+        get   ("/tokens",        Needs(TokensManage),   tokens::list::handle),
+        post  ("/tokens",        Needs(TokensManage),   tokens::create::handle),
+        delete("/tokens/{token}", Needs(TokensManage),  tokens::revoke::handle),
+        get   ("/sources",       Needs(SourcesManage),   sources::list::handle),
+        put   ("/sources/openwebui/{name}", Needs(SourcesManage), sources::put::handle),
+        delete("/sources/openwebui/{name}", Needs(SourcesManage), sources::remove::handle),
         post  ("/sources/openwebui/{name}", Source, sources::receive::handle),
         post  ("/sources/openwebui/{name}/{secret}", Source, sources::receive::handle),
         get   ("/healthz",       Anyone,  health::handle),
         get   ("/readyz",        Anyone,  ready::handle),
         get   ("/metrics",       METRICS, metrics::handle),
         get   ("/openapi.json",  Anyone,  openapi::handle),
-        get   ("/session",       AUDITOR, session::handle),
-        get   ("/status",        AUDITOR, status::handle),
+        get   ("/session",       Needs(EventsRead), session::handle),
+        get   ("/status",        Needs(HealthRead), status::handle),
     ]
 }
 
 /// Every page, with its whole address.
 #[rustfmt::skip]
 pub(crate) fn pages() -> Vec<Endpoint> {
-    use Admission::{Anyone, Only};
-    const AUDITOR: Admission = Only(Role::Auditor);
+    use Admission::{Anyone, Needs};
+    use Permission::EventsRead;
     vec![
-        get   ("/audit",           AUDITOR, pages::events::handle),
-        get   ("/audit/events/{event}", AUDITOR, pages::event::handle),
-        get   ("/audit/fields.json", AUDITOR, pages::fields::handle),
+        get   ("/audit",           Needs(EventsRead), pages::events::handle),
+        get   ("/audit/events/{event}", Needs(EventsRead), pages::event::handle),
+        get   ("/audit/fields.json", Needs(EventsRead), pages::fields::handle),
         get   ("/audit/sign-in",   Anyone,  pages::sign_in::form),
         post  ("/audit/sign-in",   Anyone,  pages::sign_in::handle),
         post  ("/audit/sign-out",  Anyone,  pages::sign_out::handle),
@@ -81,23 +80,23 @@ pub(crate) enum Kind {
 /// Whom a route admits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Admission {
-    /// Callers of this role (and admins).
-    Only(Role),
+    /// Callers who may do this.
+    Needs(Permission),
     /// Everyone.
     Anyone,
     /// The source that the path names, with its secret.
     Source,
-    /// Everyone if the configuration says so, else callers of this role.
-    AnyoneIf(fn(&Config) -> bool, Role),
+    /// Everyone if the configuration says so, else callers who may do this.
+    AnyoneIf(fn(&Config) -> bool, Permission),
 }
 
 impl Admission {
-    /// The role a caller needs, if any. A source has none: it may do this one thing.
-    pub fn required(self, config: &Config) -> Option<Role> {
+    /// What a caller needs to be allowed, if anything. A source needs nothing: it may do this one thing.
+    pub fn required(self, config: &Config) -> Option<Permission> {
         match self {
-            Self::Only(role) => Some(role),
+            Self::Needs(permission) => Some(permission),
             Self::Anyone | Self::Source => None,
-            Self::AnyoneIf(setting, role) => (!setting(config)).then_some(role),
+            Self::AnyoneIf(setting, permission) => (!setting(config)).then_some(permission),
         }
     }
 }

@@ -48,6 +48,11 @@ impl Visitor {
         self.client.ip
     }
 
+    /// The caller, with all that they may do.
+    pub fn caller(&self) -> Option<&Arc<Caller>> {
+        self.caller.as_ref()
+    }
+
     /// What the caller is called.
     pub fn name(&self) -> Option<&str> {
         self.caller.as_ref().map(|caller| caller.name.as_str())
@@ -74,7 +79,7 @@ impl Visitor {
             org: self
                 .caller
                 .as_ref()
-                .map(|caller| Org { role: Some(Cow::Borrowed(caller.role.as_str())), ..Org::default() }),
+                .map(|caller| Org { role: Some(Cow::Owned(caller.role.clone())), ..Org::default() }),
             client: Some(self.client.clone()),
             http: Some(Http {
                 method: Some(Cow::Owned(self.method.clone())),

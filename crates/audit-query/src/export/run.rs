@@ -14,7 +14,7 @@ use super::{Format, RowSource, csv, json};
 use crate::question::{Budget, Order, RowRef, Scan, TimeRange};
 use crate::{Entries, Error, Filter};
 use arrow_array::RecordBatch;
-use audit_event::{DecodeError, Entry, Fields};
+use audit_event::{DecodeError, Entry, Fields, GroupSet};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -46,6 +46,8 @@ pub struct Export {
     pub order: Order,
     /// Whether a CSV begins with a byte-order mark, for Excel.
     pub bom: bool,
+    /// Groups of an event that are left away, as if it had nothing in them.
+    pub withheld: GroupSet,
     /// Threads that read and render, besides the caller's; at least 1.
     pub threads: usize,
 }
@@ -87,6 +89,7 @@ impl Export {
             range: TimeRange::ALL,
             order: Order::NewestFirst,
             bom: false,
+            withheld: GroupSet::EMPTY,
             threads: 2,
         }
     }
@@ -306,7 +309,8 @@ impl Renderer<'_> {
     ) -> Result<(), Error> {
         let mut show = |index: u64, bytes: &[u8]| {
             *bytes_read += bytes.len();
-            let shown = Entry::decode(bytes).and_then(|entry| visit(index, &entry));
+            let shown =
+                Entry::decode(bytes).and_then(|entry| visit(index, &entry.without(self.export.withheld)));
             shown.map_err(|source| Error::Undecodable { index, source })
         };
         if rows.is_sorted_by_key(|row| row.index) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use audit_control::Caller;
+use audit_control::{Caller, Permissions};
 use axum::Json;
 use axum::extract::Extension;
 use serde::Serialize;
@@ -12,10 +12,16 @@ use serde::Serialize;
 pub(crate) struct Session {
     id: String,
     name: String,
-    role: &'static str,
+    role: String,
+    permissions: Permissions,
 }
 
 /// Answers with the caller.
 pub(crate) async fn handle(Extension(caller): Extension<Arc<Caller>>) -> Json<Session> {
-    Json(Session { id: caller.id.clone(), name: caller.name.clone(), role: caller.role.as_str() })
+    Json(Session {
+        id: caller.id.clone(),
+        name: caller.name.clone(),
+        role: caller.role.clone(),
+        permissions: caller.permissions,
+    })
 }

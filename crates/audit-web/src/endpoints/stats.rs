@@ -19,8 +19,8 @@ use crate::encoding::Encoding;
 use crate::params::Params;
 use crate::problem::{Problem, Result};
 use crate::question;
+use crate::reader::Reader;
 use crate::state::AppState;
-use crate::visitor::Visitor;
 
 /// Parameters besides those that choose events.
 const OWN: &[&str] = &["by", "interval", "sum", "limit"];
@@ -43,11 +43,15 @@ pub(crate) async fn handle(
     State(state): State<AppState>,
     uri: Uri,
     headers: HeaderMap,
-    visitor: Visitor,
+    reader: Reader,
 ) -> Result<Response> {
-    let which =
-        question::parse_without(&uri, OWN, &["page_token", "format", "fields", "order", "count", "bom"])?;
-    let shape = Shape::of(&uri, &which.tz)?;
+    let which = question::parse_without(
+        &reader,
+        &uri,
+        OWN,
+        &["page_token", "format", "fields", "order", "count", "bom"],
+    )?;
+    let shape = Shape::of(&reader, &uri, &which.tz)?;
     let encoding = Encoding::accepted(&headers);
     let subject = format!("{} by {}", question::describe(&which), shape.names.join(","));
     let group = Group {
@@ -72,8 +76,9 @@ pub(crate) async fn handle(
 
     let results = u32::try_from(rows).unwrap_or(u32::MAX);
     let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
-    let event = Event { details: Some(Json::object(details)), ..success(visitor.did("audit.searched")) };
-    state.activity().note(event, &visitor.key(), &subject);
+    let event =
+        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
+    state.activity().note(event, &reader.visitor().key(), &subject);
 
     let mut response = json.into_response();
     let headers = response.headers_mut();
@@ -96,7 +101,7 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(uri: &Uri, tz: &TimeZone) -> Result<Self> {
+    fn of(reader: &Reader, uri: &Uri, tz: &TimeZone) -> Result<Self> {
         let params = Params::any(uri.query());
         let mut shape = Self {
             keys: Vec::new(),
@@ -109,10 +114,10 @@ impl Shape {
             shape.push_interval(interval, tz)?;
         }
         for name in params.all("by").flat_map(|list| list.split(',')).map(str::trim) {
-            shape.push_key(name, tz)?;
+            shape.push_key(reader, name, tz)?;
         }
         for name in params.all("sum").flat_map(|list| list.split(',')).map(str::trim) {
-            shape.push_sum(name)?;
+            shape.push_sum(reader, name)?;
         }
         if shape.keys.len() > MAX_KEYS {
             return Err(Problem::invalid_parameter(
@@ -132,7 +137,7 @@ impl Shape {
         Ok(())
     }
 
-    fn push_key(&mut self, name: &str, tz: &TimeZone) -> Result<()> {
+    fn push_key(&mut self, reader: &Reader, name: &str, tz: &TimeZone) -> Result<()> {
         if INTERVALS.iter().any(|(word, _)| *word == name) {
             return self.push_interval(name, tz);
         }
@@ -141,19 +146,32 @@ impl Shape {
                 format!("{name:?} is neither a field with values to group by nor hour, day, week or month");
             Problem::invalid_parameter("by", advice)
         })?;
+        reader.may_use(field)?;
         self.keys.push(GroupKey::Field(field));
         self.names.push(name.to_owned());
         Ok(())
     }
 
-    fn push_sum(&mut self, name: &str) -> Result<()> {
+    fn push_sum(&mut self, reader: &Reader, name: &str) -> Result<()> {
         let Some((name, field)) = SUMS.iter().find(|(word, _)| *word == name) else {
             let known: Vec<_> = SUMS.iter().map(|(word, _)| *word).collect();
             return Err(Problem::invalid_parameter("sum", format!("is one or more of {}", known.join(", "))));
         };
+        reader.may_use(asked_as(*field))?;
         self.measures.push(Measure::Sum(*field));
         self.sums.push(name);
         Ok(())
+    }
+}
+
+/// The number as filters know it.
+fn asked_as(number: NumberField) -> Field {
+    match number {
+        NumberField::InputTokens => Field::InputTokens,
+        NumberField::OutputTokens => Field::OutputTokens,
+        NumberField::TotalTokens => Field::TotalTokens,
+        NumberField::CostUsd => Field::CostUsd,
+        NumberField::LatencyMs => Field::LatencyMs,
     }
 }
 

@@ -33,8 +33,8 @@ use crate::gate::Admitted;
 use crate::params::Params;
 use crate::problem::{Code, Problem, Result};
 use crate::question;
+use crate::reader::Reader;
 use crate::state::AppState;
-use crate::visitor::Visitor;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells nginx and its like to pass events on at once.
@@ -55,10 +55,10 @@ pub(crate) async fn handle(
     uri: Uri,
     method: Method,
     headers: HeaderMap,
-    visitor: Visitor,
+    reader: Reader,
     Extension(admitted): Extension<Admitted>,
 ) -> Result<Response> {
-    let which = question::parse_without(&uri, &["after"], USELESS)?;
+    let which = question::parse_without(&reader, &uri, &["after"], USELESS)?;
     let next = first_index(&state, &uri, &headers)?;
     let Ok(permit) = std::sync::Arc::clone(state.streams()).try_acquire_owned() else {
         return Err(Problem::new(
@@ -72,15 +72,15 @@ pub(crate) async fn handle(
     } else {
         let subject = question::describe(&which);
         let details = Json::object([("filter", Json::from(subject.clone()))]);
-        let event = Event { details: Some(details), ..success(visitor.did("audit.streamed")) };
-        state.activity().note(event, &visitor.key(), &subject);
+        let event = Event { details: Some(details), ..success(reader.visitor().did("audit.streamed")) };
+        state.activity().note(event, &reader.visitor().key(), &subject);
         let tail = Tail {
             last_sent: Instant::now(),
             last_checked: Instant::now(),
             state,
             filter: which.filter,
             next,
-            visitor,
+            reader,
             admitted,
             phase: Phase::Greeting,
             _permit: permit,
@@ -130,7 +130,7 @@ struct Tail {
     next: u64,
     last_sent: Instant,
     last_checked: Instant,
-    visitor: Visitor,
+    reader: Reader,
     admitted: Admitted,
     phase: Phase,
     _permit: OwnedSemaphorePermit,
@@ -200,21 +200,22 @@ impl Tail {
     /// Whether the caller would still be let in. That they no longer are is on the record, like any refusal.
     async fn check_admission(&mut self) -> Result<()> {
         self.last_checked = Instant::now();
-        self.admitted.check(&self.state).await.inspect_err(|problem| {
+        self.admitted.check(&self.state, &self.reader).await.inspect_err(|problem| {
             let reason = problem.code().as_str();
             let event = Event {
                 outcome: Outcome::Denied,
                 reason: Some(reason.into()),
-                ..self.visitor.did("audit.access_denied")
+                ..self.reader.visitor().did("audit.access_denied")
             };
-            self.state.activity().note(event, &self.visitor.key(), reason);
+            self.state.activity().note(event, &self.reader.visitor().key(), reason);
         })
     }
 
     /// The events of `self.next..upto` that the filter accepts.
     async fn read(&self, upto: u64) -> Result<Bytes> {
         let (state, filter, range) = (self.state.clone(), self.filter.clone(), self.next..upto);
-        self.state.queries().run(move || write_events(&state, &filter, range)).await?
+        let reader = self.reader.clone();
+        self.state.queries().run(move || write_events(&state, &reader, &filter, range)).await?
     }
 
     /// Keeps the connection open, and moves a reconnect past what the filter has passed over.
@@ -242,14 +243,14 @@ fn message(event: &str, index: Option<u64>, code: &str, detail: &str) -> Bytes {
 ///
 /// # Errors
 /// When the ledger cannot be read for another reason, which may pass.
-fn write_events(state: &AppState, filter: &Filter, range: Range<u64>) -> Result<Bytes> {
+fn write_events(state: &AppState, asking: &Reader, filter: &Filter, range: Range<u64>) -> Result<Bytes> {
     let (reader, mut next, mut text) = (state.ledger().reader(), range.start, Vec::new());
     while next < range.end {
         match reader.scan(next..range.end, Direction::Forward).next() {
             None => break,
             Some(Ok(frame)) => {
                 for (index, bytes) in frame.iter() {
-                    if let Err(error) = write_event(filter, index.get(), bytes, &mut text) {
+                    if let Err(error) = write_event(asking, filter, index.get(), bytes, &mut text) {
                         state.unreadable().note(&error);
                         text.extend_from_slice(&unreadable(index.get()));
                     }
@@ -268,6 +269,7 @@ fn write_events(state: &AppState, filter: &Filter, range: Range<u64>) -> Result<
 }
 
 fn write_event(
+    asking: &Reader,
     filter: &Filter,
     index: u64,
     bytes: &[u8],
@@ -277,7 +279,7 @@ fn write_event(
     if filter.matches(&Fields::decode(&entry)?) {
         text.extend_from_slice(format!("id: {index}\ndata: ").as_bytes());
         // Canonical JSON has no line break.
-        entry.write_json(text);
+        asking.shown(&entry).write_json(text);
         text.extend_from_slice(b"\n\n");
     }
     Ok(())

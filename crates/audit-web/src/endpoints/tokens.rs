@@ -76,6 +76,7 @@ impl From<audit_control::Error> for Problem {
             Error::BadName { .. }
             | Error::BadSourceName { .. }
             | Error::UnknownRole { .. }
+            | Error::UnknownPermission { .. }
             | Error::RoleReserved
             | Error::BadView { .. }
             | Error::TooManyViews { .. }

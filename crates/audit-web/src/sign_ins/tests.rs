@@ -8,7 +8,7 @@ fn after(seconds: i64) -> Timestamp {
 }
 
 fn caller() -> Caller {
-    Caller { id: "tok_1".to_owned(), name: "ada".to_owned(), role: Role::Auditor }
+    Caller::with_role("tok_1", "ada", Role::Auditor)
 }
 
 fn with(id: &str) -> HeaderMap {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use audit_control::Role;
+use audit_control::Permission;
 use serde_json::Value;
 
 use super::app::App;
@@ -20,7 +20,10 @@ fn documented() -> BTreeMap<String, String> {
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, item)| {
         item.as_object().unwrap().iter().map(move |(method, operation)| {
-            (format!("{} {path}", method.to_uppercase()), operation["x-role"].as_str().unwrap().to_owned())
+            (
+                format!("{} {path}", method.to_uppercase()),
+                operation["x-permission"].as_str().unwrap().to_owned(),
+            )
         })
     });
     operations.collect()
@@ -33,13 +36,15 @@ fn every_route_is_documented_with_its_role() {
         .map(|route| {
             let path = route.path.replace("{*", "{");
             let role = match route.admission {
-                Admission::Only(role) => role.to_string(),
+                Admission::Needs(permission) => permission.to_string(),
                 Admission::Anyone => "anyone".to_owned(),
                 Admission::Source => "source".to_owned(),
-                Admission::AnyoneIf(_, role) if path.starts_with("/tlog") => {
-                    format!("{role}, or anyone if http.public_tlog")
+                Admission::AnyoneIf(_, permission) if path.starts_with("/tlog") => {
+                    format!("{permission}, or anyone if http.public_tlog")
                 }
-                Admission::AnyoneIf(_, role) => format!("{role}, or anyone if http.public_metrics"),
+                Admission::AnyoneIf(_, permission) => {
+                    format!("{permission}, or anyone if http.public_metrics")
+                }
             };
             (format!("{} {path}", route.method), role)
         })
@@ -87,10 +92,10 @@ fn references_lead_somewhere() {
 fn an_operation_that_needs_a_role_can_say_no() {
     for (path, item) in document()["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            let needs_role =
-                Role::ALL.iter().any(|role| operation["x-role"].as_str().unwrap().contains(role.as_str()));
+            let needed = operation["x-permission"].as_str().unwrap();
+            let needs_role = Permission::ALL.iter().any(|permission| needed.contains(permission.as_str()));
             // A source has one right and cannot lack it.
-            let needs_secret = operation["x-role"] == "source";
+            let needs_secret = operation["x-permission"] == "source";
             for (status, can_be) in [("401", needs_role || needs_secret), ("403", needs_role)] {
                 assert_eq!(operation["responses"].get(status).is_some(), can_be, "{method} {path} {status}");
             }

@@ -80,8 +80,8 @@ async fn refusals_are_recorded() {
     let by_reason = |reason: &str| deeds.iter().find(|deed| deed["reason"] == reason).unwrap();
     assert_eq!(by_reason("missing_token")["actor"]["type"], "anonymous");
     assert_eq!(by_reason("missing_token")["outcome"], "denied");
-    assert_by_auditor(by_reason("role_required"));
-    assert_eq!(by_reason("role_required")["http"]["path"], "/api/v1/auditlog/tokens");
+    assert_by_auditor(by_reason("permission_required"));
+    assert_eq!(by_reason("permission_required")["http"]["path"], "/api/v1/auditlog/tokens");
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ async fn what_an_administrator_reads_is_recorded_under_their_own_name() {
 async fn an_ordinary_user_is_refused_and_that_is_recorded() {
     let app = app();
     let answer = send(&app, Method::GET, &api("/?limit=1"), &[("cookie", "token=user")]).await;
-    answer.problem(403, "role_required");
+    answer.problem(403, "permission_required");
     let deeds = app.deeds("audit.access_denied").await;
     assert_eq!(deeds[0]["actor"]["id"], "id-of-user");
 }
@@ -94,7 +94,7 @@ async fn an_ordinary_user_is_refused_and_that_is_recorded() {
 async fn a_cookie_alone_changes_nothing() {
     let app = app();
     let uri = api("/tokens/nobody");
-    send(&app, Method::DELETE, &uri, &[COOKIE]).await.problem(403, "role_required");
+    send(&app, Method::DELETE, &uri, &[COOKIE]).await.problem(403, "permission_required");
     send(&app, Method::DELETE, &uri, &[COOKIE, BEARER]).await.problem(404, "no_such_token");
 }
 
@@ -117,7 +117,7 @@ async fn what_a_browser_adds_to_a_cookie_by_itself_makes_it_no_more_than_a_cooki
     let uri = api("/tokens/nobody");
     for value in ["Basic YWRhOnNlY3JldA==", "Negotiate x", "Bearer", "bearer  ", "admin"] {
         let added = ("authorization", value);
-        send(&app, Method::DELETE, &uri, &[COOKIE, added]).await.problem(403, "role_required");
+        send(&app, Method::DELETE, &uri, &[COOKIE, added]).await.problem(403, "permission_required");
         let answer = send(&app, Method::GET, &api("/session"), &[COOKIE, added]).await;
         assert_eq!(answer.status, StatusCode::OK, "the cookie still reads, beside {value}");
     }

@@ -77,6 +77,6 @@ async fn a_webhook_tells_when_it_last_sent() {
 async fn who_may_only_append_learns_nothing() {
     let app = App::start();
     let request = app.request(Method::GET, "/status", Role::Ingest).body(Body::empty()).unwrap();
-    Answer::of(app.send(request).await).await.problem(403, "role_required");
+    Answer::of(app.send(request).await).await.problem(403, "permission_required");
     assert_eq!(app.get("/status?verbose=1").await.status, StatusCode::BAD_REQUEST);
 }

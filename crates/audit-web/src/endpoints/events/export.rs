@@ -32,8 +32,8 @@ use crate::activity::{recorded_elsewhere, success};
 use crate::encoding::Encoding;
 use crate::problem::{Code, Problem, Result};
 use crate::question;
+use crate::reader::Reader;
 use crate::state::AppState;
-use crate::visitor::Visitor;
 
 /// The ledger's size that the answer speaks of.
 pub(crate) const TREE_SIZE_HEADER: HeaderName = HeaderName::from_static("audit-tree-size");
@@ -48,7 +48,7 @@ pub(crate) async fn answer(
     question: Question,
     resume: Resume,
     headers: &HeaderMap,
-    visitor: Visitor,
+    reader: Reader,
     head_only: bool,
 ) -> Result<Response> {
     let format = question.format.unwrap_or_default();
@@ -59,7 +59,7 @@ pub(crate) async fn answer(
         let tree_size = resume.tree_size.unwrap_or_else(|| state.index().snapshot());
         (Body::from_stream(stream::empty::<io::Result<Bytes>>()), tree_size)
     } else {
-        start(state, question, resume, encoding, visitor).await?
+        start(state, question, resume, encoding, reader).await?
     };
     let mut response = body.into_response();
     let headers = response.headers_mut();
@@ -95,12 +95,12 @@ async fn start(
     question: Question,
     resume: Resume,
     encoding: Encoding,
-    visitor: Visitor,
+    reader: Reader,
 ) -> Result<(Body, u64)> {
     let (outlet, Intake { body, opened }) =
         Outlet::new(encoding, &resume, state.config().stall_timeout).map_err(Problem::internal)?;
     let (tell, begun) = oneshot::channel();
-    let run = Run { subject: question::describe(&question), question, resume, visitor };
+    let run = Run { subject: question::describe(&question), question, resume, reader };
     let exports = state.exports().clone();
     exports.start_job(move || match run.begin(&state) {
         Ok(snapshot) => {
@@ -123,7 +123,7 @@ struct Run {
     /// The question as the record shows it.
     subject: String,
     resume: Resume,
-    visitor: Visitor,
+    reader: Reader,
 }
 
 impl Run {
@@ -132,7 +132,7 @@ impl Run {
         let snapshot = self.snapshot(state)?;
         state.activity().record(Event {
             details: Some(self.details("started", snapshot, Vec::new())),
-            ..success(self.visitor.did("audit.exported"))
+            ..success(self.reader.visitor().did("audit.exported"))
         });
         Ok(snapshot)
     }
@@ -164,6 +164,7 @@ impl Run {
             range: self.question.range,
             order: self.question.order,
             bom: self.question.bom,
+            withheld: self.reader.withheld(),
             threads: RENDER_THREADS,
         };
         let origin = Origin { answers: state.index(), entries: state.ledger() };
@@ -188,7 +189,7 @@ impl Run {
 
     fn record_end(&self, state: &AppState, reached: &Position, ended: &io::Result<Digest>) {
         let mut more = vec![("count", number(reached.rows)), ("bytes", number(reached.bytes))];
-        let event = self.visitor.did("audit.exported");
+        let event = self.reader.visitor().did("audit.exported");
         let event = match ended {
             Ok(digest) => {
                 more.push(("sha256", Json::from(digest.0.clone())));

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use audit_control::Permission;
 use audit_event::{Entry, Event, Json};
 use audit_query::export::{Export, Format, Origin, Position};
 use audit_query::page_token::PageToken;
@@ -19,8 +20,8 @@ use crate::activity::success;
 use crate::encoding::Encoding;
 use crate::problem::{Code, Problem, Result};
 use crate::question;
+use crate::reader::Reader;
 use crate::state::AppState;
-use crate::visitor::Visitor;
 
 /// The token of the next page, for formats that have no place for it.
 const NEXT_PAGE_HEADER: HeaderName = HeaderName::from_static("audit-next-page-token");
@@ -33,42 +34,38 @@ pub(crate) async fn handle(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    visitor: Visitor,
+    reader: Reader,
 ) -> Result<Response> {
-    let question = question::parse(&uri, resume::PARAMETERS)?;
+    let question = question::parse(&reader, &uri, resume::PARAMETERS)?;
     let resume = Resume::parse(&uri, &question)?;
     let asks_for_page = question.limit.is_some() || question.page_token.is_some();
     if asks_for_page {
-        return page(state, question, &headers, visitor).await;
+        return page(state, question, &headers, reader).await;
     }
+    reader.need(Permission::EventsExport)?;
     if question.count.is_some() {
         let detail =
             "count: tells the total of a list; give a limit too (an export says at its end how many it has)";
         return Err(Problem::new(Code::InvalidParameter, detail).with("parameter", "count"));
     }
-    export::answer(state, question, resume, &headers, visitor, method == Method::HEAD).await
+    export::answer(state, question, resume, &headers, reader, method == Method::HEAD).await
 }
 
-async fn page(
-    state: AppState,
-    question: Question,
-    headers: &HeaderMap,
-    visitor: Visitor,
-) -> Result<Response> {
+async fn page(state: AppState, question: Question, headers: &HeaderMap, reader: Reader) -> Result<Response> {
     let limit = question.limit.unwrap_or(DEFAULT_LIMIT);
     let position = open_page_token(&state, &question)?;
     let subject = question::describe(&question);
     let format = question.format.unwrap_or_default();
     let encoding = export::encoding_for(format, headers);
     let disposition = export::disposition(&question, format)?;
-    let worker = state.clone();
+    let (worker, asking) = (state.clone(), reader.clone());
     let budget = Budget::of(state.config().query_timeout);
     let answer = state
         .queries()
         .query(budget, move |budget| {
             let (after, snapshot) = position.map_or((None, None), |at| (Some(at.after), Some(at.snapshot)));
             let page = worker.index().list(&question.list(limit, after, snapshot), budget)?;
-            let written = write(&worker, &question, &page, budget)?;
+            let written = write(&worker, &asking, &question, &page, budget)?;
             let encoding = encoding.for_length(written.len());
             Ok(PageAnswer {
                 body: encoding.pack(written).map_err(Problem::internal)?,
@@ -82,8 +79,9 @@ async fn page(
 
     let results = u32::try_from(answer.results).unwrap_or(u32::MAX);
     let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
-    let event = Event { details: Some(Json::object(details)), ..success(visitor.did("audit.searched")) };
-    state.activity().note(event, &visitor.key(), &subject);
+    let event =
+        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
+    state.activity().note(event, &reader.visitor().key(), &subject);
 
     let mut response = answer.body.into_response();
     let headers = response.headers_mut();
@@ -126,17 +124,23 @@ fn next_page_token(state: &AppState, question: &Question, page: &Page) -> Option
 }
 
 /// The page in the format asked for.
-fn write(state: &AppState, question: &Question, page: &Page, budget: &Budget) -> Result<Vec<u8>> {
+fn write(
+    state: &AppState,
+    reader: &Reader,
+    question: &Question,
+    page: &Page,
+    budget: &Budget,
+) -> Result<Vec<u8>> {
     match (question.format.unwrap_or_default(), &question.fields) {
         (Format::Json, None) => {
             let mut json = Vec::with_capacity(256 + page.rows.len() * 1_100);
             json.extend_from_slice(b"{\"events\":[");
-            write_events(state, &page.rows, &mut json)?;
+            write_events(state, reader, &page.rows, &mut json)?;
             finish_envelope(state, question, page, &mut json);
             Ok(json)
         }
         (Format::Json, Some(_)) => {
-            let lines = render(state, question, Format::Ndjson, page, budget)?;
+            let lines = render(state, reader, question, Format::Ndjson, page, budget)?;
             let mut json = Vec::with_capacity(256 + lines.len());
             json.extend_from_slice(b"{\"events\":[");
             // A line break inside a JSON string is escaped, so each of these ends an event.
@@ -144,12 +148,12 @@ fn write(state: &AppState, question: &Question, page: &Page, budget: &Budget) ->
             finish_envelope(state, question, page, &mut json);
             Ok(json)
         }
-        (format, _) => render(state, question, format, page, budget),
+        (format, _) => render(state, reader, question, format, page, budget),
     }
 }
 
 /// The events' recorded bytes side by side; nothing is parsed.
-fn write_events(state: &AppState, rows: &[RowRef], json: &mut Vec<u8>) -> Result<()> {
+fn write_events(state: &AppState, asking: &Reader, rows: &[RowRef], json: &mut Vec<u8>) -> Result<()> {
     let (reader, unreadable) = (state.ledger().reader(), state.unreadable());
     for (at, row) in rows.iter().enumerate() {
         if at > 0 {
@@ -157,7 +161,8 @@ fn write_events(state: &AppState, rows: &[RowRef], json: &mut Vec<u8>) -> Result
         }
         let entry =
             reader.get(LeafIndex::new(row.index)).map_err(|error| unreadable.ledger_problem(error))?;
-        Entry::decode(&entry).map_err(|error| unreadable.decode_problem(error))?.write_json(json);
+        let entry = Entry::decode(&entry).map_err(|error| unreadable.decode_problem(error))?;
+        asking.shown(&entry).write_json(json);
     }
     Ok(())
 }
@@ -184,6 +189,7 @@ fn finish_envelope(state: &AppState, question: &Question, page: &Page, json: &mu
 /// The page written by the export writers.
 fn render(
     state: &AppState,
+    reader: &Reader,
     question: &Question,
     format: Format,
     page: &Page,
@@ -193,6 +199,7 @@ fn render(
         columns: question.fields.clone(),
         order: question.order,
         bom: question.bom,
+        withheld: reader.withheld(),
         threads: 1,
         ..Export::all(format)
     };

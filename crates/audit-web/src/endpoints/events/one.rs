@@ -1,5 +1,6 @@
 //! `GET /{index or id}`: one event, exactly as it is recorded.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use audit_event::{Entry, Event, Target};
@@ -15,8 +16,8 @@ use crate::activity::success;
 use crate::encoding::Encoding;
 use crate::params::{Params, PathPart};
 use crate::problem::{Code, Problem, Result};
+use crate::reader::Reader;
 use crate::state::AppState;
-use crate::visitor::Visitor;
 
 /// The event's index in the ledger, beside its own JSON.
 pub(crate) const INDEX_HEADER: HeaderName = HeaderName::from_static("audit-index");
@@ -29,16 +30,16 @@ pub(crate) async fn handle(
     uri: Uri,
     PathPart(name): PathPart,
     headers: HeaderMap,
-    visitor: Visitor,
+    reader: Reader,
 ) -> Result<Response> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
-    let found = state.queries().run(move || find(&worker, &name)).await??;
+    let (worker, asking) = (state.clone(), reader.clone());
+    let found = state.queries().run(move || find(&worker, &asking, &name)).await??;
     let mut json = Vec::with_capacity(found.bytes.len() + 1);
     let entry = Entry::decode(&found.bytes).map_err(|error| state.unreadable().decode_problem(error))?;
-    entry.write_json(&mut json);
-    let event = Event { target: Some(target(&entry)), ..success(visitor.did("audit.read")) };
-    state.activity().note(event, &visitor.key(), &found.index.get().to_string());
+    reader.shown(&entry).write_json(&mut json);
+    let event = Event { target: Some(target(&entry)), ..success(reader.visitor().did("audit.read")) };
+    state.activity().note(event, &reader.visitor().key(), &found.index.get().to_string());
 
     let encoding = Encoding::accepted(&headers).for_length(json.len());
     let json = encoding.pack(json).map_err(Problem::internal)?;
@@ -57,11 +58,39 @@ pub(crate) struct Found {
     pub bytes: Bytes,
 }
 
-/// Finds an event by its index (digits only) or its id. Blocks.
+/// Finds an event by its index (digits only) or its id, if the reader may see it. Blocks.
 ///
 /// # Errors
-/// [`Code::NoSuchEvent`].
-pub(crate) fn find(state: &AppState, name: &str) -> Result<Found> {
+/// [`Code::NoSuchEvent`], the same and after the same work whether there is none or none that the reader may see.
+pub(crate) fn find(state: &AppState, reader: &Reader, name: &str) -> Result<Found> {
+    let found = match look_up(state, name) {
+        // So that looking for what is not there takes as long.
+        Err(problem) if problem.code() == Code::NoSuchEvent && reader.is_limited() => {
+            if let Some(other) = any_event(state, name)? {
+                sees(reader, &other);
+            }
+            return Err(problem);
+        }
+        found => found?,
+    };
+    if sees(reader, &found) { Ok(found) } else { Err(no_such_event(name)) }
+}
+
+fn sees(reader: &Reader, found: &Found) -> bool {
+    Entry::decode(&found.bytes).map_or(!reader.is_limited(), |entry| reader.sees(&entry))
+}
+
+/// Some event, another for another name.
+fn any_event(state: &AppState, name: &str) -> Result<Option<Found>> {
+    let mut hash = DefaultHasher::new();
+    name.hash(&mut hash);
+    match hash.finish().checked_rem(state.ledger().size().get()) {
+        Some(index) => read(state, LeafIndex::new(index)),
+        None => Ok(None),
+    }
+}
+
+fn look_up(state: &AppState, name: &str) -> Result<Found> {
     let by_index = match index_of(name) {
         Some(index) => read(state, index)?,
         None => None,

@@ -16,23 +16,23 @@ use super::one::{self, Found, INDEX_HEADER};
 use crate::activity::success;
 use crate::params::{Params, PathPart};
 use crate::problem::{Problem, Result};
+use crate::reader::Reader;
 use crate::state::AppState;
-use crate::visitor::Visitor;
 
 /// Answers with the proof file.
 pub(crate) async fn handle(
     State(state): State<AppState>,
     uri: Uri,
     PathPart(name): PathPart,
-    visitor: Visitor,
+    reader: Reader,
 ) -> Result<Response> {
     let params = Params::parse(uri.query(), &[&["groups"]])?;
-    let groups = disclosed(&params)?;
-    let worker = state.clone();
+    let groups = without(disclosed(&params)?, reader.withheld());
+    let (worker, asking) = (state.clone(), reader.clone());
     let (found, file) = state
         .queries()
         .run(move || {
-            let found = one::find(&worker, &name)?;
+            let found = one::find(&worker, &asking, &name)?;
             let file = prove(&worker, &found, groups)?;
             Ok::<_, Problem>((found, file))
         })
@@ -42,9 +42,9 @@ pub(crate) async fn handle(
     let event = Event {
         target: Some(one::target(&entry)),
         details: Some(Json::object([("groups", Json::from(shown.clone()))])),
-        ..success(visitor.did("audit.proof_issued"))
+        ..success(reader.visitor().did("audit.proof_issued"))
     };
-    state.activity().note(event, &visitor.key(), &format!("{} {shown}", found.index));
+    state.activity().note(event, &reader.visitor().key(), &format!("{} {shown}", found.index));
 
     let mut response = file.into_response();
     let headers = response.headers_mut();
@@ -65,6 +65,10 @@ fn disclosed(params: &Params<'_>) -> Result<GroupSet> {
         groups.insert(group);
     }
     Ok(if groups.is_empty() { GroupSet::ALL } else { groups })
+}
+
+fn without(groups: GroupSet, withheld: GroupSet) -> GroupSet {
+    groups.iter().filter(|group| !withheld.contains(*group)).collect()
 }
 
 fn names(groups: GroupSet) -> String {

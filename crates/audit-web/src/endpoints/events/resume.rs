@@ -86,10 +86,11 @@ pub(crate) fn differs(detail: impl Into<std::borrow::Cow<'static, str>>) -> Prob
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reader::Reader;
 
     fn parse(query: &str) -> Result<Resume> {
         let uri: Uri = format!("/?{query}").parse().unwrap();
-        let question = crate::question::parse(&uri, PARAMETERS).unwrap();
+        let question = crate::question::parse(&Reader::of_everything(), &uri, PARAMETERS).unwrap();
         Resume::parse(&uri, &question)
     }
 

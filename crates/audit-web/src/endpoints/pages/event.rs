@@ -19,9 +19,9 @@ use crate::activity::success;
 use crate::endpoints::events::one;
 use crate::params::PathPart;
 use crate::problem::Result;
+use crate::reader::Reader;
 use crate::router::PREFIXES;
 use crate::state::AppState;
-use crate::visitor::Visitor;
 use changes::Change;
 use groups::Group;
 use related::Related;
@@ -54,9 +54,9 @@ pub(crate) async fn handle(
     State(state): State<AppState>,
     frame: Frame,
     PathPart(name): PathPart,
-    visitor: Visitor,
+    reader: Reader,
 ) -> Response {
-    match show(&state, &frame, name, &visitor).await {
+    match show(&state, &frame, name, &reader).await {
         Ok(event) => {
             let zone = zone_of(&frame).iana_name().unwrap_or("UTC").to_owned();
             let page = EventPage { frame, event, api: PREFIXES[0], zone };
@@ -66,23 +66,23 @@ pub(crate) async fn handle(
     }
 }
 
-async fn show(state: &AppState, frame: &Frame, name: String, visitor: &Visitor) -> Result<Shown> {
-    let (worker, zone) = (state.clone(), zone_of(frame));
+async fn show(state: &AppState, frame: &Frame, name: String, reader: &Reader) -> Result<Shown> {
+    let (worker, asking, zone) = (state.clone(), reader.clone(), zone_of(frame));
     let budget = Budget::of(state.config().query_timeout);
     let (shown, target) = state
         .queries()
         .query(budget, move |budget| {
-            let found = one::find(&worker, &name)?;
+            let found = one::find(&worker, &asking, &name)?;
             let entry =
                 Entry::decode(&found.bytes).map_err(|error| worker.unreadable().decode_problem(error))?;
             let mut json = Vec::new();
-            entry.write_json(&mut json);
+            asking.shown(&entry).write_json(&mut json);
             let event: Value = serde_json::from_slice(&json).unwrap_or_default();
-            Ok((of(&worker, &event, found.index.get(), &zone, budget)?, one::target(&entry)))
+            Ok((of(&worker, &asking, &event, found.index.get(), &zone, budget)?, one::target(&entry)))
         })
         .await?;
-    let event = Event { target: Some(target), ..success(visitor.did("audit.read")) };
-    state.activity().note(event, &visitor.key(), &shown.row.index.to_string());
+    let event = Event { target: Some(target), ..success(reader.visitor().did("audit.read")) };
+    state.activity().note(event, &reader.visitor().key(), &shown.row.index.to_string());
     Ok(shown)
 }
 
@@ -90,11 +90,18 @@ fn zone_of(frame: &Frame) -> TimeZone {
     frame.zone.clone().unwrap_or(TimeZone::UTC)
 }
 
-fn of(state: &AppState, event: &Value, index: u64, zone: &TimeZone, budget: &Budget) -> Result<Shown> {
+fn of(
+    state: &AppState,
+    reader: &Reader,
+    event: &Value,
+    index: u64,
+    zone: &TimeZone,
+    budget: &Budget,
+) -> Result<Shown> {
     let row = row::of(event, index, zone);
     let sentence = event.get("message").and_then(Value::as_str).unwrap_or(&row.what).to_owned();
     Ok(Shown {
-        related: related::of(state, event, index, zone, budget)?,
+        related: related::of(state, reader, event, index, zone, budget)?,
         groups: groups::of(event),
         changes: changes::of(event),
         raw: serde_json::to_string_pretty(event).unwrap_or_default(),

@@ -8,6 +8,7 @@ pub(crate) mod view;
 
 use askama::Template;
 use audit_event::{Category, Event, Json, Timestamp};
+use audit_query::Filter;
 use audit_query::page_token::PageToken;
 use audit_query::params::Request as Question;
 use audit_query::question::{Answers, Budget, List, Order, TimeRange};
@@ -19,8 +20,8 @@ use super::frame::Frame;
 use crate::activity::success;
 use crate::problem::{Problem, Result};
 use crate::question;
+use crate::reader::Reader;
 use crate::state::AppState;
-use crate::visitor::Visitor;
 use facets::Facets;
 use histogram::Histogram;
 use nothing::Nothing;
@@ -105,13 +106,14 @@ pub(crate) async fn handle(
     State(state): State<AppState>,
     frame: Frame,
     uri: Uri,
-    visitor: Visitor,
+    reader: Reader,
 ) -> Result<Response> {
-    let (status, page) = match show(&state, &frame, &uri, &visitor).await {
+    let (status, page) = match show(&state, &frame, &uri, &reader).await {
         Ok((view, shown)) => (StatusCode::OK, EventsPage { frame, view, wrong: None, shown }),
         Err(problem) if problem.code().status().is_client_error() => {
-            let view = View::of(&uri, frame.zone.as_ref(), state.now())
-                .or_else(|_| View::of(&Uri::from_static("/audit"), frame.zone.as_ref(), state.now()))?;
+            let view = View::of(&reader, &uri, frame.zone.as_ref(), state.now()).or_else(|_| {
+                View::of(&reader, &Uri::from_static("/audit"), frame.zone.as_ref(), state.now())
+            })?;
             let wrong = Some(Wrong::of(&problem, view.first("q").unwrap_or_default()));
             (problem.code().status(), EventsPage { frame, view, wrong, shown: Shown::default() })
         }
@@ -136,8 +138,8 @@ impl Wrong {
     }
 }
 
-async fn show(state: &AppState, frame: &Frame, uri: &Uri, visitor: &Visitor) -> Result<(View, Shown)> {
-    let view = View::of(uri, frame.zone.as_ref(), state.now())?;
+async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Result<(View, Shown)> {
+    let view = View::of(reader, uri, frame.zone.as_ref(), state.now())?;
     let question = view.question()?;
     let position = super::super::events::list::open_page_token(state, &question)?;
     let subject = question::describe(&question);
@@ -151,8 +153,9 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, visitor: &Visitor) -> 
         .await?;
     let results = u32::try_from(shown.rows.len()).unwrap_or(u32::MAX);
     let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
-    let event = Event { details: Some(Json::object(details)), ..success(visitor.did("audit.searched")) };
-    state.activity().note(event, &visitor.key(), &subject);
+    let event =
+        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
+    state.activity().note(event, &reader.visitor().key(), &subject);
     Ok((view, shown))
 }
 
@@ -170,8 +173,8 @@ fn find(
         let token = PageToken { after, snapshot: page.snapshot, issued: state.now() };
         view.older(&token.seal(question.digest(), state.page_key()))
     });
-    let rows = row::read(state, &page.rows, view.zone())?;
-    let span = span(index, question, view.at(), budget)?;
+    let rows = row::read(state, view.reader(), &page.rows, view.zone())?;
+    let span = span(index, view.reader(), question, view.at(), budget)?;
     let snapshot = Some(page.snapshot);
     let histogram = Histogram::of(view, &question.filter, span, snapshot, index, budget)?;
     let nothing = if rows.is_empty() { Some(Nothing::explain(state, view, budget)?) } else { None };
@@ -187,14 +190,20 @@ fn find(
 }
 
 /// The question's time with both ends: from the first event there is, to now.
-fn span(index: &impl Answers, question: &Question, now: Timestamp, budget: &Budget) -> Result<TimeRange> {
+fn span(
+    index: &impl Answers,
+    reader: &Reader,
+    question: &Question,
+    now: Timestamp,
+    budget: &Budget,
+) -> Result<TimeRange> {
     let TimeRange { from, to } = question.range;
     let to = if to < Timestamp::MAX { to } else { now.max(from) };
     if from > Timestamp::MIN {
         return Ok(TimeRange { from, to });
     }
     let first = List {
-        filter: audit_query::filter::Filter::All,
+        filter: reader.within(Filter::All),
         range: TimeRange::ALL,
         order: Order::OldestFirst,
         limit: 1,

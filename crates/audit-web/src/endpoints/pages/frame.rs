@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use audit_control::Caller;
+use audit_control::{Caller, Permission, Permissions};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, Uri};
@@ -23,7 +23,9 @@ const ZONE_COOKIE: &str = "secureai_audit_zone";
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
     /// Name and role of the reader, if they may read.
-    pub reader: Option<(String, &'static str)>,
+    pub reader: Option<(String, String)>,
+    /// What the reader may do.
+    permissions: Permissions,
     /// For the forms of somebody who signed in here; they can sign out, too.
     pub form_key: Option<String>,
     /// `light`, `dark`, or `auto`.
@@ -46,6 +48,7 @@ impl Frame {
         let zone = sign_ins::cookie(headers, ZONE_COOKIE).filter(|name| name.len() < 64);
         Self {
             reader: None,
+            permissions: Permissions::NONE,
             form_key: state.sign_ins().find(headers, state.now()).map(|found| found.form_key().to_owned()),
             theme: theme_of(sign_ins::cookie(headers, THEME_COOKIE).unwrap_or_default()),
             here: uri.path_and_query().map_or_else(|| "/audit".to_owned(), ToString::to_string),
@@ -58,7 +61,13 @@ impl Frame {
 
     /// For whom the gate has let in.
     fn inside(self, caller: Option<&Arc<Caller>>) -> Self {
-        Self { reader: caller.map(|caller| (caller.name.clone(), caller.role.as_str())), ..self }
+        let permissions = caller.map_or(Permissions::NONE, |caller| caller.permissions);
+        Self { reader: caller.map(|caller| (caller.name.clone(), caller.role.clone())), permissions, ..self }
+    }
+
+    /// Whether the reader may do this: what they may not, no page offers.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.contains(permission)
     }
 
     /// The themes one can choose, with their names.

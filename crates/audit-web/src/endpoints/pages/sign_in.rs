@@ -17,7 +17,7 @@ use crate::problem::{Problem, Result};
 use crate::sign_ins;
 use crate::state::AppState;
 use crate::visitor::Visitor;
-use audit_control::Role;
+use audit_control::Permission;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -56,12 +56,12 @@ pub(crate) async fn handle(
         return Ok(response);
     }
     let caller = match state.access().present(form.get("token"), now) {
-        Ok(caller) if caller.role.may(Role::Auditor) => caller,
+        Ok(caller) if caller.may(Permission::EventsRead) => caller,
         Ok(caller) => {
             attempts.failed(visitor.ip(), now);
-            refuse(&state, &visitor.known_as(caller), "role_required");
+            refuse(&state, &visitor.known_as(caller), "permission_required");
             let problem =
-                "This token may not read the audit log: one with the role auditor or admin is needed.";
+                "This token may not read the audit log: one with the permission events.read is needed.";
             return Ok(again(StatusCode::FORBIDDEN, problem.to_owned()));
         }
         Err(problem) => {

@@ -27,7 +27,7 @@ async fn the_session_reads_the_interface_of_programs_too_but_changes_nothing_the
     let session = browser.get("/api/v1/auditlog/session").await;
     assert_eq!(session.json()["name"], "auditor");
     let appended = browser.submit("/api/v1/auditlog/events", &[]).await;
-    appended.problem(403, "role_required");
+    appended.problem(403, "permission_required");
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_token_that_may_not_read_does_not_sign_in() {
     let answer = browser.submit("/audit/sign-in", &[("token", &token)]).await;
     assert_eq!(answer.status, 403);
     assert_eq!(answer.headers.get("set-cookie"), None);
-    assert_eq!(app.deeds("audit.access_denied").await[0]["reason"], "role_required");
+    assert_eq!(app.deeds("audit.access_denied").await[0]["reason"], "permission_required");
 }
 
 #[tokio::test]

@@ -75,6 +75,7 @@ fn the_export(args: &ExportArgs, question: &Request) -> Export {
         range: question.range,
         order: question.order,
         bom: question.bom,
+        withheld: audit_event::GroupSet::EMPTY,
         threads: THREADS,
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::super::events::row::{self, Row};
 use crate::problem::Result;
 use crate::question;
+use crate::reader::Reader;
 use crate::state::AppState;
 
 /// Events of each kind.
@@ -30,6 +31,7 @@ pub(crate) struct Related {
 /// When the index or the ledger cannot answer.
 pub(crate) fn of(
     state: &AppState,
+    reader: &Reader,
     event: &Value,
     index: u64,
     zone: &TimeZone,
@@ -54,9 +56,9 @@ pub(crate) fn of(
     }
     let mut related = Vec::new();
     for (title, pairs) in kinds {
-        // A value that no filter takes has no events to show.
+        // A value that no filter takes has no events to show; nor has one that is withheld.
         let Ok(question) =
-            question::of_pairs(pairs.iter().map(|(name, value)| (*name, value.as_str())), None)
+            question::of_pairs(reader, pairs.iter().map(|(name, value)| (*name, value.as_str())), None)
         else {
             continue;
         };
@@ -65,7 +67,7 @@ pub(crate) fn of(
         page.truncate(SHOWN);
         if !page.is_empty() {
             let query = Serializer::new(String::new()).extend_pairs(&pairs).finish();
-            let rows = row::read(state, &page, zone)?;
+            let rows = row::read(state, reader, &page, zone)?;
             related.push(Related { title, rows, href: format!("/audit?{query}") });
         }
     }

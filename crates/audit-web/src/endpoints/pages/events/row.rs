@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::agent;
 use crate::problem::Result;
+use crate::reader::Reader;
 use crate::state::AppState;
 
 /// Characters of a text that a list shows; the event's own page has all of them.
@@ -55,12 +56,13 @@ impl Row {
 ///
 /// # Errors
 /// When one cannot be read.
-pub(crate) fn read(state: &AppState, rows: &[RowRef], zone: &TimeZone) -> Result<Vec<Row>> {
+pub(crate) fn read(state: &AppState, asking: &Reader, rows: &[RowRef], zone: &TimeZone) -> Result<Vec<Row>> {
     let (reader, unreadable) = (state.ledger().reader(), state.unreadable());
     let read = |index: u64| {
         let entry = reader.get(LeafIndex::new(index)).map_err(|error| unreadable.ledger_problem(error))?;
         let mut json = Vec::new();
-        Entry::decode(&entry).map_err(|error| unreadable.decode_problem(error))?.write_json(&mut json);
+        let entry = Entry::decode(&entry).map_err(|error| unreadable.decode_problem(error))?;
+        asking.shown(&entry).write_json(&mut json);
         Ok(of(&serde_json::from_slice(&json).unwrap_or_default(), index, zone))
     };
     rows.iter().map(|row| read(row.index)).collect()

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use crate::params::Params;
 use crate::problem::{Problem, Result};
 use crate::question;
+use crate::reader::Reader;
 use crate::router::PREFIXES;
 
 /// The parameter that names a preset.
@@ -35,6 +36,7 @@ pub(crate) const PRESETS: [(&str, &str); 7] = [
 /// What the address says.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
+    reader: Reader,
     pairs: Vec<(String, String)>,
     at: Timestamp,
     zone: TimeZone,
@@ -42,7 +44,7 @@ pub(crate) struct View {
 
 impl View {
     /// Reads an address. Empty parameters, which a form sends for what was left blank, do not count.
-    pub fn of(uri: &Uri, zone: Option<&TimeZone>, now: Timestamp) -> Result<Self> {
+    pub fn of(reader: &Reader, uri: &Uri, zone: Option<&TimeZone>, now: Timestamp) -> Result<Self> {
         let params = Params::any(uri.query());
         let pairs = params.pairs().filter(|(_, value)| !value.trim().is_empty());
         let pairs: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
@@ -51,10 +53,10 @@ impl View {
                 .map_err(|_| Problem::invalid_parameter(AT, "is a time such as 2026-03-01T08:00:00Z"))?,
             None => now,
         };
-        Ok(Self { pairs, at, zone: zone.cloned().unwrap_or(TimeZone::UTC) })
+        Ok(Self { reader: reader.clone(), pairs, at, zone: zone.cloned().unwrap_or(TimeZone::UTC) })
     }
 
-    /// Which events the view shows.
+    /// Which events the view shows: those that its address speaks of and its reader may see.
     ///
     /// # Errors
     /// What is wrong with the address.
@@ -72,7 +74,7 @@ impl View {
             pairs.push(("tz".to_owned(), name.to_owned()));
         }
         let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        question::of_pairs(pairs, Some(self.at))
+        question::of_pairs(&self.reader, pairs, Some(self.at))
     }
 
     /// From when to when a preset lasts, as parameters.
@@ -222,6 +224,11 @@ impl View {
         let mut query = Serializer::new(String::new());
         query.extend_pairs(self.filters());
         address(&format!("{}/stream", PREFIXES[0]), &query.finish())
+    }
+
+    /// Whose view it is.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// The time zone in which days are meant.

@@ -4,7 +4,7 @@ const NOON: Timestamp = Timestamp::from_micros(1_774_008_000_000_000);
 
 fn view(address: &str) -> View {
     let zone = TimeZone::get("Europe/Berlin").unwrap();
-    View::of(&address.parse().unwrap(), Some(&zone), NOON).unwrap()
+    View::of(&Reader::of_everything(), &address.parse().unwrap(), Some(&zone), NOON).unwrap()
 }
 
 fn range(address: &str) -> (String, String) {
@@ -51,7 +51,8 @@ fn later_pages_of_a_preset_speak_of_the_same_time() {
     let older = first.older("t+/=");
     assert_eq!(older, "/audit?range=24h&at=2026-03-20T12%3A00%3A00.000000Z&page_token=t%2B%2F%3D");
     let later = Timestamp::from_micros(NOON.as_micros() + 5_000_000);
-    let second = View::of(&older.parse().unwrap(), None, later).unwrap();
+    let second =
+        View::of(&Reader::of_everything(), &older.parse().unwrap(), None, later).unwrap();
     assert_eq!(second.question().unwrap().range, first.question().unwrap().range);
 }
 

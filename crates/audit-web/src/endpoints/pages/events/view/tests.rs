@@ -51,8 +51,7 @@ fn later_pages_of_a_preset_speak_of_the_same_time() {
     let older = first.older("t+/=");
     assert_eq!(older, "/audit?range=24h&at=2026-03-20T12%3A00%3A00.000000Z&page_token=t%2B%2F%3D");
     let later = Timestamp::from_micros(NOON.as_micros() + 5_000_000);
-    let second =
-        View::of(&Reader::of_everything(), &older.parse().unwrap(), None, later).unwrap();
+    let second = View::of(&Reader::of_everything(), &older.parse().unwrap(), None, later).unwrap();
     assert_eq!(second.question().unwrap().range, first.question().unwrap().range);
 }
 

@@ -22,6 +22,7 @@ mod schema;
 mod secret;
 mod sources;
 mod store;
+mod verifications;
 mod views;
 
 pub use access::{Caller, Denial, Directory, Role, Token};
@@ -32,4 +33,8 @@ pub use permission::{Permission, Permissions};
 pub use secret::{Digest, Secret, SecretError, TOKEN_PREFIX};
 pub use sources::{FORMER_SECRET_MINUTES, Source, SourceDirectory};
 pub use store::{Control, DEFAULT_TOKEN_DAYS, Expiry, NewToken};
+pub use verifications::{
+    CHECKPOINTS_KEPT, KeptCheckpoint, VERIFICATIONS_KEPT, Verdicts, Verification, VerificationOutcome,
+    VerificationState,
+};
 pub use views::{MOST_VIEWS, NewView, SavedView, ViewChange};

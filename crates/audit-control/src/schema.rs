@@ -95,6 +95,27 @@ const MIGRATIONS: &[&str] = &[
         changed  INTEGER NOT NULL
     ) STRICT;
 ",
+    "
+    CREATE TABLE verifications (
+        id           INTEGER PRIMARY KEY AUTOINCREMENT,
+        by_id        TEXT,                       -- who asked; NULL: the schedule
+        by_name      TEXT,
+        started      INTEGER NOT NULL,
+        ended        INTEGER,
+        state        TEXT NOT NULL,              -- running, sound, broken, cancelled, failed, interrupted
+        entries      INTEGER,
+        checkpoint   INTEGER,                    -- entries the checkpoint promises
+        root         TEXT,
+        integrity    TEXT,                       -- findings, a JSON array; empty: sound
+        completeness TEXT,
+        error        TEXT
+    ) STRICT;
+    CREATE TABLE checkpoints (
+        size INTEGER PRIMARY KEY,                -- entries it covers
+        time INTEGER NOT NULL,                   -- when it was kept
+        note TEXT NOT NULL                       -- the signed note
+    ) STRICT;
+",
 ];
 
 /// Brings the database to the newest version; refuses one that is newer still.

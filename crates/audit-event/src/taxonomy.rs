@@ -105,6 +105,7 @@ pub static ALL: &[ActionInfo] = &[
     action("audit.streamed", Administration, Info, "Audit log followed", "{actor} followed the audit log live"),
     action("audit.token_created", Administration, Medium, "Token created", "{actor} created the token {target}"),
     action("audit.token_revoked", Administration, Medium, "Token revoked", "{actor} revoked the token {target}"),
+    action("audit.verification_cancelled", Administration, Low, "Verification cancelled", "{actor} broke off a verification of the ledger"),
     action("audit.verification_failed", Administration, Critical, "Verification failed", "Verification of the ledger failed"),
     action("audit.verified", Administration, Info, "Ledger verified", "{actor} verified the ledger"),
     action("audit.view_changed", Administration, Info, "View changed", "{actor} changed the view {target}"),

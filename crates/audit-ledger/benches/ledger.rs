@@ -316,7 +316,8 @@ fn check(criterion: &mut Criterion) {
     group.bench_function("two threads", |bencher| {
         let question = Question { dir: &path, leaf_fn, keys: &keys, external: None, threads: 2 };
         bencher.iter(|| {
-            let report = fsck(&RealDisk, &question, &|_, _| {}).expect("readable");
+            let report =
+                fsck(&RealDisk, &question, &|_, _| std::ops::ControlFlow::Continue(())).expect("readable");
             assert!(report.is_sound(), "{report:?}");
         });
     });

@@ -69,6 +69,9 @@ pub enum Error {
     /// The ledger was closed.
     #[error("the ledger is closed")]
     Closed,
+    /// Whoever asked for the work broke it off. Nothing was changed.
+    #[error("broken off")]
+    Cancelled,
     /// Another process has the directory open.
     #[error("{} is in use by process {}", path.display(), pid.map_or("(unknown)".into(), |pid| pid.to_string()))]
     Locked {
@@ -205,7 +208,9 @@ impl Error {
     /// What the caller can do about it.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Busy { .. } | Self::DiskFull { .. } | Self::NotSealed { .. } => ErrorKind::RetryLater,
+            Self::Busy { .. } | Self::DiskFull { .. } | Self::NotSealed { .. } | Self::Cancelled => {
+                ErrorKind::RetryLater
+            }
             Self::EntryTooLong { .. } | Self::LeafDiffers { .. } | Self::Config { .. } => ErrorKind::FixInput,
             Self::NoSuchEntry { .. } | Self::Tree(_) => ErrorKind::Absent,
             Self::Poisoned { .. } | Self::Closed => ErrorKind::Stopped,

@@ -9,9 +9,10 @@ mod segment;
 mod tree;
 mod wal;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use audit_tlog::{Checkpoint, Hash, LeafIndex, Note, Verifier};
 use parking_lot::Mutex;
@@ -22,6 +23,9 @@ use crate::files::{FORMAT_VERSION, Files, VERSION_PREFIX};
 use crate::ledger::LeafFn;
 use findings::Findings;
 use tree::{Promises, Tree};
+
+/// Told entries done and entries expected; breaking off ends the check.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) -> ControlFlow<()> + Sync);
 
 /// Findings listed in one verdict.
 const MAX_FINDINGS: usize = 100;
@@ -97,15 +101,13 @@ impl std::fmt::Display for Finding {
 
 /// Checks a ledger's directory, read-only and without its lock: a server may be appending meanwhile.
 ///
-/// `progress` is called with entries done and entries expected, by one thread at a time.
+/// `progress` is called with entries done and entries expected, by one thread at a time: where it takes its time, so
+/// does the check. When it breaks off, each thread ends with its chunk (at most 4 MiB).
 ///
 /// # Errors
-/// Only if the directory cannot be read at all ([`Error::Io`], [`Error::NewerFormat`]); damage is a verdict.
-pub fn fsck(
-    disk: &dyn Disk,
-    question: &Question<'_>,
-    progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Report, Error> {
+/// If the directory cannot be read at all ([`Error::Io`], [`Error::NewerFormat`]); damage is a verdict.
+/// [`Error::Cancelled`] if `progress` broke off.
+pub fn fsck(disk: &dyn Disk, question: &Question<'_>, progress: Progress<'_>) -> Result<Report, Error> {
     let files = Files::new(question.dir);
     check_version(disk, &files)?;
     let mut findings = Findings::default();
@@ -116,7 +118,7 @@ pub fn fsck(
     let segments = files.list_segments(disk)?;
     let dictionaries = frame::load_dictionaries(disk, &files, &mut findings)?;
     let expected = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size().get());
-    let meter = Meter { done: Mutex::new(0), expected, progress };
+    let meter = Meter { done: Mutex::new(0), expected, progress, is_over: AtomicBool::new(false) };
     let promises = Promises::new(&files, checkpoint.as_ref(), question.external);
     let checked = check_segments(disk, &files, question, &segments, &promises.sizes(), &meter)?;
     let mut tree = Tree::new(promises);
@@ -268,14 +270,23 @@ fn check_segments(
 pub(crate) struct Meter<'a> {
     done: Mutex<u64>,
     expected: u64,
-    progress: &'a (dyn Fn(u64, u64) + Sync),
+    progress: Progress<'a>,
+    /// Set once `progress` has broken off.
+    is_over: AtomicBool,
 }
 
 impl Meter<'_> {
-    fn add(&self, entries: u64) {
+    /// So many entries more.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] when the check is to end.
+    fn add(&self, entries: u64) -> Result<(), Error> {
         let mut done = self.done.lock();
         *done += entries;
-        (self.progress)(*done, self.expected.max(*done));
+        let is_over = self.is_over.load(Ordering::Relaxed)
+            || (self.progress)(*done, self.expected.max(*done)).is_break();
+        self.is_over.store(is_over, Ordering::Relaxed);
+        if is_over { Err(Error::Cancelled) } else { Ok(()) }
     }
 }
 

@@ -158,5 +158,7 @@ fn what_a_lone_producer_was_told_is_there_when_the_ledger_was_closed_meanwhile()
     let keys = [verifier()];
     let question =
         Question { dir: dir.path(), leaf_fn: support::leaf_fn, keys: &keys, external: None, threads: 1 };
-    assert!(fsck(&RealDisk, &question, &|_, _| {}).expect("readable").is_sound());
+    assert!(
+        fsck(&RealDisk, &question, &|_, _| std::ops::ControlFlow::Continue(())).expect("readable").is_sound()
+    );
 }

@@ -62,7 +62,7 @@ fn a_directory_of_version_1_is_sound_and_goes_on() {
     let keys = [verifier()];
     let question =
         Question { dir: dir.path(), leaf_fn: support::leaf_fn, keys: &keys, external: None, threads: 1 };
-    let check = || fsck(&RealDisk, &question, &|_, _| {}).expect("readable");
+    let check = || fsck(&RealDisk, &question, &|_, _| std::ops::ControlFlow::Continue(())).expect("readable");
     let report = check();
     assert!(report.is_sound(), "{report:?}");
     assert_eq!(report.entries, ENTRIES);

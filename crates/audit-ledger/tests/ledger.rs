@@ -54,7 +54,7 @@ fn append(ledger: &Ledger, keys: std::ops::Range<u64>) -> Vec<Placement> {
 fn check(dir: &Path) -> Report {
     let keys = [verifier()];
     let question = Question { dir, leaf_fn: support::leaf_fn, keys: &keys, external: None, threads: 2 };
-    fsck(&RealDisk, &question, &|_, _| {}).expect("readable")
+    fsck(&RealDisk, &question, &|_, _| std::ops::ControlFlow::Continue(())).expect("readable")
 }
 
 #[test]
@@ -427,7 +427,7 @@ fn fsck_tells_that_entries_behind_an_external_checkpoint_are_gone() {
     let keys = [verifier()];
     let leaf_fn = support::leaf_fn;
     let question = Question { dir: dir.path(), leaf_fn, keys: &keys, external: Some(&late), threads: 1 };
-    let report = fsck(&RealDisk, &question, &|_, _| {}).expect("readable");
+    let report = fsck(&RealDisk, &question, &|_, _| std::ops::ControlFlow::Continue(())).expect("readable");
     assert_eq!(report.integrity, Verdict::Sound);
     assert!(matches!(report.completeness, Verdict::Broken(_)), "{report:?}");
 }
@@ -452,4 +452,24 @@ fn replaced_entries_keep_their_proofs() {
     verify_inclusion(&leaf_hash(&entry(77)), index, size, &root, &proof).expect("included");
     ledger.close().expect("closes");
     assert!(check(dir.path()).is_sound());
+}
+
+#[test]
+fn a_check_that_is_broken_off_says_so_and_ends_at_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ledger = open(dir.path()).expect("opens");
+    append(&ledger, 0..5_000);
+    ledger.close().expect("closes");
+    let keys = [verifier()];
+    let question =
+        Question { dir: dir.path(), leaf_fn: support::leaf_fn, keys: &keys, external: None, threads: 2 };
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let ended = fsck(&RealDisk, &question, &|done, expected| {
+        assert!(done <= expected);
+        calls.fetch_add(1, Ordering::Relaxed);
+        std::ops::ControlFlow::Break(())
+    });
+    assert!(matches!(ended, Err(Error::Cancelled)), "{ended:?}");
+    assert_eq!(calls.into_inner(), 1, "it is not asked again once it broke off");
+    assert!(check(dir.path()).is_sound(), "nothing was changed");
 }

@@ -39,6 +39,8 @@ pub struct Config {
     pub max_streams: usize,
     /// Silence on a live tail after which a comment is sent, so that proxies keep it open.
     pub heartbeat: Duration,
+    /// How often the whole ledger is checked by itself; none: only when somebody asks.
+    pub verify_every: Option<Duration>,
     /// On shutdown, how long running requests may take to end.
     pub drain_timeout: Duration,
 }
@@ -62,6 +64,7 @@ impl Default for Config {
             ingest_threads: 2,
             max_streams: 64,
             heartbeat: Duration::from_secs(15),
+            verify_every: Some(Duration::from_secs(24 * 60 * 60)),
             drain_timeout: Duration::from_secs(20),
         }
     }

@@ -1,5 +1,7 @@
 //! One file per endpoint: what it takes, how it answers.
 
+pub(crate) mod checkpoints;
+pub(crate) mod checks;
 pub(crate) mod events;
 pub(crate) mod fallback;
 pub(crate) mod health;
@@ -14,3 +16,4 @@ pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod tlog;
 pub(crate) mod tokens;
+pub(crate) mod verifications;

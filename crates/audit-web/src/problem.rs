@@ -91,6 +91,10 @@ codes! {
     OwnRequest = "own_request", FORBIDDEN, "Somebody else has to decide this";
     /// The view is another's, or one that comes with the program.
     NotYourView = "not_your_view", FORBIDDEN, "Not your view";
+    /// No check of the ledger has this number, or it is no longer remembered.
+    NoSuchVerification = "no_such_verification", NOT_FOUND, "No such verification";
+    /// No checkpoint of this size was kept.
+    NoSuchCheckpoint = "no_such_checkpoint", NOT_FOUND, "No such checkpoint";
     /// The tree has no such tile yet.
     NoSuchTile = "no_such_tile", NOT_FOUND, "No such tile";
     /// The route does not know the method.
@@ -99,6 +103,10 @@ codes! {
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive";
     /// A live token, or a view of yours, has the name already.
     NameTaken = "name_taken", CONFLICT, "The name is taken";
+    /// A check of the ledger runs already.
+    VerificationRunning = "verification_running", CONFLICT, "A verification runs already";
+    /// The check of the ledger that was to be broken off has ended.
+    VerificationOver = "verification_over", CONFLICT, "The verification is over";
     /// What a client has is not the beginning of the export it wants the rest of.
     ExportDiffers = "export_differs", CONFLICT, "The export is another one";
     /// The body is larger than allowed, before or after decompression.

@@ -8,8 +8,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::Config;
 use crate::endpoints::{
-    events, fallback, health, metrics, openapi, pages, ready, session, sources, stats, status, stream, tlog,
-    tokens,
+    checkpoints, checks, events, fallback, health, metrics, openapi, pages, ready, session, sources, stats,
+    status, stream, tlog, tokens, verifications,
 };
 use crate::gate::{self, Gate};
 use crate::state::AppState;
@@ -21,7 +21,7 @@ pub(crate) const PREFIXES: [&str; 2] = ["/api/v1/auditlog", "/api/v1/auditlogs"]
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs, Source};
-    use Permission::{EventsAppend, EventsRead, HealthRead, SourcesManage, TokensManage};
+    use Permission::{EventsAppend, EventsRead, HealthRead, IntegrityRead, SourcesManage, TokensManage};
     const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Permission::MetricsRead);
     const TLOG: Admission = Admission::AnyoneIf(|config| config.public_tlog, Permission::TlogRead);
     vec![
@@ -34,6 +34,13 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         get   ("/tlog",              TLOG, tlog::prefix),
         get   ("/tlog/checkpoint",   TLOG, tlog::checkpoint::handle),
         get   ("/tlog/tile/{*tile}", TLOG, tlog::tile::handle),
+        get   ("/checks",             Needs(HealthRead), checks::handle),
+        get   ("/checkpoints",        Needs(IntegrityRead), checkpoints::list),
+        get   ("/checkpoints/{size}", Needs(IntegrityRead), checkpoints::one),
+        get   ("/verifications",      Needs(IntegrityRead), verifications::list::handle),
+        post  ("/verifications",      Needs(IntegrityRead), verifications::start::handle),
+        get   ("/verifications/{id}", Needs(IntegrityRead), verifications::one::handle),
+        delete("/verifications/{id}", Needs(IntegrityRead), verifications::cancel::handle),
         get   ("/tokens",        Needs(TokensManage),   tokens::list::handle),
         post  ("/tokens",        Needs(TokensManage),   tokens::create::handle),
         delete("/tokens/{token}", Needs(TokensManage),  tokens::revoke::handle),

@@ -29,6 +29,7 @@ use crate::stall::{StallLimit, SteadyBody};
 use crate::state::AppState;
 use crate::territory::Territory;
 use crate::tls::Tls;
+use crate::verifications;
 
 /// After a failed `accept` (no file descriptors left, most likely) wait a moment instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -69,6 +70,7 @@ pub async fn serve(
         () = connections.accept(&listener) => {}
         () = keep_fresh(tls.as_ref()) => {}
         () = state.keep_house() => {}
+        () = verifications::keep_schedule(&state) => {}
         () = stop => {}
     }
     drop(listener);

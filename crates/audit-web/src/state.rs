@@ -15,12 +15,14 @@ use crate::access::Access;
 use crate::activity::Activity;
 use crate::config::Config;
 use crate::metrics::Requests;
+use crate::premises::Premises;
 use crate::roster::Roster;
 use crate::sessions::Sessions;
 use crate::sign_ins::SignIns;
 use crate::sources::{Receiving, Sources};
 use crate::surroundings::Surroundings;
 use crate::unreadable::Unreadable;
+use crate::verifications::Verifications;
 use crate::workers::Workers;
 
 /// How often it is saved when tokens were last used.
@@ -47,6 +49,8 @@ pub struct Parts {
     pub roster: Option<Arc<dyn Roster>>,
     /// Takes what sources send; the server has it.
     pub receiving: Option<Receiving>,
+    /// Where all this is on the disk.
+    pub premises: Premises,
     /// Tells how the gateways are; the server has it.
     pub surroundings: Option<Arc<dyn Surroundings>>,
 }
@@ -75,6 +79,7 @@ struct Inner {
     activity: Activity,
     requests: Requests,
     unreadable: Unreadable,
+    verifications: Verifications,
     queries: Workers,
     exports: Workers,
     encoders: Workers,
@@ -105,6 +110,7 @@ impl AppState {
             )?,
             requests,
             unreadable: Unreadable::default(),
+            verifications: Verifications::default(),
             queries: Workers::start("query", config.query_threads, 256)?,
             exports: Workers::start("export", config.export_threads, 64)?,
             encoders: Workers::start("encode", config.ingest_threads, 1_024)?,
@@ -197,6 +203,21 @@ impl AppState {
         &self.0.unreadable
     }
 
+    /// Checks of the whole ledger.
+    pub(crate) fn verifications(&self) -> &Verifications {
+        &self.0.verifications
+    }
+
+    /// Where everything is on the disk.
+    pub(crate) fn premises(&self) -> &Premises {
+        &self.0.parts.premises
+    }
+
+    /// The control database.
+    pub(crate) fn control(&self) -> &Control {
+        &self.0.parts.control
+    }
+
     /// Threads for lists, counts, groups and single events.
     pub(crate) fn queries(&self) -> &Workers {
         &self.0.queries
@@ -240,6 +261,7 @@ impl AppState {
     pub(crate) async fn finish(&self) {
         let state = self.clone();
         let finished = tokio::task::spawn_blocking(move || {
+            state.verifications().finish();
             state.access().save_uses();
             state.activity().finish();
         });

@@ -22,3 +22,4 @@ mod status;
 mod stream;
 mod tlog;
 mod tokens;
+mod verifications;

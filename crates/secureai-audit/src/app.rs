@@ -14,6 +14,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use crate::{
     config::Config,
     gateway::{self, Gates},
+    premises,
     receiving::Receiving,
     store::{Store, system_event},
 };
@@ -160,6 +161,7 @@ pub(crate) fn web_parts(store: &Store) -> Parts {
         roster: None,
         receiving: None,
         surroundings: None,
+        premises: premises::of(store),
     }
 }
 
@@ -185,6 +187,7 @@ pub(crate) fn web_config(config: &Config) -> audit_web::Config {
         max_connections: usize::try_from(config.gateway.max_connections).unwrap_or(usize::MAX),
         query_threads: threads,
         ingest_threads: cores,
+        verify_every: config.verify.every(),
         ..audit_web::Config::default()
     }
 }

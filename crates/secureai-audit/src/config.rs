@@ -8,6 +8,7 @@ mod models;
 mod secret;
 mod settings;
 mod sources;
+mod verify;
 
 use std::{
     fmt,
@@ -23,6 +24,7 @@ pub(crate) use self::{
     secret::Secret,
     settings::{SETTINGS, Setting},
     sources::Sources,
+    verify::Verify,
 };
 use crate::environment::Environment;
 
@@ -41,6 +43,7 @@ pub(crate) struct Config {
     pub gateway: Gateway,
     pub sources: Sources,
     pub models: Models,
+    pub verify: Verify,
     pub keys: Keys,
     pub log: Log,
 }
@@ -123,6 +126,7 @@ impl Default for Config {
             gateway: Gateway::default(),
             sources: Sources::default(),
             models: Models::default(),
+            verify: Verify::default(),
             keys: Keys::default(),
             log: Log::default(),
         }

@@ -19,6 +19,7 @@ mod keys;
 mod models;
 mod output;
 mod platform;
+mod premises;
 mod receiving;
 mod store;
 mod surroundings;

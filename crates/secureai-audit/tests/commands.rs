@@ -245,7 +245,7 @@ fn the_same_commands_against_a_running_server() {
     .good();
     assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count() as u64, EVENTS + 50 + 1);
     let health = home.run_on(&server, &["doctor", "--json"]).good().json();
-    assert_eq!(health["level"], "good", "{health}");
+    assert_ne!(health["level"], "bad", "{health}");
 
     let key = home.run(&["key", "show"]).good().out;
     let checkpoint = home.write("checkpoint", server.ask("GET", "/tlog/checkpoint", b"").body);

@@ -233,7 +233,7 @@ impl Reading<'_> {
                 offset += u64::from(len);
                 index += u64::from(count);
             }
-            meter.add(index - before);
+            meter.add(index - before)?;
         }
         Ok(())
     }

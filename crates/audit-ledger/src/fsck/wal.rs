@@ -62,7 +62,7 @@ impl Check<'_> {
                 return Ok(found);
             }
             offset += RECORD_HEADER_LEN + record.payload.len() as u64;
-            meter.add(u64::from(record.count));
+            meter.add(u64::from(record.count))?;
         }
         let damaged = !is_newest || self.has_record_after(offset, len, salt)?;
         if offset < len && damaged {

@@ -317,7 +317,7 @@ impl Run {
             external: None,
             threads: 1,
         };
-        fsck(&self.disk, &question, &|_, _| {}).expect("readable")
+        fsck(&self.disk, &question, &|_, _| std::ops::ControlFlow::Continue(())).expect("readable")
     }
 
     // --- bit flips
@@ -360,7 +360,7 @@ impl Run {
             external: None,
             threads: 1,
         };
-        fsck(&self.disk, &question, &|_, _| {}).ok()
+        fsck(&self.disk, &question, &|_, _| std::ops::ControlFlow::Continue(())).ok()
     }
 
     // --- a full disk

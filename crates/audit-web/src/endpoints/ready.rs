@@ -14,6 +14,13 @@ use crate::state::AppState;
 /// beside: it does not keep the server from taking events.
 pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<(StatusCode, Json<Value>)> {
     Params::parse(uri.query(), &[])?;
+    let (is_ready, body) = readiness(&state);
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, Json(body)))
+}
+
+/// Whether events are taken, and the figures that are told beside.
+pub(crate) fn readiness(state: &AppState) -> (bool, Value) {
     let draining = state.draining().is_cancelled();
     let (ready, ledger) = match state.ledger().health() {
         Health::Accepting => (true, "accepting"),
@@ -23,7 +30,6 @@ pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<(S
         _ => (false, "unknown"),
     };
     let ready = ready && !draining;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let index = state.index().status();
     let body = json!({
         "ready": ready,
@@ -36,5 +42,5 @@ pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<(S
         "index_failing_seconds": index.failing.map(|failing| failing.elapsed.as_secs()),
         "index_rebuilt": index.rebuilt.map(|reason| reason.to_string()),
     });
-    Ok((status, Json(body)))
+    (ready, body)
 }

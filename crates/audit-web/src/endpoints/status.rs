@@ -14,6 +14,14 @@ use crate::surroundings::{AuditFile, Gateways, SourcesStatus, Status, Webhook};
 /// Looks around and tells. The platform is asked: this takes as long as its answer, at most some seconds.
 pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<Json<Status>> {
     Params::parse(uri.query(), &[])?;
+    look(&state).await.map(Json)
+}
+
+/// Looks around.
+///
+/// # Errors
+/// When too much waits already, or the control database cannot be read.
+pub(crate) async fn look(state: &AppState) -> Result<Status> {
     let gateways = match state.surroundings() {
         Some(surroundings) => surroundings.look().await,
         None => Gateways::default(),
@@ -26,13 +34,13 @@ pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<Js
         }
         None => None,
     };
-    Ok(Json(Status {
+    Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: state.started(),
         now: state.now(),
         gateways,
         sources,
-    }))
+    })
 }
 
 fn sources(state: &AppState, receiving: &Receiving) -> audit_control::Result<SourcesStatus> {

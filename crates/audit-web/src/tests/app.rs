@@ -26,7 +26,7 @@ use crate::roster::Roster;
 use crate::router::{PREFIXES, router};
 use crate::server::PeerAddr;
 use crate::sessions::Sessions;
-use crate::{AppState, Config, Parts, Receiving, Surroundings};
+use crate::{AppState, Config, Parts, Premises, Receiving, Surroundings};
 
 /// The log's name in its checkpoints.
 pub(super) const ORIGIN: &str = "test.example/audit";
@@ -137,6 +137,15 @@ impl App {
             sessions: around.sessions,
             roster: around.roster,
             surroundings: around.surroundings,
+            premises: Premises {
+                root: dir.path().to_owned(),
+                ledger: dir.path().join("ledger"),
+                index: dir.path().join("index"),
+                exports: dir.path().join("exports"),
+                reserve_bytes: 0,
+                keys: vec![verifier.clone()],
+                look: Arc::new(|| vec![crate::checks::good("clock", "looked at by the binary")]),
+            },
             receiving: Some(Receiving { sightings: sightings.clone(), audit_file: None }),
         };
         let state = AppState::build(config, parts).unwrap();

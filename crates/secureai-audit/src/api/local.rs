@@ -1,9 +1,9 @@
 //! A data directory, opened in this process and asked through the same routes as a server.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use audit_web::{AppState, InProcess};
+use audit_web::{AppState, InProcess, Parts, Surroundings};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -23,11 +23,20 @@ pub(crate) struct Local {
 impl Local {
     /// The API of `store` for whoever sits at the keyboard. Waits until all that is recorded can be found.
     pub(crate) fn new(store: Store, login_name: Option<&str>) -> anyhow::Result<Self> {
+        Self::among(None, store, login_name)
+    }
+
+    /// The same, with what tells of the gateways.
+    pub(crate) fn among(
+        surroundings: Option<Arc<dyn Surroundings>>,
+        store: Store,
+        login_name: Option<&str>,
+    ) -> anyhow::Result<Self> {
         if !store.wait_until_searchable(INDEX_PATIENCE) {
             note("warning: the index is still catching up: the newest events may be missing from the answer");
         }
-        let state = AppState::build(app::web_config(store.config()), app::web_parts(&store))
-            .context("cannot open the API")?;
+        let parts = Parts { surroundings, ..app::web_parts(&store) };
+        let state = AppState::build(app::web_config(store.config()), parts).context("cannot open the API")?;
         Ok(Self { routes: InProcess::new(state, login_name.unwrap_or("unknown")), store })
     }
 

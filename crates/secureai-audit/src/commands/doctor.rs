@@ -1,39 +1,13 @@
 //! `doctor`: looks at everything that could be wrong and says what to do about it.
 
 mod checks;
-mod gateways;
-mod traffic;
 
 use std::process::ExitCode;
 
-use serde::Serialize;
+use audit_web::checks::{Finding, Level};
 
 use super::Context;
 use crate::output::{Align, Table};
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Level {
-    /// As it should be.
-    Good,
-    /// Works, but look at it.
-    Warning,
-    /// Does not work.
-    Bad,
-}
-
-/// What one look gave.
-#[derive(Debug, Serialize)]
-pub(super) struct Finding {
-    /// What was looked at.
-    pub subject: &'static str,
-    pub level: Level,
-    /// What there is.
-    pub finding: String,
-    /// What to do; empty when there is nothing to do.
-    pub advice: String,
-}
 
 /// Prints what was found; exit status 1 when something does not work.
 pub(crate) async fn run(context: &Context) -> anyhow::Result<ExitCode> {
@@ -58,7 +32,7 @@ fn print(context: &Context, findings: &[Finding]) -> anyhow::Result<()> {
             Level::Warning => "look",
             Level::Bad => "BAD",
         };
-        table.row([mark, finding.subject, &finding.finding]);
+        table.row([mark, &*finding.subject, &finding.finding]);
     }
     context.output.table(&table)?;
     for finding in findings.iter().filter(|finding| !finding.advice.is_empty()) {

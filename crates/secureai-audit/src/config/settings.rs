@@ -180,6 +180,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Number,
         about: "how far Open WebUI's clock and ours may be apart",
     },
+    Setting {
+        path: "verify.every_hours",
+        kind: Kind::Number,
+        about: "check the whole ledger this often; 0: only when asked",
+    },
     Setting { path: "keys.origin", kind: Kind::Text, about: "the log's name, used when its key is made" },
     Setting {
         path: "keys.signing_key",

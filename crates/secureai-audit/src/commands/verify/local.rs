@@ -1,6 +1,6 @@
 //! Verifying the files.
 
-use std::{sync::OnceLock, time::Instant};
+use std::{ops::ControlFlow, sync::OnceLock, time::Instant};
 
 use anyhow::Context as _;
 use audit_ledger::{
@@ -30,7 +30,10 @@ pub(super) fn verify(context: &Context, args: &VerifyArgs) -> anyhow::Result<Out
         threads: 0,
     };
     let bar = OnceLock::new();
-    let progress = |done, total| bar.get_or_init(|| Bar::counting("verifying", total)).set(done);
+    let progress = |done, total| {
+        bar.get_or_init(|| Bar::counting("verifying", total)).set(done);
+        ControlFlow::Continue(())
+    };
     let start = Instant::now();
     let report = fsck(&RealDisk, &question, &progress).context("cannot verify")?;
     if let Some(bar) = bar.get() {

@@ -1,16 +1,9 @@
 //! What the events mean, and what to do.
 
-use audit_web::surroundings::Status;
-
 use super::{DAYS, Traffic};
-use crate::{
-    commands::doctor::{
-        Finding,
-        checks::{good, warning},
-        gateways::ago,
-    },
-    output::{count, printable},
-};
+use crate::checks::{Finding, good, warning};
+use crate::figures::{ago, count, printable};
+use crate::surroundings::{Status, Webhook};
 
 /// With so many people, one address for all of them is no chance.
 const SEVERAL: usize = 3;
@@ -167,7 +160,7 @@ fn webhooks(traffic: &Traffic, status: &Status) -> Vec<Finding> {
             .into_iter()
             .collect();
     }
-    let of = |webhook: &audit_web::surroundings::Webhook| {
+    let of = |webhook: &Webhook| {
         let name = printable(&webhook.name);
         if webhook.refused > 0 {
             return warning(

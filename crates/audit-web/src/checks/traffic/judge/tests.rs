@@ -1,11 +1,9 @@
+use crate::surroundings::{Gateways, Provider, SourcesStatus, Upstream, Webhook};
 use audit_event::Timestamp;
-use audit_web::surroundings::{Gateways, Provider, SourcesStatus, Upstream, Webhook};
 
 use super::*;
-use crate::commands::doctor::{
-    Level::{Good, Warning},
-    traffic::Count,
-};
+use crate::checks::Level::{Good, Warning};
+use crate::checks::traffic::Count;
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_435_200_000_000);
 

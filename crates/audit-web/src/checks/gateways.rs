@@ -1,13 +1,10 @@
 //! What a server says of its gateways and sources.
 
 use audit_event::Timestamp;
-use audit_web::surroundings::{AuditFile, Provider, Recorder, SourcesStatus, Status, Upstream};
 
-use super::{
-    Finding,
-    checks::{bad, good, warning},
-};
-use crate::output::{bytes, count};
+use super::{Finding, bad, good, warning};
+use crate::figures::{ago, bytes, count};
+use crate::surroundings::{AuditFile, Provider, Recorder, SourcesStatus, Status, Upstream};
 
 /// The Open WebUI that the table of routes was made for.
 const VERSION: &str = "0.12.4";
@@ -64,7 +61,7 @@ fn platform(upstream: &Upstream) -> Finding {
         }
         Some(version) => warning(
             SUBJECT,
-            format!("{} at {url}", crate::output::printable(version)),
+            format!("{} at {url}", crate::figures::printable(version)),
             format!(
                 "the table of routes was made for {VERSION}: what other versions added or moved is recorded as api.request; see docs/ROUTES.md"
             ),
@@ -171,23 +168,12 @@ fn webhook_clock(sources: &SourcesStatus) -> Option<Finding> {
     })
 }
 
-/// How long ago that was, in words.
-pub(super) fn ago(time: Timestamp, now: Timestamp) -> String {
-    let seconds = now.as_micros().saturating_sub(time.as_micros()).max(0) / 1_000_000;
-    match seconds {
-        0..120 => format!("{seconds} s ago"),
-        120..7_200 => format!("{} min ago", seconds / 60),
-        7_200..172_800 => format!("{} h ago", seconds / 3_600),
-        _ => format!("{} days ago", seconds / 86_400),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use audit_web::surroundings::Gateways;
+    use crate::surroundings::Gateways;
 
     use super::*;
-    use crate::commands::doctor::Level::{self, Bad, Good, Warning};
+    use crate::checks::Level::{self, Bad, Good, Warning};
 
     fn status() -> Status {
         let now = Timestamp::from_micros(1_795_435_200_000_000);

@@ -4,20 +4,26 @@ mod judge;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use audit_event::Timestamp;
-use audit_web::surroundings::Status;
+use audit_event::{Entry, Timestamp};
+use audit_query::filter::{Field, Filter};
+use audit_query::question::{
+    Answers as _, Budget, Group, GroupKey, Key, List, Measure, NumberField, Order, TimeRange,
+    Value as Measured,
+};
+use audit_tlog::LeafIndex;
 use serde_json::Value;
 
-use super::{Finding, checks::bad};
-use crate::{
-    api::{Api, Query},
-    commands::search::Page,
-};
+use super::{Finding, bad};
+use crate::problem::Result;
+use crate::state::AppState;
+use crate::surroundings::Status;
 
 /// How far back it is looked, in days.
 const DAYS: i64 = 7;
 /// Most events that are looked at one by one.
-const SAMPLE: &str = "1000";
+const SAMPLE: usize = 1_000;
+/// Most kinds of events (source and action) that are told apart.
+const KINDS: usize = 10_000;
 
 /// What was recorded.
 #[derive(Debug, Default)]
@@ -54,58 +60,81 @@ struct Callers {
     unheard: BTreeMap<String, u64>,
 }
 
-/// Looks at the record.
-pub(super) async fn look(api: &Api, status: &Status) -> Vec<Finding> {
-    match read(api, status.now).await {
+/// Looks at the record. Blocks.
+pub(super) fn look(state: &AppState, status: &Status, budget: &Budget) -> Vec<Finding> {
+    match read(state, status.now, budget) {
         Ok(traffic) => judge::findings(&traffic, status),
-        Err(error) => {
-            vec![bad("events", format!("{error:#}"), "the record cannot be asked: see the server's log")]
+        Err(problem) => {
+            vec![bad(
+                "events",
+                problem.detail().to_owned(),
+                "the record cannot be asked: see the server's log",
+            )]
         }
     }
 }
 
-async fn read(api: &Api, now: Timestamp) -> anyhow::Result<Traffic> {
-    let since = Timestamp::from_micros(now.as_micros() - DAYS * 86_400 * 1_000_000).to_string();
+fn read(state: &AppState, now: Timestamp, budget: &Budget) -> Result<Traffic> {
+    let since = Timestamp::from_micros(now.as_micros() - DAYS * 86_400 * 1_000_000);
+    let recent = TimeRange { from: since, to: Timestamp::MAX };
     let mut traffic = Traffic::default();
-    let mut foreign = Query::default();
-    foreign.add("q", "-source:internal").add("limit", "1").add("fields", "time");
-    traffic.is_any = !api.get_json::<Page>("", &foreign).await?.events.is_empty();
+    let foreign = filter(Field::Source, "internal")?.negate();
+    traffic.is_any = !state.index().list(&newest_of(foreign, TimeRange::ALL, 1), budget)?.rows.is_empty();
     if !traffic.is_any {
         return Ok(traffic);
     }
-    let mut counts = Query::default();
-    counts.add("by", "source,action").add("sum", "total_tokens").add("from", &since);
-    let counts: Value = api.get_json("/stats", &counts).await?;
-    let rows = counts.get("rows").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    rows.iter().for_each(|row| traffic.take_count(row));
+    let counts = Group {
+        filter: Filter::All,
+        range: recent,
+        keys: vec![GroupKey::Field(Field::Source), GroupKey::Field(Field::Action)],
+        measures: vec![Measure::Count, Measure::Sum(NumberField::TotalTokens)],
+        limit: KINDS,
+        snapshot: None,
+    };
+    for row in state.index().group(&counts, budget)?.rows {
+        traffic.take_count(&row.keys, &row.values);
+    }
+    let newest = |filter: Filter, range: TimeRange| newest(state, filter, range, budget);
     if traffic.has("gateway", "") {
-        let fields = "actor.id,client";
-        newest(api, "source:gateway", fields, &since)
-            .await?
-            .iter()
-            .for_each(|event| traffic.callers.take(event));
+        let events = newest(filter(Field::Source, "gateway")?, recent)?;
+        events.iter().for_each(|event| traffic.callers.take(event));
     }
     if traffic.has("", "api.request") {
-        let events = newest(api, "action:api.request", "http", &since).await?;
+        let events = newest(filter(Field::Action, "api.request")?, recent)?;
         events.iter().for_each(|event| traffic.take_unmapped(event));
     }
     for (source, last) in
         [("webhook", &mut traffic.last_webhook), ("audit_file", &mut traffic.last_audit_file)]
     {
-        let question = format!("source:{source}");
-        let events = newest(api, &question, "time,details", "0001-01-01").await?;
-        *last = events.first().and_then(|event| text(event, "/time")?.parse().ok());
-        let recent = events.iter().filter(|event| text(event, "/time").is_some_and(|time| time >= &*since));
+        let events = newest(filter(Field::Source, source)?, TimeRange::ALL)?;
+        let time = |event: &Value| text(event, "/time").and_then(|time| time.parse::<Timestamp>().ok());
+        *last = events.first().and_then(time);
+        let recent = events.iter().filter(|event| time(event).is_some_and(|time| time >= since));
         let unseen = recent.filter(|event| text(event, "/details/unseen_by") == Some("gateway"));
         traffic.unseen += unseen.count() as u64;
     }
     Ok(traffic)
 }
 
-async fn newest(api: &Api, question: &str, fields: &'static str, since: &str) -> anyhow::Result<Vec<Value>> {
-    let mut query = Query::default();
-    query.add("q", question).add("from", since).add("limit", SAMPLE).add("fields", fields);
-    Ok(api.get_json::<Page>("", &query).await?.events)
+fn filter(field: Field, value: &str) -> Result<Filter> {
+    Filter::of_field(field, value).map_err(crate::problem::Problem::internal)
+}
+
+fn newest_of(filter: Filter, range: TimeRange, limit: usize) -> List {
+    List { filter, range, order: Order::NewestFirst, limit, after: None, snapshot: None, count: false }
+}
+
+/// The newest events themselves, as recorded; those that cannot be read are left to the check of damage.
+fn newest(state: &AppState, filter: Filter, range: TimeRange, budget: &Budget) -> Result<Vec<Value>> {
+    let found = state.index().list(&newest_of(filter, range, SAMPLE), budget)?;
+    let reader = state.ledger().reader();
+    let read = |index: u64| {
+        let entry = reader.get(LeafIndex::new(index)).ok()?;
+        let mut json = Vec::new();
+        Entry::decode(&entry).ok()?.write_json(&mut json);
+        serde_json::from_slice(&json).ok()
+    };
+    Ok(found.rows.iter().filter_map(|row| read(row.index)).collect())
 }
 
 fn text<'e>(event: &'e Value, pointer: &str) -> Option<&'e str> {
@@ -113,11 +142,16 @@ fn text<'e>(event: &'e Value, pointer: &str) -> Option<&'e str> {
 }
 
 impl Traffic {
-    fn take_count(&mut self, row: &Value) {
-        let key = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let figure = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or(0);
-        let count = Count { events: figure("count"), tokens: figure("total_tokens") };
-        self.counts.insert((key("source"), key("action")), count);
+    fn take_count(&mut self, keys: &[Key], values: &[Measured]) {
+        let key = |at: usize| match keys.get(at) {
+            Some(Key::Text(text)) => text.clone(),
+            _ => String::new(),
+        };
+        let figure = |at: usize| match values.get(at) {
+            Some(Measured::Whole(number)) => *number,
+            _ => 0,
+        };
+        self.counts.insert((key(0), key(1)), Count { events: figure(0), tokens: figure(1) });
     }
 
     fn take_unmapped(&mut self, event: &Value) {

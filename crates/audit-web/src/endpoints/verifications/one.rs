@@ -1,0 +1,21 @@
+//! `GET /verifications/{id}`: one check of the whole ledger, with how far it is.
+
+use axum::Json;
+use axum::extract::State;
+use http::Uri;
+
+use super::View;
+use crate::params::{Params, PathPart};
+use crate::problem::Result;
+use crate::state::AppState;
+
+/// Answers with the check.
+pub(crate) async fn handle(
+    State(state): State<AppState>,
+    uri: Uri,
+    PathPart(id): PathPart,
+) -> Result<Json<View>> {
+    Params::parse(uri.query(), &[])?;
+    let worker = state.clone();
+    Ok(Json(state.queries().run(move || super::find(&worker, &id)).await??))
+}

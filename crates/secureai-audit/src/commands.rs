@@ -80,7 +80,7 @@ impl Context {
             Some(url) => Ok(Api::Remote(Remote::new(url, &self.environment)?)),
             None => {
                 let store = self.open_store()?;
-                Ok(Api::Local(Box::new(Local::new(store, self.environment.login_name(), None)?)))
+                Ok(Api::Local(Box::new(Local::new(store, self.environment.login_name())?)))
             }
         }
     }

@@ -11,6 +11,7 @@ keys();
 if (document.querySelector('#q')) import('./complete.js').then(({ complete }) => complete(document.querySelector('#q')));
 if (document.querySelector('[data-suggest]')) import('./suggest.js').then(({ suggest }) => suggest());
 if (document.querySelector('.histogram')) import('./histogram.js').then(({ histogram }) => histogram(document.querySelector('.histogram')));
+if (document.querySelector('.chart')) import('./chart.js').then(({ chart }) => document.querySelectorAll('.chart').forEach(chart));
 if (document.querySelector('#events')) import('./list.js').then(({ list }) => list(document.querySelector('#events')));
 if (document.querySelector('#live')) import('./tail.js').then(({ tail }) => tail(document.querySelector('#live')));
 if (document.querySelector('article.event')) import('./event.js').then(({ event }) => event(document.querySelector('article.event')));

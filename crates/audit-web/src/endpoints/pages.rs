@@ -4,6 +4,7 @@
 
 mod agent;
 pub(crate) mod assets;
+pub(crate) mod chart;
 mod form;
 pub(crate) mod frame;
 pub(crate) mod sign_in;

@@ -24,6 +24,7 @@ const ASSETS: &[(&str, &str)] = assets![
     "icon.svg"
     "style.css"
     "app.js"
+    "chart.js"
     "complete.js"
     "event.js"
     "histogram.js"

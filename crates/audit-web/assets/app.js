@@ -14,6 +14,8 @@ if (document.querySelector('.histogram')) import('./histogram.js').then(({ histo
 if (document.querySelector('.chart')) import('./chart.js').then(({ chart }) => document.querySelectorAll('.chart').forEach(chart));
 if (document.querySelector('#events')) import('./list.js').then(({ list }) => list(document.querySelector('#events')));
 if (document.querySelector('#live')) import('./tail.js').then(({ tail }) => tail(document.querySelector('#live')));
+if (document.querySelector('#verification')) import('./verification.js').then(({ verification }) => verification(document.querySelector('#verification')));
+if (document.querySelector('#copy-note')) import('./verification.js').then(({ copying }) => copying(document.querySelector('#copy-note')));
 if (document.querySelector('article.event')) import('./event.js').then(({ event }) => event(document.querySelector('article.event')));
 
 // The choice of colours takes effect at once and is remembered by the server.

@@ -128,7 +128,9 @@ impl Credential {
             // What is no bearer token is not the platform's to judge either: by it nobody is let in.
             kept.remove(AUTHORIZATION);
             kept.extend(bearer.map(|bearer| (AUTHORIZATION, bearer.clone())));
-            Self::Session(Box::new(kept), request.method().clone())
+            // A page's form was found to be one of our own before.
+            let method = if kind == Kind::Page { Method::GET } else { request.method().clone() };
+            Self::Session(Box::new(kept), method)
         } else {
             Self::Token(bearer.cloned())
         }

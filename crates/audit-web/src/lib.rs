@@ -25,6 +25,7 @@ mod params;
 mod places;
 mod premises;
 pub mod problem;
+mod pulse;
 mod question;
 mod reader;
 pub mod roster;

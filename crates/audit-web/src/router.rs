@@ -62,11 +62,15 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 #[rustfmt::skip]
 pub(crate) fn pages() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs};
-    use Permission::EventsRead;
+    use Permission::{EventsRead, HealthRead, IntegrityRead};
     vec![
         get   ("/audit",           Needs(EventsRead), pages::events::handle),
         get   ("/audit/events/{event}", Needs(EventsRead), pages::event::handle),
         get   ("/audit/fields.json", Needs(EventsRead), pages::fields::handle),
+        get   ("/audit/integrity", Needs(IntegrityRead), pages::integrity::handle),
+        post  ("/audit/integrity/verify", Needs(IntegrityRead), pages::integrity::verify),
+        post  ("/audit/integrity/cancel", Needs(IntegrityRead), pages::integrity::cancel),
+        get   ("/audit/health",    Needs(HealthRead), pages::health::handle),
         get   ("/audit/sign-in",   Anyone,  pages::sign_in::form),
         post  ("/audit/sign-in",   Anyone,  pages::sign_in::handle),
         post  ("/audit/sign-out",  Anyone,  pages::sign_out::handle),

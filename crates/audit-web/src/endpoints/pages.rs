@@ -14,6 +14,9 @@ pub(crate) mod theme;
 pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod fields;
+pub(crate) mod health;
+pub(crate) mod integrity;
+mod spark;
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};

@@ -2,6 +2,7 @@
 
 mod event;
 mod events;
+mod integrity;
 mod sign_in;
 
 use audit_control::Role;

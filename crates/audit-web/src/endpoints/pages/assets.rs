@@ -33,6 +33,7 @@ const ASSETS: &[(&str, &str)] = assets![
     "locale.js"
     "suggest.js"
     "tail.js"
+    "verification.js"
     "verify.js"
 ];
 

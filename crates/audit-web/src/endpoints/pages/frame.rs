@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use audit_control::{Caller, Permission, Permissions};
 use axum::extract::FromRequestParts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 use http::{HeaderMap, Uri};
 use jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
 
 use super::assets;
+use super::form::Form;
 use crate::encoding::Encoding;
+use crate::sessions::PlatformUser;
 use crate::sign_ins;
 use crate::state::AppState;
 
@@ -28,6 +33,8 @@ pub(crate) struct Frame {
     permissions: Permissions,
     /// For the forms of somebody who signed in here; they can sign out, too.
     pub form_key: Option<String>,
+    /// What every form of this reader's pages carries, and a page of somebody else cannot know.
+    pub key: String,
     /// `light`, `dark`, or `auto`.
     pub theme: &'static str,
     /// Address of this page, to come back to.
@@ -50,6 +57,7 @@ impl Frame {
             reader: None,
             permissions: Permissions::NONE,
             form_key: state.sign_ins().find(headers, state.now()).map(|found| found.form_key().to_owned()),
+            key: String::new(),
             theme: theme_of(sign_ins::cookie(headers, THEME_COOKIE).unwrap_or_default()),
             here: uri.path_and_query().map_or_else(|| "/audit".to_owned(), ToString::to_string),
             has_platform: state.sessions().is_some(),
@@ -70,6 +78,12 @@ impl Frame {
         self.permissions.contains(permission)
     }
 
+    /// Whether a form was sent from a page that this reader was given.
+    pub fn is_own_form(&self, form: &Form) -> bool {
+        let (given, own) = (form.get("key").as_bytes(), self.key.as_bytes());
+        !own.is_empty() && Sha256::digest(given) == Sha256::digest(own)
+    }
+
     /// The themes one can choose, with their names.
     pub fn themes(&self) -> [(&'static str, &'static str); 3] {
         [("auto", "System"), ("light", "Light"), ("dark", "Dark")]
@@ -81,11 +95,26 @@ pub(crate) fn theme_of(name: &str) -> &'static str {
     ["light", "dark"].into_iter().find(|theme| *theme == name).unwrap_or("auto")
 }
 
+/// The form key of somebody who did not sign in here, but to the platform: derived, so that it needs no memory.
+fn key_of(state: &AppState, caller: &Caller, user: Option<&Arc<PlatformUser>>) -> String {
+    let session = user.and_then(|user| user.session_id.as_deref()).unwrap_or_default();
+    let mut digest = Sha256::new_with_prefix(b"secureai-audit/v1/form-key\0");
+    digest.update(state.page_key());
+    for part in [caller.id.as_str(), session] {
+        digest.update(part.as_bytes());
+        digest.update([0]);
+    }
+    URL_SAFE_NO_PAD.encode(digest.finalize())
+}
+
 impl FromRequestParts<AppState> for Frame {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
-        let frame = Self::of(&parts.headers, &parts.uri, state);
-        Ok(frame.inside(parts.extensions.get()))
+        let frame = Self::of(&parts.headers, &parts.uri, state).inside(parts.extensions.get());
+        let caller = parts.extensions.get::<Arc<Caller>>();
+        let user = parts.extensions.get::<Arc<PlatformUser>>();
+        let key = frame.form_key.clone().or_else(|| caller.map(|caller| key_of(state, caller, user)));
+        Ok(Self { key: key.unwrap_or_default(), ..frame })
     }
 }

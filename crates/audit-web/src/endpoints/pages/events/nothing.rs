@@ -1,9 +1,11 @@
 //! Why a list is empty, and what would fill it.
 
+use audit_event::Timestamp;
 use audit_query::question::{Answers as _, Budget};
 
 use super::view::View;
 use crate::problem::Result;
+use crate::pulse;
 use crate::state::AppState;
 
 /// More conditions than this are not tried one by one.
@@ -17,6 +19,8 @@ pub(crate) struct Nothing {
     /// When the newest event happened, RFC 3339.
     pub newest: Option<String>,
     pub is_continued: bool,
+    /// Sources that have fallen silent within the time that is shown, and since when, RFC 3339.
+    pub silent: Vec<(String, String)>,
     /// What to change, how many events that shows, and its address.
     pub ways: Vec<(String, u64, String)>,
 }
@@ -63,9 +67,19 @@ impl Nothing {
             recorded,
             newest: newest.rows.first().map(|row| row.time.to_string()),
             is_continued: view.is_continued(),
+            silent: silent(state, view, budget)?,
             ways,
         })
     }
+}
+
+/// A source that was active and has sent nothing since a moment before or within the time that is shown explains why
+/// nothing is there.
+fn silent(state: &AppState, view: &View, budget: &Budget) -> Result<Vec<(String, String)>> {
+    let range = view.question()?.range;
+    let explains = |since: Timestamp| since < range.to && range.to > range.from;
+    let silent = pulse::silent(state, budget)?.into_iter().filter(|(_, since)| explains(*since));
+    Ok(silent.map(|(source, since)| (source.replace('_', " "), since.to_string())).collect())
 }
 
 fn condition(name: &str, value: &str) -> String {

@@ -1,0 +1,144 @@
+//! The pages on integrity and health, and what an empty list says.
+
+use audit_event::Timestamp;
+use http::Method;
+use serde_json::json;
+
+use super::*;
+use crate::tests::app::{NOW, events};
+use crate::verifications;
+
+const HOUR: i64 = 3_600_000_000;
+
+#[tokio::test]
+async fn the_page_shows_checkpoint_verdicts_and_what_a_witness_would_add() {
+    let app = App::start();
+    app.record(&events(40)).await;
+    let note = app.ledger.publish_checkpoint().unwrap();
+    verifications::tick(&app.state).unwrap();
+    app.state.verifications().wait();
+    let page = Browser::signed_in(&app).await.get("/audit/integrity").await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    let text = page.text();
+    for there in
+        ["Nothing was altered", "Nothing is missing", "the schedule", "None is configured", "None is known"]
+    {
+        assert!(text.contains(there), "{there}");
+    }
+    let root = std::str::from_utf8(&note).unwrap().lines().nth(2).unwrap();
+    assert!(text.contains(&root.replace('+', "&#43;")) || text.contains(root), "the root hash is there");
+}
+
+#[tokio::test]
+async fn a_form_of_the_page_begins_a_check_and_another_breaks_it_off() {
+    let app = App::start();
+    app.record(&events(40)).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit/integrity").await;
+    let key = hidden(page.text(), "key").to_owned();
+    app.state.verifications().hold(true);
+    let begun = browser.submit("/audit/integrity/verify", &[("key", &key)]).await;
+    assert_eq!((begun.status.as_u16(), begun.header("location")), (303, "/audit/integrity"));
+    let running = browser.get("/audit/integrity").await;
+    assert!(running.text().contains("A verification is running"), "{}", running.text());
+    assert!(!running.text().contains("Verify now</button>"), "one at a time");
+    let again = browser.submit("/audit/integrity/verify", &[("key", &key)]).await;
+    assert_eq!(again.status, 303, "it is shown the one that runs");
+    let id = hidden(running.text(), "id").to_owned();
+    browser.submit("/audit/integrity/cancel", &[("key", &key), ("id", &id)]).await;
+    app.state.verifications().hold(false);
+    app.state.verifications().wait();
+    let page = browser.get("/audit/integrity").await;
+    assert!(page.text().contains("cancelled"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn a_form_from_elsewhere_begins_nothing() {
+    let app = App::start();
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit/integrity").await;
+    let key = hidden(page.text(), "key").to_owned();
+    let foreign = browser.submit_from("cross-site", "/audit/integrity/verify", &[("key", &key)]).await;
+    assert_eq!(foreign.status, 403);
+    browser.submit("/audit/integrity/verify", &[("key", "guessed")]).await;
+    assert!(app.state.control().verifications().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn gaps_are_listed_with_what_to_do() {
+    let app = App::start();
+    app.record(&[
+        sample("r", 30, &json!({ "action": "ledger.recovered", "details": { "bytes": "1200" } })),
+        sample("s1", 20, &json!({ "action": "ledger.started" })),
+        sample("s2", 10, &json!({ "action": "ledger.started" })),
+        sample("i", 5, &json!({ "action": "chat.deleted", "outcome": "unknown", "reason": "interrupted" })),
+    ])
+    .await;
+    let page = Browser::signed_in(&app).await.get("/audit/integrity").await;
+    let gaps = part(page.text(), "<h2 id=\"gaps\">", "</section>");
+    for there in [
+        "A write was cut off by a crash",
+        "1.2 kB never acknowledged",
+        "began anew without having stopped in order",
+        "not known how a change ended",
+        "chat.deleted",
+    ] {
+        assert!(gaps.contains(there), "{there} is not in {gaps}");
+    }
+}
+
+#[tokio::test]
+async fn health_shows_sources_checks_disk_and_retention() {
+    let app = App::start();
+    app.record(&[
+        sample("a", 30, &json!({ "source": "gateway" })),
+        sample("b", 10, &json!({ "source": "gateway" })),
+        sample("c", 10, &json!({ "source": "model_gateway", "action": "model.called", "model": { "id": "m", "provider": "openai" } })),
+    ])
+    .await;
+    let page = Browser::signed_in(&app).await.get("/audit/health").await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    let sources = part(page.text(), "<h2 id=\"sources\">", "</section>");
+    for there in ["Gateway", "openai", "token; when it was last used", "class=\"spark\"", "active"] {
+        assert!(sources.contains(there), "{there} is not in {sources}");
+    }
+    for there in ["Kept for ever", "looked at by the binary", "doctor --url", "kept in reserve"] {
+        assert!(page.text().contains(there), "{there}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_append_only_sees_neither_page() {
+    let app = App::start();
+    for page in ["/audit/integrity", "/audit/health"] {
+        let request = Request::builder()
+            .method(Method::GET)
+            .uri(page)
+            .header("authorization", format!("Bearer {}", app.token(Role::Ingest)));
+        let answer = Answer::of(app.send(request.body(Body::empty()).unwrap()).await).await;
+        assert_eq!(answer.status, 403, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_log_says_what_to_set_up() {
+    let app = App::start();
+    let page = Browser::signed_in(&app).await.get("/audit?q=nobody").await;
+    // Signing in is on the record by then, or not yet: both are told.
+    assert!(page.text().contains("source setup openwebui") || page.text().contains("No event matches"));
+}
+
+#[tokio::test]
+async fn an_empty_range_tells_of_the_source_that_fell_silent() {
+    let app = App::start();
+    let last = "2026-03-17T09:30:00Z";
+    let hourly = |hours: i64| {
+        let time = Timestamp::from_micros(NOW.as_micros() - 74 * HOUR - 30 * HOUR / 60 - hours * HOUR);
+        sample(&format!("h-{hours}"), 0, &json!({ "source": "gateway", "time": time.to_string() }))
+    };
+    app.record(&(0..48).map(hourly).collect::<Vec<_>>()).await;
+    let page =
+        Browser::signed_in(&app).await.get("/audit?from=2026-03-18&to=2026-03-19&q=source:gateway").await;
+    assert!(page.text().contains("The source gateway has been silent since"), "{}", page.text());
+    assert!(page.text().contains(last), "{}", page.text());
+}

@@ -84,6 +84,8 @@ pub static ALL: &[ActionInfo] = &[
     action("audit.approval_used", Administration, High, "Approved act done", "{actor} acted upon the approval {target}"),
     action("audit.approval_withdrawn", Administration, Low, "Request withdrawn", "{actor} withdrew the request {target}"),
     action("audit.erased", Administration, High, "Personal data erased", "{actor} erased personal data of {target}"),
+    action("audit.export_deleted", Administration, Low, "Export deleted", "{actor} deleted the export {target}"),
+    action("audit.export_downloaded", Administration, Medium, "Export downloaded", "{actor} downloaded the export {target}"),
     action("audit.exported", Administration, Medium, "Audit log exported", "{actor} exported the audit log"),
     action("audit.hold_placed", Administration, Medium, "Hold placed", "{actor} placed the hold {target}"),
     action("audit.hold_released", Administration, High, "Hold released", "{actor} released the hold {target}"),

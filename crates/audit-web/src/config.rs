@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::exports::ExportFiles;
+
 /// Settings of the HTTP API. The defaults suit one machine and a few hundred clients.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -33,6 +35,8 @@ pub struct Config {
     /// Exports that run at once; more wait their turn. Each has a thread of its own, so that a slow reader holds up
     /// neither queries nor other exports.
     pub export_threads: usize,
+    /// Where exports in the background keep their files; without it there are none. One process uses a directory.
+    pub export_files: Option<ExportFiles>,
     /// Threads that parse and encode uploads of many events.
     pub ingest_threads: usize,
     /// Live tails at once.
@@ -61,6 +65,7 @@ impl Default for Config {
             query_timeout: Duration::from_secs(30),
             query_threads: 4,
             export_threads: 8,
+            export_files: None,
             ingest_threads: 2,
             max_streams: 64,
             heartbeat: Duration::from_secs(15),

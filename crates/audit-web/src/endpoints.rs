@@ -3,6 +3,7 @@
 pub(crate) mod checkpoints;
 pub(crate) mod checks;
 pub(crate) mod events;
+pub(crate) mod exports;
 pub(crate) mod fallback;
 pub(crate) mod health;
 pub(crate) mod metrics;

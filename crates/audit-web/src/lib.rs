@@ -15,6 +15,7 @@ pub mod checks;
 mod config;
 mod encoding;
 mod endpoints;
+mod exports;
 pub mod figures;
 mod front;
 mod gate;
@@ -45,6 +46,7 @@ mod visitor;
 mod workers;
 
 pub use config::Config;
+pub use exports::ExportFiles;
 pub use front::{Answering, Front, FrontBody, RequestBody, Via};
 pub use in_process::InProcess;
 pub use origins::Origins;

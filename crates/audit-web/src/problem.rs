@@ -95,6 +95,8 @@ codes! {
     NoSuchVerification = "no_such_verification", NOT_FOUND, "No such verification";
     /// No checkpoint of this size was kept.
     NoSuchCheckpoint = "no_such_checkpoint", NOT_FOUND, "No such checkpoint";
+    /// No export of this id that the caller may know of.
+    NoSuchExport = "no_such_export", NOT_FOUND, "No such export";
     /// The tree has no such tile yet.
     NoSuchTile = "no_such_tile", NOT_FOUND, "No such tile";
     /// The route does not know the method.
@@ -109,6 +111,12 @@ codes! {
     VerificationOver = "verification_over", CONFLICT, "The verification is over";
     /// What a client has is not the beginning of the export it wants the rest of.
     ExportDiffers = "export_differs", CONFLICT, "The export is another one";
+    /// An export that has no file: not yet, or not at all.
+    ExportNotReady = "export_not_ready", CONFLICT, "The export has no file";
+    /// An export whose file was removed.
+    ExportGone = "export_gone", GONE, "The export's file is gone";
+    /// The part of a file that was asked for lies behind its end.
+    RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "The file has no such part";
     /// The body is larger than allowed, before or after decompression.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// A body of a type that the route does not take.
@@ -121,12 +129,18 @@ codes! {
     InvalidDocument = "invalid_document", UNPROCESSABLE_ENTITY, "The document is not valid";
     /// Too many live tails at once.
     TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "Too many live streams";
+    /// Too many exports that are not finished.
+    TooManyExports = "too_many_exports", TOO_MANY_REQUESTS, "Too many unfinished exports";
     /// Our fault; the log has the rest.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
     /// Too much waits already; try again.
     Busy = "busy", SERVICE_UNAVAILABLE, "Busy";
     /// The ledger does not take events: a full disk, a failed sync. Reading goes on.
     LedgerUnavailable = "ledger_unavailable", SERVICE_UNAVAILABLE, "The ledger does not accept events";
+    /// No room for the file of an export.
+    NoExportSpace = "no_export_space", INSUFFICIENT_STORAGE, "No room for the export";
+    /// This server keeps no files of exports.
+    ExportsUnavailable = "exports_unavailable", SERVICE_UNAVAILABLE, "No exports in the background";
     /// The query was cut off.
     QueryTimeout = "query_timeout", SERVICE_UNAVAILABLE, "The query took too long";
     /// The process is about to end.

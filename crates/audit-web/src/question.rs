@@ -41,12 +41,20 @@ pub(crate) fn parse_without(
     others: &[&str],
     useless: &[&str],
 ) -> Result<Request> {
+    reader.question(asked(uri, others, useless)?)
+}
+
+/// [`parse_without`] for what keeps the question and the reader's limits apart. Nothing may be answered by it alone.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn asked(uri: &Uri, others: &[&str], useless: &[&str]) -> Result<Request> {
     let params = Params::any(uri.query());
     if let Some((name, _)) = params.pairs().find(|(name, _)| useless.contains(name)) {
         let detail = format!("this address has no use for the parameter {name:?}; leave it away");
         return Err(Problem::new(Code::UnknownParameter, detail).with("parameter", name));
     }
-    reader.question(Request::parse(params.pairs(), others, None).map_err(problem)?)
+    Request::parse(params.pairs(), others, None).map_err(problem)
 }
 
 /// The question as the record will show it: its filter in the query box's language, and its range.

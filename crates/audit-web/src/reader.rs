@@ -112,6 +112,11 @@ impl Reader {
         self.caller.withheld
     }
 
+    /// What every event they see fulfils.
+    pub fn scope(&self) -> &Filter {
+        &self.scope
+    }
+
     /// Whether they see less than everything there is.
     pub fn is_limited(&self) -> bool {
         self.scope != Filter::All || !self.withheld().is_empty()

@@ -8,8 +8,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::Config;
 use crate::endpoints::{
-    checkpoints, checks, events, fallback, health, metrics, openapi, pages, ready, session, sources, stats,
-    status, stream, tlog, tokens, verifications,
+    checkpoints, checks, events, exports, fallback, health, metrics, openapi, pages, ready, session, sources,
+    stats, status, stream, tlog, tokens, verifications,
 };
 use crate::gate::{self, Gate};
 use crate::state::AppState;
@@ -21,7 +21,7 @@ pub(crate) const PREFIXES: [&str; 2] = ["/api/v1/auditlog", "/api/v1/auditlogs"]
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs, Source};
-    use Permission::{EventsAppend, EventsRead, HealthRead, IntegrityRead, SourcesManage, TokensManage};
+    use Permission::{EventsAppend, EventsExport, EventsRead, HealthRead, IntegrityRead, SourcesManage, TokensManage};
     const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Permission::MetricsRead);
     const TLOG: Admission = Admission::AnyoneIf(|config| config.public_tlog, Permission::TlogRead);
     vec![
@@ -30,6 +30,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         get   ("/{event}/proof", Needs(EventsRead), events::proof::handle),
         get   ("/stats",         Needs(EventsRead), stats::handle),
         get   ("/stream",        Needs(EventsRead), stream::handle),
+        get   ("/exports",       Needs(EventsExport), exports::list::handle),
+        post  ("/exports",       Needs(EventsExport), exports::begin::handle),
+        get   ("/exports/{export}", Needs(EventsExport), exports::one::handle),
+        delete("/exports/{export}", Needs(EventsExport), exports::remove::handle),
+        get   ("/exports/{export}/file", Needs(EventsExport), exports::file::handle),
+        get   ("/exports/{export}/proof", Needs(EventsExport), exports::proof::handle),
         post  ("/events",        Needs(EventsAppend), events::append::handle),
         get   ("/tlog",              TLOG, tlog::prefix),
         get   ("/tlog/checkpoint",   TLOG, tlog::checkpoint::handle),

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::activity::Activity;
 use crate::config::Config;
+use crate::exports::Exports;
 use crate::metrics::Requests;
 use crate::premises::Premises;
 use crate::roster::Roster;
@@ -82,6 +83,7 @@ struct Inner {
     verifications: Verifications,
     queries: Workers,
     exports: Workers,
+    export_jobs: Exports,
     encoders: Workers,
     /// Bytes of uploads that may still come into memory.
     upload_bytes: Arc<Semaphore>,
@@ -113,6 +115,7 @@ impl AppState {
             verifications: Verifications::default(),
             queries: Workers::start("query", config.query_threads, 256)?,
             exports: Workers::start("export", config.export_threads, 64)?,
+            export_jobs: Exports::build(Arc::clone(&parts.control), config.export_files.clone())?,
             encoders: Workers::start("encode", config.ingest_threads, 1_024)?,
             upload_bytes: Arc::new(Semaphore::new(config.ingest_memory_bytes)),
             streams: Arc::new(Semaphore::new(config.max_streams)),
@@ -228,6 +231,11 @@ impl AppState {
         &self.0.exports
     }
 
+    /// Exports that go on without anybody waiting.
+    pub(crate) fn export_jobs(&self) -> &Exports {
+        &self.0.export_jobs
+    }
+
     /// Threads for uploads of many events.
     pub(crate) fn encoders(&self) -> &Workers {
         &self.0.encoders
@@ -246,14 +254,21 @@ impl AppState {
         &self.0.draining
     }
 
-    /// Keeps what gathers in memory from being lost for long; never ends.
+    /// Goes on with what a former process left, keeps what gathers in memory from being lost for long, and removes what
+    /// was kept long enough; never ends.
     pub(crate) async fn keep_house(&self) {
+        self.do_aside(|state| state.export_jobs().resume(state)).await;
         loop {
             tokio::time::sleep(SAVE_USES_EVERY).await;
-            let state = self.clone();
-            if tokio::task::spawn_blocking(move || state.access().save_uses()).await.is_err() {
-                tracing::error!("saving when tokens were last used panicked");
-            }
+            self.do_aside(|state| state.access().save_uses()).await;
+            self.do_aside(|state| state.export_jobs().sweep(state)).await;
+        }
+    }
+
+    async fn do_aside(&self, work: impl FnOnce(&Self) + Send + 'static) {
+        let state = self.clone();
+        if tokio::task::spawn_blocking(move || work(&state)).await.is_err() {
+            tracing::error!("housekeeping panicked");
         }
     }
 
@@ -261,6 +276,7 @@ impl AppState {
     pub(crate) async fn finish(&self) {
         let state = self.clone();
         let finished = tokio::task::spawn_blocking(move || {
+            state.export_jobs().stop();
             state.verifications().finish();
             state.access().save_uses();
             state.activity().finish();

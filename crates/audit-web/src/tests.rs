@@ -5,6 +5,7 @@ mod app;
 mod append;
 mod disk_full;
 mod export;
+mod exports;
 mod front;
 mod listing;
 mod openapi;

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use audit_event::Json;
-use audit_web::{AppState, Around, Parts, Surroundings, Tls};
+use audit_web::{AppState, Around, ExportFiles, Parts, Surroundings, Tls};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -74,7 +74,9 @@ impl App {
             surroundings: Some(surroundings(&self.config, gates.as_ref(), &store)?),
             ..web_parts(&store)
         };
-        let state = AppState::build(web_config(&self.config), parts).context("cannot build the API")?;
+        let files = export_files(&self.config, &store);
+        let web = audit_web::Config { export_files: Some(files), ..web_config(&self.config) };
+        let state = AppState::build(web, parts).context("cannot build the API")?;
         let mut event = system_event("ledger.started");
         event.message = Some(
             format!("Recording started: secureai-audit {} on {}", env!("CARGO_PKG_VERSION"), self.address)
@@ -142,6 +144,18 @@ fn surroundings(
     let (recorder, models) = (gates.map(Gates::recorder), gates.and_then(Gates::models));
     let clock = Arc::clone(store.clock());
     Ok(Arc::new(crate::surroundings::Around::build(config, recorder, models, clock)?))
+}
+
+/// Where exports in the background keep their files. They leave twice the room on the disk at which recording stops.
+fn export_files(config: &Config, store: &Store) -> ExportFiles {
+    let bytes = |mebibytes: u64| mebibytes.saturating_mul(1 << 20);
+    ExportFiles {
+        dir: store.directory().exports(),
+        max_bytes: bytes(config.exports.max_mib),
+        min_free_bytes: bytes(config.ledger.min_free_mib).saturating_mul(2),
+        keep_days: config.exports.keep_days,
+        at_once: usize::from(config.exports.at_once),
+    }
 }
 
 fn scheme(is_tls: bool) -> &'static str {

@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub ledger: Ledger,
     pub index: Index,
     pub http: Http,
+    pub exports: Exports,
     pub tls: Tls,
     pub gateway: Gateway,
     pub sources: Sources,
@@ -84,6 +85,18 @@ pub(crate) struct Http {
     pub public_metrics: bool,
 }
 
+/// `[exports]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Exports {
+    /// For how many days the file of an export in the background is kept.
+    pub keep_days: u32,
+    /// What the files of all exports may have together, in MiB.
+    pub max_mib: u64,
+    /// How many are written at once.
+    pub at_once: u16,
+}
+
 /// `[keys]`
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -122,6 +135,7 @@ impl Default for Config {
             ledger: Ledger::default(),
             index: Index::default(),
             http: Http::default(),
+            exports: Exports::default(),
             tls: Tls::default(),
             gateway: Gateway::default(),
             sources: Sources::default(),
@@ -148,6 +162,12 @@ impl Default for Index {
 impl Default for Http {
     fn default() -> Self {
         Self { max_body_mib: 64, timeout_ms: 30_000, public_tlog: false, public_metrics: false }
+    }
+}
+
+impl Default for Exports {
+    fn default() -> Self {
+        Self { keep_days: 7, max_mib: 10_240, at_once: 2 }
     }
 }
 
@@ -262,6 +282,12 @@ impl Config {
         }
         if self.http.max_body_mib == 0 {
             return refuse("http.max_body_mib", "must be at least 1");
+        }
+        if self.exports.keep_days == 0 {
+            return refuse("exports.keep_days", "must be at least 1");
+        }
+        if self.exports.at_once == 0 {
+            return refuse("exports.at_once", "must be at least 1");
         }
         self.tls.check()?;
         self.gateway.check()?;

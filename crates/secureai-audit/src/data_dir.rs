@@ -5,7 +5,8 @@
 //! - `config.toml` — optional, the operator's
 //! - `ledger/` — the record
 //! - `index/` — rebuilt from the ledger at any time
-//! - `control.db` — tokens and roles
+//! - `control.db` — tokens and roles, the list of exports
+//! - `exports/` — files of exports in the background, for as long as they are kept
 //! - `sightings.journal` — what sources saw and the ledger does not have yet (`audit_pipeline`'s `sightings`)
 //! - `audit_file.position` — how far Open WebUI's audit file was read
 //! - `keys/` — secrets, each file 0600 ([`crate::keys`])
@@ -154,6 +155,11 @@ impl DataDir {
     /// Tokens and roles.
     pub(crate) fn control(&self) -> PathBuf {
         self.root.join("control.db")
+    }
+
+    /// Files of exports in the background.
+    pub(crate) fn exports(&self) -> PathBuf {
+        self.root.join("exports")
     }
 
     /// The last moment of the made-up year that `serve --demo` filled the directory with; only there if it did.

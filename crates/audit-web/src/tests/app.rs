@@ -26,7 +26,7 @@ use crate::roster::Roster;
 use crate::router::{PREFIXES, router};
 use crate::server::PeerAddr;
 use crate::sessions::Sessions;
-use crate::{AppState, Config, Parts, Premises, Receiving, Surroundings};
+use crate::{AppState, Config, ExportFiles, Parts, Premises, Receiving, Surroundings};
 
 /// The log's name in its checkpoints.
 pub(super) const ORIGIN: &str = "test.example/audit";
@@ -41,6 +41,7 @@ pub(super) struct App {
     pub ledger: Ledger,
     pub verifier: Verifier,
     pub sightings: Sightings,
+    parts: Parts,
     tokens: Vec<(Role, String)>,
     dir: tempfile::TempDir,
 }
@@ -91,7 +92,7 @@ impl App {
 
     fn assemble(
         disk: Arc<dyn Disk>,
-        config: Config,
+        mut config: Config,
         adjust: impl FnOnce(&mut audit_ledger::Config),
         around: Around,
     ) -> Self {
@@ -148,9 +149,26 @@ impl App {
             },
             receiving: Some(Receiving { sightings: sightings.clone(), audit_file: None }),
         };
-        let state = AppState::build(config, parts).unwrap();
+        config.export_files.get_or_insert_with(files).dir = dir.path().join("exports");
+        let state = AppState::build(config, parts.clone()).unwrap();
+        state.export_jobs().resume(&state);
         let router = router(state.clone());
-        Self { state, router, clock, ledger, verifier, sightings, tokens, dir }
+        Self { state, router, clock, ledger, verifier, sightings, parts, tokens, dir }
+    }
+
+    /// The same after a restart of all that is above the ledger and its index.
+    pub fn restarted(self) -> Self {
+        self.state.export_jobs().stop();
+        self.state.activity().finish();
+        let state = AppState::build(self.state.config().clone(), self.parts.clone()).unwrap();
+        state.export_jobs().resume(&state);
+        let router = router(state.clone());
+        Self { state, router, ..self }
+    }
+
+    /// Where exports in the background keep their files.
+    pub fn export_dir(&self) -> std::path::PathBuf {
+        self.dir.path().join("exports")
     }
 
     /// The token of this role.
@@ -243,6 +261,17 @@ impl App {
             .uri(format!("{}{path}", PREFIXES[0]))
             .header(AUTHORIZATION, authorization)
             .header("user-agent", "tests/1")
+    }
+}
+
+/// Room for exports as tests need it; the app says where.
+pub(super) fn files() -> ExportFiles {
+    ExportFiles {
+        dir: std::path::PathBuf::new(),
+        max_bytes: 64 << 20,
+        min_free_bytes: 0,
+        keep_days: 7,
+        at_once: 2,
     }
 }
 

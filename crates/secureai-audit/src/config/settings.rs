@@ -56,6 +56,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting { path: "http.public_tlog", kind: Kind::Flag, about: "anybody may read checkpoints and tiles" },
     Setting { path: "http.public_metrics", kind: Kind::Flag, about: "anybody may read /metrics" },
     Setting {
+        path: "exports.keep_days",
+        kind: Kind::Number,
+        about: "days for which the file of an export in the background is kept",
+    },
+    Setting {
+        path: "exports.max_mib",
+        kind: Kind::Number,
+        about: "room for the files of all exports together",
+    },
+    Setting { path: "exports.at_once", kind: Kind::Number, about: "exports that are written at once" },
+    Setting {
         path: "tls.certificate_file",
         kind: Kind::Text,
         about: "certificate chain for clients (PEM); read again when it changes",

@@ -90,7 +90,11 @@ fn any_event(state: &AppState, name: &str) -> Result<Option<Found>> {
     }
 }
 
-fn look_up(state: &AppState, name: &str) -> Result<Found> {
+/// [`find`] for what is ours to show, whatever the reader may see else. Blocks.
+///
+/// # Errors
+/// [`Code::NoSuchEvent`].
+pub(crate) fn look_up(state: &AppState, name: &str) -> Result<Found> {
     let by_index = match index_of(name) {
         Some(index) => read(state, index)?,
         None => None,

@@ -78,7 +78,7 @@ fn names(groups: GroupSet) -> String {
 }
 
 /// The proof file for an entry, by the newest checkpoint that covers it. Blocks.
-fn prove(state: &AppState, found: &Found, groups: GroupSet) -> Result<String> {
+pub(crate) fn prove(state: &AppState, found: &Found, groups: GroupSet) -> Result<String> {
     let (ledger, unreadable) = (state.ledger(), state.unreadable());
     let entry = Entry::decode(&found.bytes).map_err(|error| unreadable.decode_problem(error))?;
     let (checkpoint, size) = checkpoint_covering(ledger, found.index)?;

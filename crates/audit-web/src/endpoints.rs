@@ -9,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod pages;
+pub(crate) mod people;
 pub(crate) mod ready;
 pub(crate) mod session;
 pub(crate) mod sources;

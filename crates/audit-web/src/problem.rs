@@ -75,6 +75,8 @@ codes! {
     NoSuchRoute = "no_such_route", NOT_FOUND, "There is nothing at this address";
     /// No event with this index or id.
     NoSuchEvent = "no_such_event", NOT_FOUND, "No such event";
+    /// Nobody of this id, e-mail address or name was seen.
+    NoSuchPerson = "no_such_person", NOT_FOUND, "Nobody of this name was seen";
     /// No live token with this name or id.
     NoSuchToken = "no_such_token", NOT_FOUND, "No such token";
     /// No source with this name.

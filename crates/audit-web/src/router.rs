@@ -8,8 +8,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::Config;
 use crate::endpoints::{
-    checkpoints, checks, events, exports, fallback, health, metrics, openapi, pages, ready, session, sources,
-    stats, status, stream, tlog, tokens, verifications,
+    checkpoints, checks, events, exports, fallback, health, metrics, openapi, pages, people, ready, session,
+    sources, stats, status, stream, tlog, tokens, verifications,
 };
 use crate::gate::{self, Gate};
 use crate::state::AppState;
@@ -21,7 +21,7 @@ pub(crate) const PREFIXES: [&str; 2] = ["/api/v1/auditlog", "/api/v1/auditlogs"]
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs, Source};
-    use Permission::{EventsAppend, EventsExport, EventsRead, HealthRead, IntegrityRead, SourcesManage, TokensManage};
+    use Permission::{EventsAppend, EventsExport, EventsRead, HealthRead, IntegrityRead, PeopleRead, SourcesManage, TokensManage};
     const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Permission::MetricsRead);
     const TLOG: Admission = Admission::AnyoneIf(|config| config.public_tlog, Permission::TlogRead);
     vec![
@@ -36,6 +36,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         delete("/exports/{export}", Needs(EventsExport), exports::remove::handle),
         get   ("/exports/{export}/file", Needs(EventsExport), exports::file::handle),
         get   ("/exports/{export}/proof", Needs(EventsExport), exports::proof::handle),
+        get   ("/people",        Needs(PeopleRead), people::handle),
+        get   ("/people/{person}", Needs(PeopleRead), people::one::handle),
         post  ("/events",        Needs(EventsAppend), events::append::handle),
         get   ("/tlog",              TLOG, tlog::prefix),
         get   ("/tlog/checkpoint",   TLOG, tlog::checkpoint::handle),
@@ -68,10 +70,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 #[rustfmt::skip]
 pub(crate) fn pages() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs};
-    use Permission::{EventsRead, HealthRead, IntegrityRead};
+    use Permission::{EventsRead, HealthRead, IntegrityRead, PeopleRead};
     vec![
         get   ("/audit",           Needs(EventsRead), pages::events::handle),
         get   ("/audit/events/{event}", Needs(EventsRead), pages::event::handle),
+        get   ("/audit/users",     Needs(PeopleRead), pages::people::handle),
+        get   ("/audit/users/{person}", Needs(PeopleRead), pages::people::person::handle),
         get   ("/audit/fields.json", Needs(EventsRead), pages::fields::handle),
         get   ("/audit/integrity", Needs(IntegrityRead), pages::integrity::handle),
         post  ("/audit/integrity/verify", Needs(IntegrityRead), pages::integrity::verify),

@@ -12,6 +12,7 @@ mod openapi;
 mod operations;
 mod origins;
 mod pages;
+mod people;
 mod proof;
 mod reading_is_recorded;
 mod resume;

@@ -16,6 +16,7 @@ pub(crate) mod events;
 pub(crate) mod fields;
 pub(crate) mod health;
 pub(crate) mod integrity;
+pub(crate) mod people;
 mod spark;
 
 use askama::Template;

@@ -3,6 +3,7 @@
 mod event;
 mod events;
 mod integrity;
+mod people;
 mod sign_in;
 
 use audit_control::Role;

@@ -14,7 +14,7 @@ use crate::sessions::{Pending, PlatformUser, Sessions};
 
 /// A platform where `admin` and `user` are the tokens of an administrator and of an ordinary user, and where these are also
 /// taken from the header `x-api-key`.
-struct Platform;
+pub(super) struct Platform;
 
 impl Sessions for Platform {
     fn find<'a>(&'a self, headers: &'a HeaderMap) -> Pending<'a, Option<PlatformUser>> {
@@ -155,7 +155,7 @@ async fn every_page_admits_its_role_and_no_other() {
     let app = app();
     app.record(&[event("e-1", 1, &json!({}))]).await;
     for page in pages().iter().filter(|page| page.method == "GET" && !page.path.contains("{name}")) {
-        let path = page.path.replace("{event}", "e-1");
+        let path = page.path.replace("{event}", "e-1").replace("{person}", "u-1");
         let may_anyone = matches!(page.admission, Admission::Anyone);
         let stranger = send(&app, Method::GET, &path, &[]).await;
         assert_eq!(stranger.status == StatusCode::OK, may_anyone, "{}", page.path);

@@ -22,7 +22,7 @@ export function keys() {
 }
 
 function search() {
-  const box = document.querySelector('#q');
+  const box = document.querySelector('#q, #find');
   if (!box) return false;
   box.focus();
   box.select();

@@ -48,16 +48,16 @@ pub(crate) async fn list(
     asked: &Asked,
 ) -> Result<Listing> {
     let (index, allowed_there, asked_there) = (state.clone(), allowed.clone(), asked.clone());
-    let budget = Budget::of(state.config().query_timeout);
-    let seen = state.queries().query(budget.clone(), move |budget| {
-        Seen::ask(index.index(), &allowed_there, asked_there.range, budget)
-    });
+    let budget = || Budget::of(state.config().query_timeout);
+    let seen = state
+        .queries()
+        .query(budget(), move |budget| Seen::ask(index.index(), &allowed_there, asked_there.range, budget));
     let (seen, told) = tokio::join!(seen, roster(state, headers, allowed));
     let (seen, index, allowed, asked) = (seen?, state.clone(), allowed.clone(), asked.clone());
     // Comparing thousands is no work for the runtime's threads.
     state
         .queries()
-        .query(budget, move |budget| {
+        .query(budget(), move |budget| {
             Listing::put_together(seen, told, index.index(), &allowed, &asked, budget)
         })
         .await

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::exports::ExportFiles;
+use crate::four_eyes::Approvals;
 
 /// Settings of the HTTP API. The defaults suit one machine and a few hundred clients.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How often the whole ledger is checked by itself; none: only when somebody asks.
     pub verify_every: Option<Duration>,
+    /// What needs a second admin.
+    pub approvals: Approvals,
     /// On shutdown, how long running requests may take to end.
     pub drain_timeout: Duration,
 }
@@ -70,6 +73,7 @@ impl Default for Config {
             max_streams: 64,
             heartbeat: Duration::from_secs(15),
             verify_every: Some(Duration::from_secs(24 * 60 * 60)),
+            approvals: Approvals::default(),
             drain_timeout: Duration::from_secs(20),
         }
     }

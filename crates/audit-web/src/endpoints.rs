@@ -1,5 +1,6 @@
 //! One file per endpoint: what it takes, how it answers.
 
+pub(crate) mod approvals;
 pub(crate) mod checkpoints;
 pub(crate) mod checks;
 pub(crate) mod events;
@@ -19,3 +20,4 @@ pub(crate) mod stream;
 pub(crate) mod tlog;
 pub(crate) mod tokens;
 pub(crate) mod verifications;
+pub(crate) mod views;

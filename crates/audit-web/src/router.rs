@@ -8,8 +8,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::Config;
 use crate::endpoints::{
-    checkpoints, checks, events, exports, fallback, health, metrics, openapi, pages, people, ready, session,
-    sources, stats, status, stream, tlog, tokens, verifications,
+    approvals, checkpoints, checks, events, exports, fallback, health, metrics, openapi, pages, people,
+    ready, session, sources, stats, status, stream, tlog, tokens, verifications, views,
 };
 use crate::gate::{self, Gate};
 use crate::state::AppState;
@@ -21,7 +21,10 @@ pub(crate) const PREFIXES: [&str; 2] = ["/api/v1/auditlog", "/api/v1/auditlogs"]
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs, Source};
-    use Permission::{EventsAppend, EventsExport, EventsRead, HealthRead, IntegrityRead, PeopleRead, SourcesManage, TokensManage};
+    use Permission::{
+        ApprovalsDecide, EventsAppend, EventsExport, EventsRead, HealthRead, IntegrityRead, PeopleRead, SourcesManage,
+        TokensManage, ViewsManage,
+    };
     const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Permission::MetricsRead);
     const TLOG: Admission = Admission::AnyoneIf(|config| config.public_tlog, Permission::TlogRead);
     vec![
@@ -57,6 +60,13 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         delete("/sources/openwebui/{name}", Needs(SourcesManage), sources::remove::handle),
         post  ("/sources/openwebui/{name}", Source, sources::receive::handle),
         post  ("/sources/openwebui/{name}/{secret}", Source, sources::receive::handle),
+        get   ("/views",         Needs(ViewsManage), views::list::handle),
+        post  ("/views",         Needs(ViewsManage), views::create::handle),
+        get   ("/views/{view}",  Needs(ViewsManage), views::one::handle),
+        put   ("/views/{view}",  Needs(ViewsManage), views::change::handle),
+        delete("/views/{view}",  Needs(ViewsManage), views::remove::handle),
+        get   ("/approvals",     Needs(ApprovalsDecide), approvals::list::handle),
+        post  ("/approvals/{approval}", Needs(ApprovalsDecide), approvals::decide::handle),
         get   ("/healthz",       Anyone,  health::handle),
         get   ("/readyz",        Anyone,  ready::handle),
         get   ("/metrics",       METRICS, metrics::handle),
@@ -70,12 +80,17 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 #[rustfmt::skip]
 pub(crate) fn pages() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs};
-    use Permission::{EventsRead, HealthRead, IntegrityRead, PeopleRead};
+    use Permission::{ApprovalsDecide, EventsRead, HealthRead, IntegrityRead, LooksRead, PeopleRead, ViewsManage};
     vec![
         get   ("/audit",           Needs(EventsRead), pages::events::handle),
         get   ("/audit/events/{event}", Needs(EventsRead), pages::event::handle),
         get   ("/audit/users",     Needs(PeopleRead), pages::people::handle),
         get   ("/audit/users/{person}", Needs(PeopleRead), pages::people::person::handle),
+        get   ("/audit/views/{view}", Needs(ViewsManage), pages::views::open),
+        post  ("/audit/views",     Needs(ViewsManage), pages::views::handle),
+        get   ("/audit/looks",     Needs(LooksRead), pages::looks::handle),
+        get   ("/audit/approvals", Needs(ApprovalsDecide), pages::approvals::handle),
+        post  ("/audit/approvals", Needs(ApprovalsDecide), pages::approvals::decide),
         get   ("/audit/fields.json", Needs(EventsRead), pages::fields::handle),
         get   ("/audit/integrity", Needs(IntegrityRead), pages::integrity::handle),
         post  ("/audit/integrity/verify", Needs(IntegrityRead), pages::integrity::verify),

@@ -3,6 +3,7 @@
 mod access;
 mod app;
 mod append;
+mod approvals;
 mod disk_full;
 mod export;
 mod exports;
@@ -25,3 +26,4 @@ mod stream;
 mod tlog;
 mod tokens;
 mod verifications;
+mod views;

@@ -12,6 +12,7 @@ use audit_web::{AppState, Around, ExportFiles, Parts, Surroundings, Tls};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
+    capture,
     config::Config,
     gateway::{self, Gates},
     premises,
@@ -84,6 +85,10 @@ impl App {
         );
         event.details = Some(Json::object([("version", env!("CARGO_PKG_VERSION"))]));
         store.record_or_warn(event);
+        let recorded = capture::of(&self.config)?;
+        if let Some(event) = capture::compare(store.control(), &recorded, store.clock().now())? {
+            store.record_or_warn(event);
+        }
         let (stop, stopped) = oneshot::channel();
         // A sender that is gone asks to stop as well.
         let stopped = async move { drop(stopped.await) };
@@ -202,6 +207,8 @@ pub(crate) fn web_config(config: &Config) -> audit_web::Config {
         query_threads: threads,
         ingest_threads: cores,
         verify_every: config.verify.every(),
+        // The configuration was checked when it was read; the default asks for a second admin.
+        approvals: config.approvals.of_web().unwrap_or_default(),
         ..audit_web::Config::default()
     }
 }

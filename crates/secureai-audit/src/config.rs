@@ -3,6 +3,7 @@
 //! Later wins: default, file, `…_FILE` variable, variable, command line. An unknown or bad key is refused by name and
 //! line. Nothing below the binary reads the environment: each part is handed its own settings.
 
+mod approvals;
 mod gateway;
 mod models;
 mod secret;
@@ -19,6 +20,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
+    approvals::Approvals,
     gateway::{Gateway, Tls},
     models::Models,
     secret::Secret,
@@ -43,6 +45,8 @@ pub(crate) struct Config {
     pub tls: Tls,
     pub gateway: Gateway,
     pub sources: Sources,
+    /// What needs a second admin.
+    pub approvals: Approvals,
     pub models: Models,
     pub verify: Verify,
     pub keys: Keys,
@@ -139,6 +143,7 @@ impl Default for Config {
             tls: Tls::default(),
             gateway: Gateway::default(),
             sources: Sources::default(),
+            approvals: Approvals::default(),
             models: Models::default(),
             verify: Verify::default(),
             keys: Keys::default(),
@@ -292,6 +297,7 @@ impl Config {
         self.tls.check()?;
         self.gateway.check()?;
         self.sources.check()?;
+        self.approvals.check()?;
         self.models.check()?;
         if tracing_subscriber::EnvFilter::try_new(&self.log.level).is_err() {
             return refuse(

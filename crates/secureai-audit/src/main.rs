@@ -6,6 +6,7 @@
 mod api;
 mod app;
 mod bench;
+mod capture;
 mod cli;
 mod clock;
 mod commands;

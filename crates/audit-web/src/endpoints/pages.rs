@@ -3,6 +3,7 @@
 //! A page is complete without scripts. Scripts and the style sheet come from [`assets`] and from nowhere else.
 
 mod agent;
+pub(crate) mod approvals;
 pub(crate) mod assets;
 pub(crate) mod chart;
 mod form;
@@ -16,8 +17,10 @@ pub(crate) mod events;
 pub(crate) mod fields;
 pub(crate) mod health;
 pub(crate) mod integrity;
+pub(crate) mod looks;
 pub(crate) mod people;
 mod spark;
+pub(crate) mod views;
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};

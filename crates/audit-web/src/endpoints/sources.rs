@@ -10,7 +10,7 @@ use audit_control::Source;
 use audit_event::{Event, Timestamp};
 use serde::Serialize;
 
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::sources::{Arrivals, target};
 use crate::state::AppState;
 
@@ -53,10 +53,13 @@ fn take_up(state: &AppState) -> audit_control::Result<()> {
 }
 
 /// Runs a change of the sources on a worker's thread.
-async fn change<T: Send + 'static>(
+async fn change<T: Send + 'static, E: Send + 'static>(
     state: &AppState,
-    change: impl FnOnce(&AppState) -> audit_control::Result<T> + Send + 'static,
-) -> Result<T> {
+    change: impl FnOnce(&AppState) -> std::result::Result<T, E> + Send + 'static,
+) -> Result<T>
+where
+    Problem: From<E>,
+{
     let worker = state.clone();
     Ok(state.queries().run(move || change(&worker)).await??)
 }

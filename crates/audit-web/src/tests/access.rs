@@ -11,7 +11,12 @@ use crate::router::{Admission, PREFIXES, endpoints};
 
 /// A request for a route, with its path's parameters filled in so that its handler answers quickly.
 fn request(method: &str, path: &str, prefix: &str, token: Option<&str>) -> Request<Body> {
-    let path = path.replace("{event}", "0").replace("{token}", "nobody").replace("{*tile}", "0/000");
+    let path = path
+        .replace("{event}", "0")
+        .replace("{token}", "nobody")
+        .replace("{view}", "nothing")
+        .replace("{approval}", "nothing")
+        .replace("{*tile}", "0/000");
     // A live tail does not end by itself; its head is enough here.
     let method = if path == "/stream" { "HEAD" } else { method };
     let mut request = Request::builder().method(method).uri(format!("{prefix}{path}"));

@@ -3,8 +3,10 @@
 mod event;
 mod events;
 mod integrity;
+mod looks;
 mod people;
 mod sign_in;
+mod views;
 
 use audit_control::Role;
 use axum::body::Body;

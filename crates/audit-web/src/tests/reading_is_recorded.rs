@@ -123,7 +123,8 @@ async fn no_route_shows_anything_unrecorded() {
         {
             continue;
         }
-        let address = address.replace("{event}", "1").replace("{person}", "u-1");
+        let address =
+            address.replace("{event}", "1").replace("{person}", "u-1").replace("{view}", "denied-access");
         let path = address.strip_prefix("/api/v1/auditlog").unwrap_or("");
         let mut request = app.request(Method::GET, path, Role::Admin).body(Body::empty()).unwrap();
         *request.uri_mut() = address.parse().unwrap();

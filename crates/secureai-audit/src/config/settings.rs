@@ -196,6 +196,22 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Number,
         about: "check the whole ledger this often; 0: only when asked",
     },
+    Setting {
+        path: "approvals.expire_minutes",
+        kind: Kind::Number,
+        about: "requests for a second admin's approval end after this long",
+    },
+    Setting {
+        path: "approvals.revoke_last_admin",
+        kind: Kind::Text,
+        about: "a second admin for revoking the last admin token: auto, always, never",
+    },
+    Setting {
+        path: "approvals.change_source",
+        kind: Kind::Text,
+        about: "the same for giving a source another secret",
+    },
+    Setting { path: "approvals.remove_source", kind: Kind::Text, about: "the same for removing a source" },
     Setting { path: "keys.origin", kind: Kind::Text, about: "the log's name, used when its key is made" },
     Setting {
         path: "keys.signing_key",

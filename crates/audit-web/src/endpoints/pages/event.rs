@@ -38,6 +38,7 @@ struct EventPage {
 /// All that the page shows of an event.
 struct Shown {
     row: Row,
+    id: String,
     /// The sentence, whole.
     sentence: String,
     groups: Vec<Group>,
@@ -107,6 +108,7 @@ fn of(
         raw: serde_json::to_string_pretty(event).unwrap_or_default(),
         checkpoint_size: state.ledger().checkpoint_size().get(),
         sentence,
+        id: event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
         row,
     })
 }

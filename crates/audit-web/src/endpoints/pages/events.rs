@@ -1,5 +1,7 @@
 //! `GET /audit`: what has been going on, newest first, to be narrowed with a click or a word.
 
+mod bar;
+pub(crate) mod columns;
 mod facets;
 mod histogram;
 mod nothing;
@@ -7,6 +9,7 @@ pub(crate) mod row;
 pub(crate) mod view;
 
 use askama::Template;
+use audit_control::Permission;
 use audit_event::{Category, Event, Json, Timestamp};
 use audit_query::Filter;
 use audit_query::page_token::PageToken;
@@ -22,6 +25,8 @@ use crate::problem::{Problem, Result};
 use crate::question;
 use crate::reader::Reader;
 use crate::state::AppState;
+use bar::Bar;
+use columns::{COLUMNS, Columns};
 use facets::Facets;
 use histogram::Histogram;
 use nothing::Nothing;
@@ -55,6 +60,9 @@ struct Shown {
     older: Option<String>,
     histogram: Histogram,
     facets: Facets,
+    /// The views to choose from.
+    bar: Bar,
+    columns: Columns,
     /// Why there is nothing.
     nothing: Option<Nothing>,
     /// The same events for programs, and those to come.
@@ -65,6 +73,16 @@ struct Shown {
 impl EventsPage {
     fn presets(&self) -> &'static [(&'static str, &'static str)] {
         &PRESETS
+    }
+
+    /// The columns to choose from.
+    fn columns(&self) -> &'static [(&'static str, &'static str)] {
+        &COLUMNS
+    }
+
+    /// Whether the reader may share views with everybody.
+    fn may_share(&self) -> bool {
+        self.frame.may(Permission::SettingsChange)
     }
 
     /// The name of the zone that times are in.
@@ -140,23 +158,38 @@ impl Wrong {
 
 async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Result<(View, Shown)> {
     let view = View::of(reader, uri, frame.zone.as_ref(), state.now())?;
-    let question = view.question()?;
+    let (question, columns) = (view.question()?, view.columns()?);
     let position = super::super::events::list::open_page_token(state, &question)?;
     let subject = question::describe(&question);
     let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
     let (view, shown) = state
         .queries()
         .query(budget, move |budget| {
-            let shown = find(&worker, &view, &question, position, budget)?;
+            let mut shown = find(&worker, &view, &question, position, budget)?;
+            shown.bar = Bar::of(&worker, &view)?;
+            shown.columns = columns;
+            for row in &mut shown.rows {
+                row.columns = columns;
+            }
             Ok((view, shown))
         })
         .await?;
     let results = u32::try_from(shown.rows.len()).unwrap_or(u32::MAX);
-    let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
+    let details = [
+        ("filter", Json::from(subject)),
+        ("results", Json::from(results)),
+        ("matched", Json::Number(matched(&shown))),
+    ];
     let event =
         Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
-    state.activity().note(event, &reader.visitor().key(), &subject);
+    // Times that count from now differ with every look; the address does not, and neither does it from page to page.
+    state.activity().note(event, &reader.visitor().key(), &view.to_save());
     Ok((view, shown))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "JSON numbers are doubles; counts stay far below 2^53")]
+fn matched(shown: &Shown) -> f64 {
+    shown.histogram.total as f64
 }
 
 fn find(
@@ -186,6 +219,7 @@ fn find(
         nothing,
         api: view.of_api(question),
         stream: view.of_stream(),
+        ..Shown::default()
     })
 }
 

@@ -8,11 +8,12 @@ use http::{StatusCode, Uri};
 use serde_json::json;
 
 use super::{SourceView, about_source, change, take_up};
+use crate::four_eyes::{self, Act};
 use crate::params::{Params, PathPart};
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
+use crate::reader::Reader;
 use crate::router::PREFIXES;
 use crate::state::AppState;
-use crate::visitor::Visitor;
 
 /// Makes or renews a source. The answer has the secret, which is not shown again; a former one is good for ten minutes
 /// more, so that no event is refused while the sender is told.
@@ -20,16 +21,19 @@ pub(crate) async fn handle(
     State(state): State<AppState>,
     uri: Uri,
     PathPart(name): PathPart,
-    visitor: Visitor,
+    reader: Reader,
 ) -> Result<Response> {
     Params::parse(uri.query(), &[])?;
     let (source, secret, is_new) = change(&state, move |state| {
+        if state.access().control().sources()?.iter().any(|source| source.name == name) {
+            four_eyes::cleared(state, &reader, Act::ChangeSource, &name)?;
+        }
         let (source, secret, is_new) = state.access().control().put_source(&name, state.now())?;
         let action = if is_new { "source.added" } else { "source.changed" };
         let taken_up = take_up(state);
-        state.activity().record(about_source(visitor.did(action), &source.name));
+        state.activity().record(about_source(reader.visitor().did(action), &source.name));
         taken_up?;
-        Ok((source, secret, is_new))
+        Ok::<_, Problem>((source, secret, is_new))
     })
     .await?;
     let answer = json!({

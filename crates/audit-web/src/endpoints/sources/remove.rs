@@ -6,27 +6,31 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use super::{SourceView, about_source, change, take_up};
+use crate::four_eyes::{self, Act};
 use crate::params::{Params, PathPart};
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
+use crate::reader::Reader;
 use crate::state::AppState;
-use crate::visitor::Visitor;
 
 /// Removes a source. Its events stay.
 pub(crate) async fn handle(
     State(state): State<AppState>,
     uri: Uri,
     PathPart(name): PathPart,
-    visitor: Visitor,
+    reader: Reader,
 ) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
     let source = change(&state, move |state| {
+        if state.access().control().sources()?.iter().any(|source| source.name == name) {
+            four_eyes::cleared(state, &reader, Act::RemoveSource, &name)?;
+        }
         let removed = state.access().control().remove_source(&name);
         // Whatever comes of the one, the other is done too: a retry that finds it removed already still makes this
         // process refuse it.
         let taken_up = take_up(state);
         let source = removed?;
-        state.activity().record(about_source(visitor.did("source.removed"), &source.name));
-        taken_up.map(|()| source)
+        state.activity().record(about_source(reader.visitor().did("source.removed"), &source.name));
+        taken_up.map(|()| source).map_err(Problem::from)
     })
     .await?;
     Ok(Json(json!({ "source": SourceView::new(&source, state.sources().arrivals(&source.name)) })))

@@ -6,7 +6,8 @@ use audit_tlog::LeafIndex;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::super::agent;
+use super::super::{agent, grouped};
+use super::columns::Columns;
 use crate::problem::Result;
 use crate::reader::Reader;
 use crate::state::AppState;
@@ -38,12 +39,32 @@ pub(crate) struct Row {
     pub target: String,
     pub ip: String,
     pub program: String,
+    pub model: String,
+    /// Tokens in and out together, cost in US dollars, duration: as they are shown.
+    pub tokens: String,
+    pub cost: String,
+    pub latency: String,
+    pub session: String,
+    /// Which of all this the list shows.
+    pub columns: Columns,
 }
 
 impl Row {
     /// The address of the event's page.
     pub fn href(&self) -> String {
         format!("/audit/events/{}", self.index)
+    }
+
+    /// The columns that are shown besides the usual ones, each with its value.
+    pub fn extras(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all: [(&'static str, &str); 5] = [
+            ("model", &self.model),
+            ("tokens", &self.tokens),
+            ("cost", &self.cost),
+            ("latency", &self.latency),
+            ("session", &self.session),
+        ];
+        all.into_iter().filter(|(name, _)| self.columns.has(name))
     }
 
     /// Whether it deserves a mark of its own.
@@ -100,7 +121,29 @@ pub(crate) fn of(event: &Value, index: u64, zone: &TimeZone) -> Row {
         target: shown(first(&["/target/name", "/target/id"])),
         ip: text("/client/ip").to_owned(),
         program: agent::brief(text("/client/user_agent")),
+        model: shown(text("/model/id")),
+        tokens: tokens(event),
+        cost: number(event, "/usage/cost_usd").map(|cost| format!("${cost:.4}")).unwrap_or_default(),
+        latency: number(event, "/latency_ms").map(duration).unwrap_or_default(),
+        session: shown(text("/session_id")),
+        columns: Columns::default(),
     }
+}
+
+fn number(event: &Value, pointer: &str) -> Option<f64> {
+    event.pointer(pointer).and_then(Value::as_f64)
+}
+
+fn tokens(event: &Value) -> String {
+    let parts = ["/usage/input_tokens", "/usage/output_tokens"].map(|pointer| number(event, pointer));
+    if parts.iter().all(Option::is_none) {
+        return String::new();
+    }
+    grouped(format!("{:.0}", parts.into_iter().flatten().sum::<f64>()))
+}
+
+fn duration(ms: f64) -> String {
+    if ms < 1_000.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1_000.0) }
 }
 
 /// Date and time of day in a zone; of a time that cannot be read, the time as it is.

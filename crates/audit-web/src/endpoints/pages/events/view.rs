@@ -7,6 +7,7 @@ use http::Uri;
 use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
 
+use super::columns::Columns;
 use crate::params::Params;
 use crate::problem::{Problem, Result};
 use crate::question;
@@ -17,6 +18,12 @@ use crate::router::PREFIXES;
 const RANGE: &str = "range";
 /// The parameter with the time from which a preset counts: later pages speak of the same time as the first.
 const AT: &str = "at";
+/// The parameter that says which saved view is open; what it asks stands in the address beside it.
+const VIEW: &str = "view";
+/// The parameter that chooses columns.
+const COLUMNS: &str = "columns";
+/// Parameters that say how events are shown, not which.
+const LOOK: [&str; 2] = [VIEW, COLUMNS];
 /// Parameters that say where in the list one is; a changed filter begins at the top.
 const PLACE: [&str; 2] = [AT, "page_token"];
 /// Parameters about time.
@@ -37,6 +44,8 @@ pub(crate) const PRESETS: [(&str, &str); 7] = [
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     reader: Reader,
+    /// The page's path.
+    path: &'static str,
     pairs: Vec<(String, String)>,
     at: Timestamp,
     zone: TimeZone,
@@ -53,7 +62,13 @@ impl View {
                 .map_err(|_| Problem::invalid_parameter(AT, "is a time such as 2026-03-01T08:00:00Z"))?,
             None => now,
         };
-        Ok(Self { reader: reader.clone(), pairs, at, zone: zone.cloned().unwrap_or(TimeZone::UTC) })
+        let zone = zone.cloned().unwrap_or(TimeZone::UTC);
+        Ok(Self { reader: reader.clone(), path: "/audit", pairs, at, zone })
+    }
+
+    /// The same on another page.
+    pub fn at_page(self, path: &'static str) -> Self {
+        Self { path, ..self }
     }
 
     /// Which events the view shows: those that its address speaks of and its reader may see.
@@ -61,8 +76,19 @@ impl View {
     /// # Errors
     /// What is wrong with the address.
     pub fn question(&self) -> Result<Question> {
-        let mut pairs: Vec<(String, String)> =
-            self.pairs.iter().filter(|(name, _)| ![RANGE, AT].contains(&name.as_str())).cloned().collect();
+        self.question_about(&[], "", &[])
+    }
+
+    /// [`View::question`] of a page that has parameters of its own, and asks for one of these values of a field besides.
+    ///
+    /// # Errors
+    /// As [`View::question`].
+    pub fn question_about(&self, own: &[&str], field: &str, values: &[&str]) -> Result<Question> {
+        let is_no_condition =
+            |name: &str| [RANGE, AT].contains(&name) || LOOK.contains(&name) || own.contains(&name);
+        let asked = self.pairs.iter().filter(|(name, _)| !is_no_condition(name)).cloned();
+        let besides = values.iter().map(|value| (field.to_owned(), (*value).to_owned()));
+        let mut pairs: Vec<(String, String)> = asked.chain(besides).collect();
         if let Some(range) = self.preset() {
             let (from, to) = self.bounds(range)?;
             pairs.push(("from".to_owned(), from));
@@ -95,6 +121,26 @@ impl View {
                 return Err(Problem::invalid_parameter(RANGE, format!("is one of {}", names.join(", "))));
             }
         })
+    }
+
+    /// The columns to show.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn columns(&self) -> Result<Columns> {
+        let chosen = self.pairs.iter().filter(|(name, _)| name == COLUMNS);
+        Columns::parse(chosen.map(|(_, value)| value.as_str()))
+    }
+
+    /// The saved view that is open.
+    pub fn named(&self) -> Option<&str> {
+        self.first(VIEW)
+    }
+
+    /// What a saved view keeps of this: all but the place in the list.
+    pub fn to_save(&self) -> String {
+        let top = self.without(&[VIEW]);
+        Serializer::new(String::new()).extend_pairs(&top.pairs).finish()
     }
 
     /// The preset in force.
@@ -134,7 +180,10 @@ impl View {
     /// The conditions, without time and place.
     pub fn filters(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        pairs.filter(|(name, _)| !PLACE.contains(name) && !TIME.contains(name) && *name != "order")
+        let is_condition = |name: &str| {
+            !PLACE.contains(&name) && !TIME.contains(&name) && !LOOK.contains(&name) && name != "order"
+        };
+        pairs.filter(move |(name, _)| is_condition(name))
     }
 
     /// What a form has to send along that asks for `own` itself.
@@ -192,7 +241,7 @@ impl View {
     pub fn href(&self) -> String {
         let mut query = Serializer::new(String::new());
         query.extend_pairs(&self.pairs);
-        address("/audit", &query.finish())
+        address(self.path, &query.finish())
     }
 
     /// The address of the page that this token stands for.

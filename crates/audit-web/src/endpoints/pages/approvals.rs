@@ -1,0 +1,72 @@
+//! `/audit/approvals`: what waits for a second admin.
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::events::row;
+use super::form::Form;
+use super::frame::Frame;
+use super::{refused, rendered, see};
+use crate::endpoints::approvals::{ApprovalView, decide, list};
+use crate::problem::{Code, Problem};
+use crate::reader::Reader;
+use crate::state::AppState;
+
+#[derive(Template)]
+#[template(path = "approvals.html")]
+struct ApprovalsPage {
+    frame: Frame,
+    /// The reader's id: nobody decides their own requests.
+    me: String,
+    waiting: Vec<ApprovalView>,
+    decided: Vec<ApprovalView>,
+}
+
+impl ApprovalsPage {
+    /// A time as the reader's clock shows it.
+    fn shown(&self, time: &audit_event::Timestamp) -> String {
+        let zone = self.frame.zone.clone().unwrap_or(jiff::tz::TimeZone::UTC);
+        let (date, clock) = row::local(&time.to_string(), &zone);
+        format!("{date}, {}", clock.get(..5).unwrap_or(&clock))
+    }
+}
+
+/// `GET`: the requests.
+pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: Reader) -> Response {
+    match list::all(&state).await {
+        Ok(all) => {
+            let (waiting, decided) = all.into_iter().partition(ApprovalView::is_pending);
+            let page = ApprovalsPage { me: reader.caller().id.clone(), frame, waiting, decided };
+            rendered(StatusCode::OK, &page.frame, &page)
+        }
+        Err(problem) => refused(&frame, &problem),
+    }
+}
+
+/// `POST`: a decision, then back to the page.
+pub(crate) async fn decide(
+    State(state): State<AppState>,
+    frame: Frame,
+    reader: Reader,
+    body: Body,
+) -> Response {
+    let form = Form::read(body).await;
+    if !frame.is_own_form(&form) {
+        let detail = "the page was open for too long; open it anew and send the form again";
+        return refused(&frame, &Problem::new(Code::PermissionRequired, detail));
+    }
+    let Some(decision) = decide::decision_of(form.get("decision")) else {
+        return refused(
+            &frame,
+            &Problem::new(Code::InvalidDocument, "decision: is approve, refuse or withdraw"),
+        );
+    };
+    let (id, note) = (form.get("approval").to_owned(), Some(form.get("note").to_owned()));
+    match decide::run(&state, reader, id, decision, note).await {
+        Ok(_) => see("/audit/approvals"),
+        Err(problem) => refused(&frame, &problem),
+    }
+}

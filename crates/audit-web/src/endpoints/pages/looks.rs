@@ -1,0 +1,235 @@
+//! `GET /audit/looks`: who looked at the audit log, at what, and how much of it.
+//!
+//! The page has no data of its own: it is a list of events like any other, of the actions in [`crate::looks`].
+
+mod row;
+
+use askama::Template;
+use audit_event::{Event, Json, Timestamp};
+use audit_query::filter::Field;
+use audit_query::page_token::PageToken;
+use audit_query::params::Request as Question;
+use audit_query::question::{Answers as _, Budget, Group, GroupKey, Key, Measure, Value};
+use axum::extract::State;
+use axum::response::Response;
+use form_urlencoded::Serializer;
+use http::{StatusCode, Uri};
+
+use super::events::view::{PRESETS, View};
+use super::frame::Frame;
+use crate::activity::success;
+use crate::endpoints::events::list::open_page_token;
+use crate::looks;
+use crate::problem::{Problem, Result};
+use crate::question;
+use crate::reader::Reader;
+use crate::router::PREFIXES;
+use crate::state::AppState;
+use row::Look;
+
+const PATH: &str = "/audit/looks";
+/// The parameter that names a kind of looks.
+const KIND: &str = "kind";
+/// Looks of a page.
+const ROWS: usize = 50;
+/// People to choose from.
+const PEOPLE: usize = 12;
+
+#[derive(Template)]
+#[template(path = "looks.html")]
+struct LooksPage {
+    frame: Frame,
+    view: View,
+    wrong: Option<String>,
+    shown: Shown,
+}
+
+/// What was found.
+#[derive(Default)]
+struct Shown {
+    looks: Vec<Look>,
+    total: u64,
+    kinds: Vec<Choice>,
+    people: Vec<Choice>,
+    older: Option<String>,
+    /// The same events for programs.
+    csv: String,
+    events: String,
+}
+
+/// One value to choose.
+struct Choice {
+    name: String,
+    count: u64,
+    is_chosen: bool,
+    href: String,
+}
+
+impl LooksPage {
+    fn presets(&self) -> &'static [(&'static str, &'static str)] {
+        &PRESETS
+    }
+
+    fn zone(&self) -> &str {
+        self.view.zone().iana_name().unwrap_or("UTC")
+    }
+
+    fn value(&self, name: &str) -> &str {
+        self.view.first(name).unwrap_or_default()
+    }
+}
+
+/// Answers with the page.
+pub(crate) async fn handle(
+    State(state): State<AppState>,
+    frame: Frame,
+    uri: Uri,
+    reader: Reader,
+) -> Result<Response> {
+    let (status, page) = match show(&state, &frame, &uri, &reader).await {
+        Ok((view, shown)) => (StatusCode::OK, LooksPage { frame, view, wrong: None, shown }),
+        Err(problem) if problem.code().status().is_client_error() => {
+            let empty = Uri::from_static(PATH);
+            let view = View::of(&reader, &empty, frame.zone.as_ref(), state.now())?.at_page(PATH);
+            let wrong = Some(problem.detail().to_owned());
+            (problem.code().status(), LooksPage { frame, view, wrong, shown: Shown::default() })
+        }
+        Err(problem) => return Ok(super::refused(&frame, &problem)),
+    };
+    Ok(super::rendered(status, &page.frame, &page))
+}
+
+async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Result<(View, Shown)> {
+    let view = View::of(reader, uri, frame.zone.as_ref(), state.now())?.at_page(PATH);
+    let question = asked(&view)?;
+    let position = open_page_token(state, &question)?;
+    let filter = question::describe(&question);
+    let worker = state.clone();
+    let (view, shown) = state
+        .queries()
+        .query(Budget::of(state.config().query_timeout), move |budget| {
+            let shown = find(&worker, &view, &question, position, budget)?;
+            Ok::<_, Problem>((view, shown))
+        })
+        .await?;
+    let results = u32::try_from(shown.looks.len()).unwrap_or(u32::MAX);
+    let details = [("filter", Json::from(filter)), ("results", Json::from(results))];
+    let event =
+        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
+    state.activity().note(event, &reader.visitor().key(), &view.without(&[]).href());
+    Ok((view, shown))
+}
+
+/// The looks that the address asks for, as conditions on events.
+fn asked(view: &View) -> Result<Question> {
+    let actions = match view.first(KIND) {
+        Some(name) => {
+            let kind = looks::ALL.iter().find(|kind| kind.name == name).ok_or_else(|| {
+                let known: Vec<_> = looks::ALL.iter().map(|kind| kind.name).collect();
+                Problem::invalid_parameter(KIND, format!("is one of {}", known.join(", ")))
+            })?;
+            kind.actions.clone()
+        }
+        None => looks::ALL.iter().flat_map(|kind| kind.actions.iter().copied()).collect(),
+    };
+    view.question_about(&[KIND], "action", &actions)
+}
+
+fn find(
+    state: &AppState,
+    view: &View,
+    question: &Question,
+    position: Option<PageToken>,
+    budget: &Budget,
+) -> Result<Shown> {
+    let index = state.index();
+    let (after, snapshot) = position.map_or((None, None), |at| (Some(at.after), Some(at.snapshot)));
+    let page = index.list(&question.list(ROWS, after, snapshot), budget)?;
+    let older = page.next.map(|after| {
+        let token = PageToken { after, snapshot: page.snapshot, issued: state.now() };
+        view.older(&token.seal(question.digest(), state.page_key()))
+    });
+    Ok(Shown {
+        looks: row::read(state, view, &page.rows)?,
+        total: index.count(&question.total(), budget)?,
+        kinds: kinds(state, view, budget)?,
+        people: people(state, view, budget)?,
+        older,
+        csv: programs(view, question, PREFIXES[0], Some("csv")),
+        events: programs(view, question, "/audit", None),
+    })
+}
+
+/// How many looks of each kind there are in this time, by these people.
+fn kinds(state: &AppState, view: &View, budget: &Budget) -> Result<Vec<Choice>> {
+    let counts = counted(state, &asked(&view.without(&[KIND]))?, Field::Action, 200, budget)?;
+    let choice = |kind: &looks::LookKind| {
+        let of_kind = counts.iter().filter(|(action, _)| kind.actions.contains(&action.as_str()));
+        let is_chosen = view.is(KIND, kind.name);
+        let wide = view.without(&[KIND]);
+        let href = if is_chosen { wide } else { wide.with(KIND, kind.name) }.href();
+        Choice { name: kind.title.to_owned(), count: of_kind.map(|(_, count)| count).sum(), is_chosen, href }
+    };
+    Ok(looks::ALL.iter().map(choice).collect())
+}
+
+/// Who looked most in this time.
+fn people(state: &AppState, view: &View, budget: &Budget) -> Result<Vec<Choice>> {
+    let question = asked(&view.without(&["user"]))?;
+    if view.reader().is_withheld(Field::ActorName) {
+        return Ok(Vec::new());
+    }
+    let mut counts = counted(state, &question, Field::ActorName, PEOPLE, budget)?;
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let choice = |(name, count): (String, u64)| {
+        let is_chosen = view.is("user", &name);
+        let wide = view.without(&["user"]);
+        let href = if is_chosen { wide } else { wide.with("user", &name) }.href();
+        Choice { name, count, is_chosen, href }
+    };
+    Ok(counts.into_iter().map(choice).collect())
+}
+
+fn counted(
+    state: &AppState,
+    question: &Question,
+    field: Field,
+    limit: usize,
+    budget: &Budget,
+) -> Result<Vec<(String, u64)>> {
+    let group = Group {
+        filter: question.filter.clone(),
+        range: question.range,
+        keys: vec![GroupKey::Field(field)],
+        measures: vec![Measure::Count],
+        limit,
+        snapshot: None,
+    };
+    let rows = state.index().group(&group, budget)?.rows.into_iter();
+    let counted = rows.filter_map(|row| match (row.keys.first(), row.values.first()) {
+        (Some(Key::Text(text)), Some(Value::Whole(count))) if !text.is_empty() => {
+            Some((text.clone(), *count))
+        }
+        _ => None,
+    });
+    Ok(counted.collect())
+}
+
+/// The address at which others than this page give the same events.
+fn programs(view: &View, question: &Question, path: &str, format: Option<&str>) -> String {
+    let mut query = Serializer::new(String::new());
+    let kind = view.first(KIND);
+    let kinds = looks::ALL.iter().filter(|known| kind.is_none_or(|name| name == known.name));
+    for action in kinds.flat_map(|kind| &kind.actions) {
+        query.append_pair("action", action);
+    }
+    query.extend_pairs(view.filters().filter(|(name, _)| *name != KIND));
+    if question.range.from > Timestamp::MIN {
+        query.append_pair("from", &question.range.from.to_string());
+    }
+    if question.range.to < Timestamp::MAX {
+        query.append_pair("to", &question.range.to.to_string());
+    }
+    query.extend_pairs(format.map(|format| ("format", format)));
+    format!("{path}?{}", query.finish())
+}

@@ -1,0 +1,76 @@
+//! What counts as looking: the actions by which readers of the audit log are on record themselves, by kind.
+
+use std::sync::LazyLock;
+
+use audit_event::taxonomy;
+
+/// One kind of looks.
+#[derive(Debug)]
+pub(crate) struct LookKind {
+    /// In the address.
+    pub name: &'static str,
+    /// On the page.
+    pub title: &'static str,
+    pub actions: Vec<&'static str>,
+}
+
+/// Everything else that the audit log records of itself is a change.
+const KINDS: [(&str, &str, &[&str]); 6] = [
+    ("searches", "Searches", &["audit.searched", "audit.streamed"]),
+    ("views", "Views", &["audit.read", "audit.viewed"]),
+    ("exports", "Exports", &["audit.exported", "audit.reported"]),
+    ("proofs", "Proofs", &["audit.proof_issued", "audit.verified", "audit.verification_failed"]),
+    ("denied", "Denied", &["audit.access_denied"]),
+    ("sign-ins", "Sign-ins", &["audit.signed_in", "audit.signed_out"]),
+];
+/// What changes the audit log's own settings and is not named after it.
+const OTHER_CHANGES: [&str; 5] =
+    ["config.changed", "source.added", "source.changed", "source.removed", "system.capture_lowered"];
+
+/// Every kind.
+pub(crate) static ALL: LazyLock<Vec<LookKind>> = LazyLock::new(|| {
+    let mut kinds: Vec<_> = KINDS
+        .iter()
+        .map(|(name, title, actions)| LookKind { name, title, actions: actions.to_vec() })
+        .collect();
+    let is_placed = |action: &str| kinds.iter().any(|kind| kind.actions.contains(&action));
+    let own = taxonomy::ALL.iter().map(|info| info.action).filter(|action| action.starts_with("audit."));
+    let actions = own.filter(|action| !is_placed(action)).chain(OTHER_CHANGES).collect();
+    kinds.push(LookKind { name: "changes", title: "Changes", actions });
+    kinds
+});
+
+/// The kind of an action, if it is a look.
+pub(crate) fn kind_of(action: &str) -> Option<&'static LookKind> {
+    ALL.iter().find(|kind| kind.actions.contains(&action))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_of_our_own_is_of_one_kind() {
+        for info in taxonomy::ALL.iter().filter(|info| info.action.starts_with("audit.")) {
+            let kinds = ALL.iter().filter(|kind| kind.actions.contains(&info.action)).count();
+            assert_eq!(kinds, 1, "{}", info.action);
+        }
+        for kind in ALL.iter() {
+            for action in &kind.actions {
+                assert!(taxonomy::lookup(action).is_some(), "{action}");
+            }
+        }
+        assert_eq!(kind_of("audit.token_created").unwrap().name, "changes");
+        assert!(kind_of("auth.login").is_none());
+    }
+
+    #[test]
+    fn every_action_of_our_own_is_documented() {
+        let guide = include_str!("../../../docs/LOOKS.md");
+        for kind in ALL.iter() {
+            for action in &kind.actions {
+                assert!(guide.contains(&format!("`{action}`")), "docs/LOOKS.md does not explain {action}");
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
+import * as views from './views.mjs';
 
 const { BASE, TOKEN, SHOTS, CHROMIUM = '/usr/bin/chromium', ASSETS } = process.env;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -70,6 +71,7 @@ const PAGES = [
   ['empty', '/audit?range=24h&q=nothinglikethis&outcome=failure'],
   ['event', '/audit/events/4711'],
   ['change', '/audit/events/CHANGE'],
+  ...views.PAGES,
 ];
 
 const tests = {
@@ -259,6 +261,7 @@ const tests = {
   },
 };
 
+Object.assign(tests, views.tests({ open, signIn, expect, accessible, SHOTS }));
 for (const [name, test] of Object.entries(tests)) {
   if (only && name !== only) continue;
   try {

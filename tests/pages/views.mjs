@@ -1,0 +1,60 @@
+// Saved views, columns, who looked, approvals. Called from pages.mjs with its helpers.
+export const PAGES = [
+  ['views', '/audit?view=expensive-model-calls&event_type=model_usage&q=cost%3E%3D0.01&range=90d&columns=who,what,outcome,model,tokens,cost'],
+  ['looks', '/audit/looks'],
+  ['looks-exports', '/audit/looks?kind=exports'],
+  ['approvals', '/audit/approvals'],
+];
+
+export const tests = ({ open, signIn, expect, accessible, SHOTS }) => ({
+  // With scripts and without: the same forms.
+  async views() {
+    for (const javaScriptEnabled of [true, false]) {
+      const page = await open({ javaScriptEnabled });
+      await signIn(page);
+      const name = `Denied ${javaScriptEnabled ? 'with' : 'without'} scripts`;
+      await page.goto('/audit?outcome=denied&range=90d');
+      await page.click('summary:has-text("Save view")');
+      await page.fill('#view-name', name);
+      await page.screenshot({ path: `${SHOTS}/save-view-${javaScriptEnabled}.png` });
+      if (javaScriptEnabled) await accessible(page, 'save view', '.views');
+      await page.click('button:has-text("Save"):visible >> text=/^Save$/');
+      await page.waitForURL('**view=view_**');
+      expect(await page.locator('.tabs [aria-current="page"]').textContent() === name, `${name}: the view is open`);
+      await page.goto(page.url().replace('outcome=denied', 'outcome=failure'));
+      expect(await page.locator('.tabs [aria-current] small').textContent() === 'changed', `${name}: a change is marked`);
+      await page.click('text="Save changes"');
+      await page.waitForURL('**outcome=failure**');
+      expect(await page.locator('.tabs [aria-current] small').count() === 0, `${name}: the change is saved`);
+      await page.click('summary:has-text("Save view")');
+      await page.click('text="Delete"');
+      await page.waitForURL('**/audit');
+      expect(await page.locator('.tabs a', { hasText: name }).count() === 0, `${name}: it is deleted`);
+      await page.context().close();
+    }
+  },
+
+  async columns() {
+    const page = await open();
+    await signIn(page);
+    await page.click('summary:has-text("Columns")');
+    await accessible(page, 'columns', '.bar');
+    await page.uncheck('input[value="client"]');
+    await page.check('input[value="tokens"]');
+    await page.click('form:has(fieldset) button');
+    await page.waitForURL('**columns=**');
+    const heads = await page.locator('#events th').allTextContents();
+    expect(heads.includes('Tokens') && !heads.includes('Client'), 'columns are chosen');
+    await page.context().close();
+  },
+
+  async who_looked() {
+    const page = await open();
+    await signIn(page);
+    await page.goto('/audit/events/7');
+    await page.click('text="Who looked at this"');
+    await page.waitForURL('**/audit/looks?target=**');
+    expect(await page.locator('#events tbody tr').count() >= 1, 'an event says who looked at it');
+    await page.context().close();
+  },
+});

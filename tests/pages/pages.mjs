@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
+import { integrity } from './integrity.mjs';
 import * as views from './views.mjs';
 
 const { BASE, TOKEN, SHOTS, CHROMIUM = '/usr/bin/chromium', ASSETS } = process.env;
@@ -261,6 +262,7 @@ const tests = {
   },
 };
 
+tests.integrity = () => integrity({ open, signIn, accessible, expect, faults, SHOTS });
 Object.assign(tests, views.tests({ open, signIn, expect, accessible, SHOTS }));
 for (const [name, test] of Object.entries(tests)) {
   if (only && name !== only) continue;

@@ -53,8 +53,9 @@ async fn a_check_gives_both_verdicts_and_is_an_event() {
 async fn damage_on_the_disk_is_found_and_told_without_saying_where_the_directory_is() {
     let app = App::start();
     app.record(&events(40)).await;
+    app.record(&[event("rotten", 0, &json!({}))]).await;
     app.ledger.publish_checkpoint().unwrap();
-    app.damage("e-7");
+    app.damage("rotten");
     let found = verify(&app, Role::Admin).await;
     assert_eq!(found["state"], "broken", "{found}");
     let sound = [&found["integrity"]["sound"], &found["completeness"]["sound"]];

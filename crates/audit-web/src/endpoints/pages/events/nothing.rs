@@ -1,10 +1,11 @@
 //! Why a list is empty, and what would fill it.
 
 use audit_event::Timestamp;
+use audit_query::filter::{Field, Filter};
 use audit_query::question::{Answers as _, Budget};
 
 use super::view::View;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::pulse;
 use crate::state::AppState;
 
@@ -18,6 +19,8 @@ pub(crate) struct Nothing {
     pub recorded: u64,
     /// When the newest event happened, RFC 3339.
     pub newest: Option<String>,
+    /// Whether anything but our own doings is among them.
+    pub is_fed: bool,
     pub is_continued: bool,
     /// Sources that have fallen silent within the time that is shown, and since when, RFC 3339.
     pub silent: Vec<(String, String)>,
@@ -32,8 +35,7 @@ impl Nothing {
     /// When the index cannot answer.
     pub fn explain(state: &AppState, view: &View, budget: &Budget) -> Result<Self> {
         let index = state.index();
-        let count =
-            |view: &View| Ok::<_, crate::problem::Problem>(index.count(&view.question()?.total(), budget)?);
+        let count = |view: &View| Ok::<_, Problem>(index.count(&view.question()?.total(), budget)?);
         let mut wider: Vec<(String, View)> = Vec::new();
         if view.is_bounded() {
             wider.push(("At any time".to_owned(), view.of_all_time()));
@@ -63,8 +65,13 @@ impl Nothing {
         } else {
             state.ledger().size().get()
         };
+        let foreign = Filter::of_field(Field::Source, "internal").map_err(Problem::internal)?.negate();
+        let mut fed = all.list(1, None, None);
+        fed.filter = Filter::all_of(vec![fed.filter, foreign]);
+        let is_fed = !index.list(&fed, budget)?.rows.is_empty();
         Ok(Self {
             recorded,
+            is_fed,
             newest: newest.rows.first().map(|row| row.time.to_string()),
             is_continued: view.is_continued(),
             silent: silent(state, view, budget)?,
@@ -74,8 +81,11 @@ impl Nothing {
 }
 
 /// A source that was active and has sent nothing since a moment before or within the time that is shown explains why
-/// nothing is there.
+/// nothing is there. Whoever sees a part only is not told of the whole.
 fn silent(state: &AppState, view: &View, budget: &Budget) -> Result<Vec<(String, String)>> {
+    if view.reader().is_limited() {
+        return Ok(Vec::new());
+    }
     let range = view.question()?.range;
     let explains = |since: Timestamp| since < range.to && range.to > range.from;
     let silent = pulse::silent(state, budget)?.into_iter().filter(|(_, since)| explains(*since));

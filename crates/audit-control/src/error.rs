@@ -54,6 +54,9 @@ pub enum Error {
     /// Fix the input: the token would be born expired.
     #[error("the expiry lies in the past")]
     ExpiryInPast,
+    /// Fix the input: the password is too easy to guess, or too long to be hashed.
+    #[error("a break-glass password has 15 to 1,000 characters")]
+    BadPassword,
     /// There is no live token of this name or id.
     #[error("there is no live token named {name:?}; list the tokens to see which exist")]
     NoSuchToken {

@@ -2,10 +2,9 @@
 //!
 //! One SQLite file, `control.db`, holds the access tokens: their names, roles, expiry and the SHA-256 of each
 //! token's text. The text itself is shown once, when the token is made, and is stored nowhere.
-//! The secrets of sources that send us events are kept likewise. So is the list of exports that run in the background.
-//! The secrets of sources that send us events are kept likewise.
-//! Beside them lie what people keep for themselves and each other: saved views, and requests that a second admin has to
-//! approve.
+//! The secrets of sources that send us events are kept likewise; of the break-glass password there is an Argon2id hash.
+//! Beside them lie the list of exports that run in the background, and what people keep for themselves and each other:
+//! saved views, and requests that a second admin has to approve.
 //!
 //! The crate is synchronous and reads no clock: the caller says what time it is. One process opens the file (the
 //! data directory's lock sees to that); within it, [`Control`] may be shared between threads. It is not meant to be
@@ -14,6 +13,7 @@
 
 pub mod access;
 mod approvals;
+mod break_glass;
 mod error;
 mod exports;
 mod permission;
@@ -27,6 +27,7 @@ mod views;
 
 pub use access::{Caller, Denial, Directory, Role, Token};
 pub use approvals::{Approval, ApprovalState, Asked, Decision, Party};
+pub use break_glass::{BreakGlass, PASSWORD_CHARS};
 pub use error::{Error, Result};
 pub use exports::{Export, ExportEnd, ExportState};
 pub use permission::{Permission, Permissions};

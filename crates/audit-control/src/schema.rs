@@ -116,6 +116,17 @@ const MIGRATIONS: &[&str] = &[
         note TEXT NOT NULL                       -- the signed note
     ) STRICT;
 ",
+    "
+    CREATE TABLE break_glass (
+        only_one    INTEGER PRIMARY KEY CHECK (only_one = 1),
+        hash        BLOB NOT NULL,              -- Argon2id of the password
+        salt        BLOB NOT NULL,
+        memory_kib  INTEGER NOT NULL,
+        passes      INTEGER NOT NULL,
+        lanes       INTEGER NOT NULL,
+        changed     INTEGER NOT NULL
+    ) STRICT;
+",
 ];
 
 /// Brings the database to the newest version; refuses one that is newer still.

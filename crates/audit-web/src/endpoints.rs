@@ -1,6 +1,7 @@
 //! One file per endpoint: what it takes, how it answers.
 
 pub(crate) mod approvals;
+pub(crate) mod break_glass;
 pub(crate) mod checkpoints;
 pub(crate) mod checks;
 pub(crate) mod events;

@@ -25,7 +25,7 @@ use crate::problem::{Code, Problem, Result};
 use crate::reader::Reader;
 use crate::router::{Admission, Kind};
 use crate::sessions::{self, PlatformUser};
-use crate::sign_ins::{self, SignIn};
+use crate::sign_ins::{self, Holder, SignIn, emergency_caller, emergency_user};
 use crate::sources;
 use crate::state::AppState;
 use crate::visitor::Visitor;
@@ -162,14 +162,28 @@ fn by_token(authorization: Option<&HeaderValue>, state: &AppState) -> std::resul
     caller.map(|caller| Known { caller, user: None }).map_err(|problem| (None, problem))
 }
 
-/// Whoever signed in with a token may do what the token may, for as long as it is good.
+/// Whoever signed in may do what they signed in with allows, for as long as it is good.
 fn by_sign_in(sign_in: &SignIn, is_harmless: bool, state: &AppState) -> std::result::Result<Known, Refusal> {
     let now = state.now();
     if !sign_in.is_alive(now) {
         return Err((None, signed_out()));
     }
-    let caller = state.access().by_id(sign_in.token_id(), now).map_err(|problem| (None, problem))?;
-    let known = Known { caller, user: None };
+    let known = match sign_in.holder() {
+        Holder::Token(id) => {
+            let caller = state.access().by_id(id, now).map_err(|problem| (None, problem))?;
+            Known { caller, user: None }
+        }
+        Holder::Guest(guest) => {
+            let user = Some(Arc::new(guest.user(sign_in.session_id())));
+            let caller = guest.caller(state).ok_or_else(|| (None, signed_out()))?;
+            Known { caller: Arc::new(caller), user }
+        }
+        Holder::Emergency(set_at) if state.emergency().since() == Some(*set_at) => {
+            let (caller, user) = (Arc::new(emergency_caller()), emergency_user(sign_in.session_id()));
+            Known { caller, user: Some(Arc::new(user)) }
+        }
+        Holder::Emergency(_) => return Err((None, signed_out())),
+    };
     if is_harmless { Ok(known) } else { Err((Some(known), cookie_only_reads())) }
 }
 

@@ -11,6 +11,7 @@
 mod access;
 mod activity;
 mod body;
+mod break_glass;
 pub mod checks;
 mod config;
 mod encoding;
@@ -23,6 +24,7 @@ mod gate;
 mod in_process;
 mod looks;
 mod metrics;
+pub mod oidc;
 mod origins;
 mod params;
 mod places;

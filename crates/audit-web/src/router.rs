@@ -8,8 +8,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::Config;
 use crate::endpoints::{
-    approvals, checkpoints, checks, events, exports, fallback, health, metrics, openapi, pages, people,
-    ready, session, sources, stats, status, stream, tlog, tokens, verifications, views,
+    approvals, break_glass, checkpoints, checks, events, exports, fallback, health, metrics, openapi, pages,
+    people, ready, session, sources, stats, status, stream, tlog, tokens, verifications, views,
 };
 use crate::gate::{self, Gate};
 use crate::state::AppState;
@@ -71,6 +71,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         get   ("/readyz",        Anyone,  ready::handle),
         get   ("/metrics",       METRICS, metrics::handle),
         get   ("/openapi.json",  Anyone,  openapi::handle),
+        get   ("/break-glass",   Needs(TokensManage), break_glass::look),
+        put   ("/break-glass",   Needs(TokensManage), break_glass::set),
+        delete("/break-glass",   Needs(TokensManage), break_glass::remove),
         get   ("/session",       Needs(EventsRead), session::handle),
         get   ("/status",        Needs(HealthRead), status::handle),
     ]
@@ -98,6 +101,10 @@ pub(crate) fn pages() -> Vec<Endpoint> {
         get   ("/audit/health",    Needs(HealthRead), pages::health::handle),
         get   ("/audit/sign-in",   Anyone,  pages::sign_in::form),
         post  ("/audit/sign-in",   Anyone,  pages::sign_in::handle),
+        get   ("/audit/sign-in/provider", Anyone, pages::sign_in::provider::begin),
+        get   ("/audit/sign-in/provider/callback", Anyone, pages::sign_in::provider::callback),
+        get   ("/audit/sign-in/emergency", Anyone, pages::sign_in::emergency::form),
+        post  ("/audit/sign-in/emergency", Anyone, pages::sign_in::emergency::handle),
         post  ("/audit/sign-out",  Anyone,  pages::sign_out::handle),
         post  ("/audit/theme",     Anyone,  pages::theme::handle),
         get   ("/audit/assets/{version}/{name}", Anyone, pages::assets::handle),

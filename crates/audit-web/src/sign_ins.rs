@@ -1,14 +1,15 @@
-//! People who signed in to the pages with an access token: their sessions, and how often one may try.
+//! People who signed in to the pages: their sessions, and how often one may try.
 //!
-//! The token is looked at once and not kept. What remains is a session in memory, known to the browser by 256 random
-//! bits of which only the SHA-256 is here, and bound to the token's id: a token that expires or is revoked ends its
-//! sessions. A restart ends them too.
+//! What they signed in with (an access token, the identity provider, the emergency password) is looked at once and not
+//! kept. What remains is a session in memory, known to the browser by 256 random bits of which only the SHA-256 is here,
+//! and bound to what it began with ([`Holder`]): a token that expires or is revoked ends its sessions. A restart ends
+//! them all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
-use audit_control::Caller;
 use audit_event::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,8 +21,10 @@ use sha2::{Digest as _, Sha256};
 use crate::front::Via;
 
 mod attempts;
+mod holder;
 
 pub(crate) use attempts::Attempts;
+pub(crate) use holder::{Guest, Holder, emergency_caller, emergency_user};
 
 /// The cookie that holds a session's id.
 const COOKIE_NAME: &str = "secureai_audit_session";
@@ -29,10 +32,8 @@ const COOKIE_NAME: &str = "secureai_audit_session";
 const COOKIE_PATHS: [&str; 2] = ["/audit", crate::router::PREFIXES[0]];
 
 const SECOND: i64 = 1_000_000;
-/// A session that was not used for so long is over.
-const IDLE: i64 = 60 * 60 * SECOND;
-/// A session this old is over, used or not.
-const ABSOLUTE: i64 = 12 * 60 * 60 * SECOND;
+/// No session is older.
+const OLDEST: i64 = 24 * 60 * 60 * SECOND;
 /// An id this old is replaced by another at the next page.
 const ROTATE_AFTER: i64 = 15 * 60 * SECOND;
 /// So long the replaced id is still good: requests that were on their way, other tabs.
@@ -43,9 +44,13 @@ const MOST: usize = 1_024;
 /// One person's session.
 #[derive(Debug)]
 pub(crate) struct SignIn {
-    token_id: String,
+    holder: Holder,
+    /// Names the session in events; of no use to anybody who reads it there.
+    session_id: String,
     form_key: String,
     began: Timestamp,
+    /// How old it may become, and how long it may be unused.
+    life: (i64, i64),
     used: AtomicI64,
     /// When its newest id was given out.
     renewed: AtomicI64,
@@ -53,9 +58,14 @@ pub(crate) struct SignIn {
 }
 
 impl SignIn {
-    /// The token it began with.
-    pub fn token_id(&self) -> &str {
-        &self.token_id
+    /// What it began with.
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// What names it in events.
+    pub fn session_id(&self) -> &str {
+        &self.session_id
     }
 
     /// What every form of this session's pages carries: a page of somebody else cannot know it.
@@ -67,8 +77,8 @@ impl SignIn {
     pub fn is_alive(&self, now: Timestamp) -> bool {
         let (now, began) = (now.as_micros(), self.began.as_micros());
         !self.has_ended.load(Ordering::Acquire)
-            && now - began < ABSOLUTE
-            && now - self.used.load(Ordering::Relaxed) < IDLE
+            && now - began < self.life.0
+            && now - self.used.load(Ordering::Relaxed) < self.life.1
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -95,14 +105,23 @@ struct Known {
 }
 
 impl SignIns {
-    /// Begins a session for the bearer of a good token; gives the id for its cookie.
+    /// Begins a session; gives the id for its cookie, which nobody knew before. `session_id` names it in events.
     ///
     /// # Errors
     /// When the system gives no random bytes.
-    pub fn begin(&self, caller: &Caller, now: Timestamp) -> Result<String, getrandom::Error> {
+    pub fn begin(
+        &self,
+        holder: Holder,
+        session_id: String,
+        now: Timestamp,
+    ) -> Result<String, getrandom::Error> {
         let (text, id) = new_id()?;
+        let (oldest, idle) = holder.life();
+        let micros = |life: Duration| i64::try_from(life.as_micros()).unwrap_or(OLDEST).min(OLDEST);
         let sign_in = Arc::new(SignIn {
-            token_id: caller.id.clone(),
+            holder,
+            session_id,
+            life: (micros(oldest), micros(idle)),
             form_key: new_id()?.0,
             began: now,
             used: AtomicI64::new(now.as_micros()),
@@ -127,6 +146,16 @@ impl SignIns {
         let known = self.by_id.lock().get(&id).filter(|known| known.is_good(now)).cloned()?;
         known.sign_in.used.fetch_max(now.as_micros(), Ordering::Relaxed);
         Some(known.sign_in)
+    }
+
+    /// Since when emergency access is in use, if it is. `set_at`: when its password was set.
+    pub fn emergency_since(&self, set_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let set_at = set_at?;
+        let by_id = self.by_id.lock();
+        let live = by_id.values().map(|known| &known.sign_in).filter(|sign_in| sign_in.is_alive(now));
+        let emergencies =
+            live.filter(|sign_in| matches!(sign_in.holder, Holder::Emergency(at) if at == set_at));
+        emergencies.map(|sign_in| sign_in.began).min()
     }
 
     /// Another id for a session whose present one has been about for long; `None` while it has not.
@@ -160,7 +189,7 @@ impl Known {
 
 /// The cookies that carry `id`, as values of `Set-Cookie`. `is_private`: whether the connection is encrypted.
 pub(crate) fn cookies(id: &str, is_private: bool) -> Vec<HeaderValue> {
-    lines(id, ABSOLUTE / SECOND, is_private)
+    lines(id, OLDEST / SECOND, is_private)
 }
 
 /// What makes the browser forget the session.
@@ -192,6 +221,16 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 
 fn presented(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, COOKIE_NAME)
+}
+
+/// 128 random bits, as 32 hexadecimal digits: a name for a session in events.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub(crate) fn random_id() -> Result<String, getrandom::Error> {
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random)?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn new_id() -> Result<(String, Id), getrandom::Error> {

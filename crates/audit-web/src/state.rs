@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::activity::Activity;
+use crate::break_glass::Emergency;
 use crate::config::Config;
 use crate::exports::Exports;
 use crate::metrics::Requests;
+use crate::oidc::Provider;
 use crate::premises::Premises;
 use crate::roster::Roster;
 use crate::sessions::Sessions;
@@ -48,6 +50,8 @@ pub struct Parts {
     pub sessions: Option<Arc<dyn Sessions>>,
     /// Knows the platform's accounts, where we stand in front of one.
     pub roster: Option<Arc<dyn Roster>>,
+    /// The identity provider that people may sign in to the pages with.
+    pub provider: Option<Provider>,
     /// Takes what sources send; the server has it.
     pub receiving: Option<Receiving>,
     /// Where all this is on the disk.
@@ -77,6 +81,7 @@ struct Inner {
     access: Access,
     sources: Sources,
     sign_ins: SignIns,
+    emergency: Emergency,
     activity: Activity,
     requests: Requests,
     unreadable: Unreadable,
@@ -105,6 +110,7 @@ impl AppState {
             access: Access::load(Arc::clone(&parts.control))?,
             sources: Sources::load(&parts.control)?,
             sign_ins: SignIns::default(),
+            emergency: Emergency::load(Arc::clone(&parts.control))?,
             activity: Activity::start(
                 parts.intake.clone(),
                 Arc::clone(&parts.control),
@@ -195,6 +201,16 @@ impl AppState {
     /// Who signed in to the pages.
     pub(crate) fn sign_ins(&self) -> &SignIns {
         &self.0.sign_ins
+    }
+
+    /// The way in when every other is shut.
+    pub(crate) fn emergency(&self) -> &Emergency {
+        &self.0.emergency
+    }
+
+    /// The identity provider.
+    pub(crate) fn provider(&self) -> Option<&Provider> {
+        self.0.parts.provider.as_ref()
     }
 
     pub(crate) fn requests(&self) -> &Requests {

@@ -76,6 +76,9 @@ pub struct Status {
     pub started: Timestamp,
     /// Its clock.
     pub now: Timestamp,
+    /// Whether emergency access is on.
+    #[serde(default)]
+    pub break_glass: bool,
     /// The gateways.
     pub gateways: Gateways,
     /// Webhooks and the audit file; none where nothing takes them.

@@ -63,6 +63,11 @@ impl Visitor {
         Self { caller: Some(caller), ..self }
     }
 
+    /// This visitor as somebody who has just signed in, and how they are recorded by name.
+    pub fn signed_in_as(self, caller: Caller, user: PlatformUser) -> Self {
+        Self { caller: Some(Arc::new(caller)), user: Some(Arc::new(user)), ..self }
+    }
+
     /// What tells this visitor from others: the token or person, the session, and the address. Who reads from two places
     /// is recorded at both.
     pub fn key(&self) -> Cow<'_, str> {

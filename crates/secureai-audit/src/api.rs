@@ -61,6 +61,11 @@ impl Api {
         self.send(Method::PUT, path, &Query::default(), "", Bytes::new()).await
     }
 
+    /// Puts `body`, which is JSON, to `path`.
+    pub(crate) async fn put_json(&self, path: &str, body: Bytes) -> anyhow::Result<Answer> {
+        self.send(Method::PUT, path, &Query::default(), "application/json", body).await
+    }
+
     /// Deletes `path`.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
         self.send(Method::DELETE, path, &Query::default(), "", Bytes::new()).await

@@ -72,6 +72,7 @@ impl App {
             sessions: gates.as_ref().and_then(Gates::sessions),
             roster: gates.as_ref().and_then(Gates::roster),
             receiving: Some(receiving.web()),
+            provider: crate::provider::of(&self.config.oidc)?,
             surroundings: Some(surroundings(&self.config, gates.as_ref(), &store)?),
             ..web_parts(&store)
         };
@@ -177,6 +178,7 @@ pub(crate) fn web_parts(store: &Store) -> Parts {
         clock: Arc::clone(store.clock()),
         page_key: store.page_key(),
         sessions: None,
+        provider: None,
         roster: None,
         receiving: None,
         surroundings: None,

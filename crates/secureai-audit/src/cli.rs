@@ -81,6 +81,9 @@ pub(crate) enum Command {
     /// Make, list and revoke access tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Emergency access: a password that opens the pages when nobody can sign in otherwise
+    #[command(subcommand)]
+    BreakGlass(BreakGlassCommand),
     /// Connect, list and remove sources that tell of Open WebUI beside the gateway
     #[command(subcommand)]
     Source(SourceCommand),
@@ -339,6 +342,17 @@ pub(crate) enum Role {
     Auditor,
     /// Append only
     Ingest,
+}
+
+/// `break-glass …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BreakGlassCommand {
+    /// Switch it on with a password from the prompt or from standard input; whoever is in with a former one is out
+    Set,
+    /// Switch it off
+    Off,
+    /// Tell whether it is on
+    Show,
 }
 
 /// `token …`.

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod bench;
+mod break_glass;
 mod completions;
 mod config;
 mod doctor;
@@ -110,6 +111,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Proof(ProofCommand::Verify(args)) => proof::verify(&context, &args),
         Command::Reindex(_) => reindex::run(&context),
         Command::Token(command) => token::run(&context, &command).await,
+        Command::BreakGlass(command) => break_glass::run(&context, &command).await,
         Command::Source(command) => source::run(&context, &command).await,
         Command::Key(KeyCommand::Show) => key::show(&context),
         Command::Key(KeyCommand::Rotate) => key::rotate(&context),

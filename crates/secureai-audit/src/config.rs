@@ -6,6 +6,7 @@
 mod approvals;
 mod gateway;
 mod models;
+mod oidc;
 mod secret;
 mod settings;
 mod sources;
@@ -23,6 +24,7 @@ pub(crate) use self::{
     approvals::Approvals,
     gateway::{Gateway, Tls},
     models::Models,
+    oidc::Oidc,
     secret::Secret,
     settings::{SETTINGS, Setting},
     sources::Sources,
@@ -43,6 +45,7 @@ pub(crate) struct Config {
     pub http: Http,
     pub exports: Exports,
     pub tls: Tls,
+    pub oidc: Oidc,
     pub gateway: Gateway,
     pub sources: Sources,
     /// What needs a second admin.
@@ -141,6 +144,7 @@ impl Default for Config {
             http: Http::default(),
             exports: Exports::default(),
             tls: Tls::default(),
+            oidc: Oidc::default(),
             gateway: Gateway::default(),
             sources: Sources::default(),
             approvals: Approvals::default(),
@@ -295,6 +299,7 @@ impl Config {
             return refuse("exports.at_once", "must be at least 1");
         }
         self.tls.check()?;
+        self.oidc.check()?;
         self.gateway.check()?;
         self.sources.check()?;
         self.approvals.check()?;

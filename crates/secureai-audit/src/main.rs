@@ -21,6 +21,7 @@ mod models;
 mod output;
 mod platform;
 mod premises;
+mod provider;
 mod receiving;
 mod store;
 mod surroundings;

@@ -15,10 +15,16 @@ const CLOSE_MS: u64 = 2_000;
 /// Bytes of the audit file that may wait for a moment.
 const USUAL_LAG: u64 = 1 << 20;
 
+/// Emergency access that is on is an open window.
+pub(super) fn emergency(is_on: bool) -> Option<Finding> {
+    let advice = "`break-glass off` when it is not needed: whoever knows the password may do everything";
+    is_on.then(|| warning("emergency access", "is on", advice))
+}
+
 /// What there is to say of them.
 pub(super) fn findings(status: &Status) -> Vec<Finding> {
     let gateways = &status.gateways;
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = emergency(status.break_glass).into_iter().collect();
     if let Some(upstream) = &gateways.upstream {
         findings.push(platform(upstream));
         findings.extend(clocks(upstream));
@@ -177,7 +183,14 @@ mod tests {
 
     fn status() -> Status {
         let now = Timestamp::from_micros(1_795_435_200_000_000);
-        Status { version: String::new(), started: now, now, gateways: Gateways::default(), sources: None }
+        Status {
+            version: String::new(),
+            started: now,
+            now,
+            break_glass: false,
+            gateways: Gateways::default(),
+            sources: None,
+        }
     }
 
     fn with_upstream(upstream: Upstream) -> Vec<(Level, String)> {

@@ -78,7 +78,7 @@ fn rendered(status: StatusCode, frame: &Frame, page: &impl Template) -> Response
     let headers: [(HeaderName, HeaderValue); 5] = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (CONTENT_SECURITY_POLICY, POLICY),
+        (CONTENT_SECURITY_POLICY, policy(frame)),
         (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN")),
     ];
@@ -90,6 +90,30 @@ fn rendered(status: StatusCode, frame: &Frame, page: &impl Template) -> Response
     let mut response = (status, headers, html).into_response();
     encoding.mark(response.headers_mut());
     response
+}
+
+/// The policy of a page. Somebody who signs out of the identity provider is sent there by a form of ours, which some
+/// browsers take for sending the form there.
+fn policy(frame: &Frame) -> HeaderValue {
+    let Some(target) = &frame.form_target else { return POLICY };
+    let policy = POLICY
+        .to_str()
+        .unwrap_or_default()
+        .replace("form-action 'self'", &format!("form-action 'self' {target}"));
+    HeaderValue::try_from(policy).unwrap_or(POLICY)
+}
+
+/// The page by which a browser goes on from somebody else's site. Cookies as strict as the session's are not sent with
+/// what another site began, redirections included; what a page of ours begins has them.
+#[derive(Template)]
+#[template(path = "moved.html")]
+struct Moved<'a> {
+    frame: &'a Frame,
+    next: &'a str,
+}
+
+fn moved(frame: &Frame, next: &str) -> Response {
+    rendered(StatusCode::OK, frame, &Moved { frame, next })
 }
 
 /// Sends the browser on with a `GET`.

@@ -38,6 +38,7 @@ pub(crate) async fn look(state: &AppState) -> Result<Status> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: state.started(),
         now: state.now(),
+        break_glass: state.emergency().since().is_some(),
         gateways,
         sources,
     })

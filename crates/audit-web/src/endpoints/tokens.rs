@@ -80,6 +80,7 @@ impl From<audit_control::Error> for Problem {
             | Error::RoleReserved
             | Error::BadView { .. }
             | Error::TooManyViews { .. }
+            | Error::BadPassword
             | Error::ExpiryInPast => Code::InvalidDocument,
             Error::NewerSchema { .. } | Error::Randomness(_) | Error::Io { .. } | Error::Sqlite(_) => {
                 return Self::internal(error);

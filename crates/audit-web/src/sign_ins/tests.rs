@@ -1,5 +1,4 @@
 use super::*;
-use audit_control::Role;
 
 const START: Timestamp = Timestamp::from_micros(1_774_008_000_000_000);
 
@@ -7,8 +6,9 @@ fn after(seconds: i64) -> Timestamp {
     Timestamp::from_micros(START.as_micros() + seconds * SECOND)
 }
 
-fn caller() -> Caller {
-    Caller::with_role("tok_1", "ada", Role::Auditor)
+/// Begins a session with a token.
+fn begin(sign_ins: &SignIns) -> String {
+    sign_ins.begin(Holder::Token("tok_1".to_owned()), "s-1".to_owned(), START).unwrap()
 }
 
 fn with(id: &str) -> HeaderMap {
@@ -19,8 +19,9 @@ fn with(id: &str) -> HeaderMap {
 #[test]
 fn a_session_is_found_by_its_cookie_and_by_no_other() {
     let sign_ins = SignIns::default();
-    let id = sign_ins.begin(&caller(), START).unwrap();
-    assert_eq!(sign_ins.find(&with(&id), START).unwrap().token_id(), "tok_1");
+    let id = begin(&sign_ins);
+    let found = sign_ins.find(&with(&id), START).unwrap();
+    assert!(matches!(found.holder(), Holder::Token(id) if id == "tok_1"));
     assert!(sign_ins.find(&with("guess"), START).is_none());
     assert!(sign_ins.find(&HeaderMap::new(), START).is_none());
 }
@@ -28,11 +29,11 @@ fn a_session_is_found_by_its_cookie_and_by_no_other() {
 #[test]
 fn a_session_ends_an_hour_after_its_last_use_and_twelve_after_its_beginning() {
     let sign_ins = SignIns::default();
-    let id = sign_ins.begin(&caller(), START).unwrap();
+    let id = begin(&sign_ins);
     assert!(sign_ins.find(&with(&id), after(3_599)).is_some());
     assert!(sign_ins.find(&with(&id), after(3_599 + 3_600)).is_none(), "idle");
 
-    let id = sign_ins.begin(&caller(), START).unwrap();
+    let id = begin(&sign_ins);
     for minutes in (0..12 * 60).step_by(30) {
         assert!(sign_ins.find(&with(&id), after(minutes * 60)).is_some(), "{minutes} minutes");
     }
@@ -40,9 +41,26 @@ fn a_session_ends_an_hour_after_its_last_use_and_twelve_after_its_beginning() {
 }
 
 #[test]
+fn emergency_access_lasts_an_hour_and_a_quarter_of_one_unused_and_everybody_sees_that_it_is_in_use() {
+    let sign_ins = SignIns::default();
+    let begin = || sign_ins.begin(Holder::Emergency(START), "s-2".to_owned(), START).unwrap();
+    let id = begin();
+    assert_eq!(sign_ins.emergency_since(Some(START), after(899)), Some(START));
+    assert_eq!(sign_ins.emergency_since(None, after(1)), None, "switched off");
+    assert_eq!(sign_ins.emergency_since(Some(after(1)), after(1)), None, "another password");
+    assert_eq!(sign_ins.emergency_since(Some(START), after(900)), None, "unused");
+    assert!(sign_ins.find(&with(&id), after(900)).is_none());
+    let id = begin();
+    for minutes in (0..60).step_by(10) {
+        assert!(sign_ins.find(&with(&id), after(minutes * 60)).is_some(), "{minutes} minutes");
+    }
+    assert!(sign_ins.find(&with(&id), after(3_600)).is_none(), "absolute");
+}
+
+#[test]
 fn an_old_id_is_replaced_and_good_for_a_minute_more() {
     let sign_ins = SignIns::default();
-    let old = sign_ins.begin(&caller(), START).unwrap();
+    let old = begin(&sign_ins);
     assert_eq!(sign_ins.renew(&with(&old), after(60)), None, "not due");
     let new = sign_ins.renew(&with(&old), after(900)).unwrap();
     assert_ne!(old, new);
@@ -55,7 +73,7 @@ fn an_old_id_is_replaced_and_good_for_a_minute_more() {
 #[test]
 fn signing_out_ends_every_id_of_the_session() {
     let sign_ins = SignIns::default();
-    let old = sign_ins.begin(&caller(), START).unwrap();
+    let old = begin(&sign_ins);
     let new = sign_ins.renew(&with(&old), after(900)).unwrap();
     let session = sign_ins.find(&with(&new), after(901)).unwrap();
     sign_ins.end(&session);

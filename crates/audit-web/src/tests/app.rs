@@ -22,6 +22,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::oidc::Provider;
 use crate::roster::Roster;
 use crate::router::{PREFIXES, router};
 use crate::server::PeerAddr;
@@ -50,6 +51,7 @@ pub(super) struct App {
 #[derive(Default)]
 struct Around {
     sessions: Option<Arc<dyn Sessions>>,
+    provider: Option<Provider>,
     roster: Option<Arc<dyn Roster>>,
     surroundings: Option<Arc<dyn Surroundings>>,
 }
@@ -71,7 +73,13 @@ impl App {
 
     /// In front of a platform that also tells who has an account.
     pub fn start_with_accounts(sessions: Arc<dyn Sessions>, roster: Arc<dyn Roster>) -> Self {
-        let around = Around { sessions: Some(sessions), roster: Some(roster), surroundings: None };
+        let around = Around { sessions: Some(sessions), roster: Some(roster), ..Around::default() };
+        Self::assemble(Arc::new(RealDisk), Config::default(), |_| {}, around)
+    }
+
+    /// With an identity provider to sign in with.
+    pub fn start_with_provider(provider: Provider) -> Self {
+        let around = Around { provider: Some(provider), ..Around::default() };
         Self::assemble(Arc::new(RealDisk), Config::default(), |_| {}, around)
     }
 
@@ -136,6 +144,7 @@ impl App {
             clock: clock.clone(),
             page_key: [3; 32],
             sessions: around.sessions,
+            provider: around.provider,
             roster: around.roster,
             surroundings: around.surroundings,
             premises: Premises {

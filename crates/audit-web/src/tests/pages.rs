@@ -1,10 +1,12 @@
 //! The pages, as a browser meets them.
 
+mod emergency;
 mod event;
 mod events;
 mod integrity;
 mod looks;
 mod people;
+mod provider;
 mod sign_in;
 mod views;
 

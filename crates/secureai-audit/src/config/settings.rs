@@ -72,6 +72,46 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "certificate chain for clients (PEM); read again when it changes",
     },
     Setting { path: "tls.key_file", kind: Kind::Text, about: "its private key (PEM)" },
+    Setting {
+        path: "oidc.issuer",
+        kind: Kind::Text,
+        about: "identity provider for signing in to the pages; unset: none",
+    },
+    Setting { path: "oidc.client_id", kind: Kind::Text, about: "what the provider knows us as" },
+    Setting {
+        path: "oidc.client_secret",
+        kind: Kind::Secret,
+        about: "what proves it; unset: a public client",
+    },
+    Setting { path: "oidc.scopes", kind: Kind::Text, about: "what is asked for besides openid" },
+    Setting {
+        path: "oidc.role_claim",
+        kind: Kind::Text,
+        about: "the claim that names groups; [oidc.roles] says what they may do",
+    },
+    Setting {
+        path: "oidc.default_role",
+        kind: Kind::Text,
+        about: "what everybody else may do; none: refused",
+    },
+    Setting { path: "oidc.department_claim", kind: Kind::Text, about: "the claim that names the department" },
+    Setting { path: "oidc.public_url", kind: Kind::Text, about: "our address as browsers know it" },
+    Setting { path: "oidc.name", kind: Kind::Text, about: "what the button says after: Sign in with" },
+    Setting {
+        path: "oidc.session_hours",
+        kind: Kind::Number,
+        about: "a session ends so long after the sign-in",
+    },
+    Setting {
+        path: "oidc.clock_skew_s",
+        kind: Kind::Number,
+        about: "how far the provider's clock and ours may be apart",
+    },
+    Setting {
+        path: "oidc.ca_file",
+        kind: Kind::Text,
+        about: "certificates to trust for it instead of the system's (PEM)",
+    },
     Setting { path: "gateway.upstream", kind: Kind::Text, about: "address of Open WebUI; unset: no gateway" },
     Setting {
         path: "gateway.upstream_ca_file",

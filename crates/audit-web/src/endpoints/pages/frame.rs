@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use audit_control::{Caller, Permission, Permissions};
+use audit_event::Timestamp;
 use axum::extract::FromRequestParts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,8 +16,9 @@ use sha2::{Digest as _, Sha256};
 use super::assets;
 use super::form::Form;
 use crate::encoding::Encoding;
+use crate::oidc::Provider;
 use crate::sessions::PlatformUser;
-use crate::sign_ins;
+use crate::sign_ins::{self, Holder};
 use crate::state::AppState;
 
 /// The cookie with the reader's choice of colours.
@@ -41,6 +43,12 @@ pub(crate) struct Frame {
     pub here: String,
     /// Whether there is a platform to go back to, and to sign in to.
     pub has_platform: bool,
+    /// What the identity provider is called, where people can sign in with one.
+    pub provider: Option<String>,
+    /// Where a form of this page may lead besides to us.
+    pub form_target: Option<String>,
+    /// Since when emergency access is in use, if it is.
+    pub emergency: Option<String>,
     /// The reader's time zone, as far as known.
     pub zone: Option<TimeZone>,
     /// Where scripts and style sheet are.
@@ -52,15 +60,22 @@ pub(crate) struct Frame {
 impl Frame {
     /// For somebody of whom nothing is known yet but their request.
     pub fn of(headers: &HeaderMap, uri: &Uri, state: &AppState) -> Self {
+        let now = state.now();
+        let session = state.sign_ins().find(headers, now);
+        let is_guest = session.as_ref().is_some_and(|found| matches!(found.holder(), Holder::Guest(_)));
+        let emergency = state.sign_ins().emergency_since(state.emergency().since(), now);
         let zone = sign_ins::cookie(headers, ZONE_COOKIE).filter(|name| name.len() < 64);
         Self {
             reader: None,
             permissions: Permissions::NONE,
-            form_key: state.sign_ins().find(headers, state.now()).map(|found| found.form_key().to_owned()),
+            form_key: session.map(|found| found.form_key().to_owned()),
             key: String::new(),
             theme: theme_of(sign_ins::cookie(headers, THEME_COOKIE).unwrap_or_default()),
             here: uri.path_and_query().map_or_else(|| "/audit".to_owned(), ToString::to_string),
             has_platform: state.sessions().is_some(),
+            provider: state.provider().map(|provider| provider.settings().name.clone()),
+            form_target: state.provider().filter(|_| is_guest).and_then(Provider::sign_out_origin),
+            emergency: emergency.map(to_the_minute),
             zone: zone.and_then(|name| TimeZone::get(&name.replace("%2F", "/")).ok()),
             assets: assets::folder(),
             encoding: Encoding::accepted(headers),
@@ -88,6 +103,12 @@ impl Frame {
     pub fn themes(&self) -> [(&'static str, &'static str); 3] {
         [("auto", "System"), ("light", "Light"), ("dark", "Dark")]
     }
+}
+
+/// `2026-03-20 12:00 UTC`.
+fn to_the_minute(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.get(..16).map_or_else(|| text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
 }
 
 /// One of the themes we have.

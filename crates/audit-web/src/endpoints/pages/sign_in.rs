@@ -1,7 +1,10 @@
-//! `/audit/sign-in`: a token once, then a session.
+//! `/audit/sign-in`: a token once, then a session. Other ways to one are beside it.
+
+pub(crate) mod emergency;
+pub(crate) mod provider;
 
 use askama::Template;
-use audit_event::{Category, Event, Json, Outcome};
+use audit_event::{Category, Event, Json, Outcome, Severity};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -14,7 +17,7 @@ use super::{page_of_ours, rendered, see};
 use crate::activity::success;
 use crate::params::Params;
 use crate::problem::{Problem, Result};
-use crate::sign_ins;
+use crate::sign_ins::{self, Holder};
 use crate::state::AppState;
 use crate::visitor::Visitor;
 use audit_control::Permission;
@@ -25,13 +28,27 @@ struct SignInPage<'a> {
     frame: &'a Frame,
     next: &'a str,
     problem: Option<String>,
+    /// Why the identity provider's way did not work.
+    provider_problem: Option<String>,
+}
+
+/// Somebody who tries.
+struct Attempted<'a> {
+    state: &'a AppState,
+    frame: &'a Frame,
+    visitor: &'a Visitor,
+    next: &'a str,
 }
 
 /// The form.
 pub(crate) async fn form(frame: Frame, uri: Uri) -> Result<Response> {
     let params = Params::any(uri.query());
     let next = page_of_ours(params.one("next")?.unwrap_or("/audit"));
-    Ok(rendered(StatusCode::OK, &frame, &SignInPage { frame: &frame, next, problem: None }))
+    Ok(rendered(
+        StatusCode::OK,
+        &frame,
+        &SignInPage { frame: &frame, next, problem: None, provider_problem: None },
+    ))
 }
 
 /// Looks at the token, and begins a session if it is good.
@@ -46,20 +63,16 @@ pub(crate) async fn handle(
     let form = Form::read(body).await;
     let next = page_of_ours(form.get("next")).to_owned();
     let (now, attempts) = (state.now(), &state.sign_ins().attempts);
-    let again = |status: StatusCode, problem: String| {
-        rendered(status, &frame, &SignInPage { frame: &frame, next: &next, problem: Some(problem) })
-    };
-    if let Some(seconds) = attempts.wait(visitor.ip(), now) {
-        let problem = format!("Too many attempts failed. Try again in {seconds} seconds.");
-        let mut response = again(StatusCode::TOO_MANY_REQUESTS, problem);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    let attempt = Attempted { state: &state, frame: &frame, visitor: &visitor, next: &next };
+    if let Some(response) = attempt.slowed() {
         return Ok(response);
     }
+    let again = |status: StatusCode, problem: String| attempt.again(status, problem);
     let caller = match state.access().present(form.get("token"), now) {
         Ok(caller) if caller.may(Permission::EventsRead) => caller,
         Ok(caller) => {
             attempts.failed(visitor.ip(), now);
-            refuse(&state, &visitor.known_as(caller), "permission_required");
+            refuse(&state, &visitor.clone().known_as(caller), "permission_required");
             let problem =
                 "This token may not read the audit log: one with the permission events.read is needed.";
             return Ok(again(StatusCode::FORBIDDEN, problem.to_owned()));
@@ -72,14 +85,46 @@ pub(crate) async fn handle(
         }
     };
     attempts.succeeded(visitor.ip());
-    // A session that the browser still has ends: nobody else goes on with it.
-    if let Some(former) = state.sign_ins().find(&headers, now) {
+    let session_id = sign_ins::random_id().map_err(Problem::internal)?;
+    let holder = Holder::Token(caller.id.clone());
+    let is_private = sign_ins::is_private(&extensions, &headers);
+    let known = visitor.clone().known_as(caller);
+    begin_session(&state, &known, (holder, session_id), &headers, is_private, see(&next))
+}
+
+impl Attempted<'_> {
+    /// The answer to somebody who tried too often lately.
+    fn slowed(&self) -> Option<Response> {
+        let seconds = self.state.sign_ins().attempts.wait(self.visitor.ip(), self.state.now())?;
+        let problem = format!("Too many attempts failed. Try again in {seconds} seconds.");
+        let mut response = self.again(StatusCode::TOO_MANY_REQUESTS, problem);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        Some(response)
+    }
+
+    fn again(&self, status: StatusCode, problem: String) -> Response {
+        let page =
+            SignInPage { frame: self.frame, next: self.next, problem: Some(problem), provider_problem: None };
+        rendered(status, self.frame, &page)
+    }
+}
+
+/// Begins a session under an id that nobody knew before, and adds its cookies to `response`. A session that the browser
+/// still has ends: nobody else goes on with it.
+fn begin_session(
+    state: &AppState,
+    known: &Visitor,
+    (holder, session_id): (Holder, String),
+    headers: &HeaderMap,
+    is_private: bool,
+    mut response: Response,
+) -> Result<Response> {
+    let now = state.now();
+    if let Some(former) = state.sign_ins().find(headers, now) {
         state.sign_ins().end(&former);
     }
-    let id = state.sign_ins().begin(&caller, now).map_err(Problem::internal)?;
-    note(&state, &visitor.known_as(caller), "audit.signed_in", "signed in to the audit log's pages");
-    let mut response = see(&next);
-    let is_private = sign_ins::is_private(&extensions, &headers);
+    let id = state.sign_ins().begin(holder.clone(), session_id, now).map_err(Problem::internal)?;
+    note(state, known, &holder, "audit.signed_in", "signed in to the audit log's pages");
     for cookie in sign_ins::cookies(&id, is_private) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -97,13 +142,21 @@ fn refuse(state: &AppState, visitor: &Visitor, reason: &'static str) {
     state.activity().note(event, &visitor.key(), reason);
 }
 
-/// Records that somebody came or went.
-pub(super) fn note(state: &AppState, visitor: &Visitor, action: &'static str, deed: &str) {
+/// Records that somebody came or went, and by which way. Nobody overlooks the emergency's.
+pub(super) fn note(state: &AppState, visitor: &Visitor, holder: &Holder, action: &'static str, deed: &str) {
     let name = visitor.name().unwrap_or_default().to_owned();
-    let event = Event {
+    let mut event = Event {
         category: Some(Category::Authentication),
         message: Some(format!("{name} {deed}").into()),
         ..success(visitor.did(action))
     };
+    match holder {
+        Holder::Token(_) => {}
+        Holder::Guest(_) => event.details = Some(Json::object([("by", Json::from("oidc".to_owned()))])),
+        Holder::Emergency(_) => {
+            event.severity = Some(Severity::Critical);
+            event.details = Some(Json::object([("break_glass", Json::from(true))]));
+        }
+    }
     state.activity().note_each(event);
 }

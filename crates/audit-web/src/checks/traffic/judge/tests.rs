@@ -14,6 +14,7 @@ fn status() -> Status {
         version: String::new(),
         started: NOW,
         now: NOW,
+        break_glass: false,
         gateways: Gateways { upstream: Some(Upstream::default()), ..Gateways::default() },
         sources: Some(SourcesStatus { webhooks: vec![webhook], ..SourcesStatus::default() }),
     }

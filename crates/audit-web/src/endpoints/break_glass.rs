@@ -1,0 +1,87 @@
+//! `/break-glass`: emergency access, on or off.
+
+use audit_event::{Change, Event, Severity};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use http::{HeaderMap, Uri};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::activity::success;
+use crate::body;
+use crate::params::Params;
+use crate::problem::{Code, Problem, Result};
+use crate::state::AppState;
+use crate::visitor::Visitor;
+
+const MAX_BODY_BYTES: usize = 16 << 10;
+
+/// What the body says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    password: String,
+}
+
+/// `GET`: whether it is on, and since when with the present password.
+pub(crate) async fn look(State(state): State<AppState>, uri: Uri) -> Result<Json<Value>> {
+    Params::parse(uri.query(), &[])?;
+    Ok(shown(&state))
+}
+
+/// `PUT`: sets the password; whoever is in with a former one is out.
+pub(crate) async fn set(
+    State(state): State<AppState>,
+    uri: Uri,
+    headers: HeaderMap,
+    visitor: Visitor,
+    body: Body,
+) -> Result<Json<Value>> {
+    Params::parse(uri.query(), &[])?;
+    body::require_json(&headers)?;
+    let bytes = body::collect(body, MAX_BODY_BYTES, state.config().body_timeout).await?;
+    let wish: Wish = serde_json::from_slice(&bytes).map_err(|_| {
+        Problem::new(Code::InvalidDocument, "the body must be a JSON object with the field password, a text")
+    })?;
+    let worker = state.clone();
+    state
+        .queries()
+        .run(move || {
+            let was_on = worker.emergency().since().is_some();
+            worker.emergency().set(&wish.password, worker.now())?;
+            worker.activity().record(switched(&visitor, was_on, true));
+            Ok::<_, audit_control::Error>(())
+        })
+        .await??;
+    Ok(shown(&state))
+}
+
+/// `DELETE`: switches it off, and ends its sessions.
+pub(crate) async fn remove(State(state): State<AppState>, uri: Uri, visitor: Visitor) -> Result<Json<Value>> {
+    Params::parse(uri.query(), &[])?;
+    let worker = state.clone();
+    state
+        .queries()
+        .run(move || {
+            if worker.emergency().remove()? {
+                worker.activity().record(switched(&visitor, true, false));
+            }
+            Ok::<_, audit_control::Error>(())
+        })
+        .await??;
+    Ok(shown(&state))
+}
+
+fn shown(state: &AppState) -> Json<Value> {
+    let since = state.emergency().since();
+    Json(json!({ "on": since.is_some(), "set": since.map(|since| since.to_string()) }))
+}
+
+fn switched(visitor: &Visitor, was_on: bool, is_on: bool) -> Event<'static> {
+    let mut event = success(visitor.did("audit.break_glass_changed"));
+    event.severity = Some(if is_on { Severity::Critical } else { Severity::High });
+    event.changes =
+        vec![Change { field: "on".into(), before: Some(was_on.into()), after: Some(is_on.into()) }];
+    event
+}

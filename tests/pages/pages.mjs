@@ -11,6 +11,7 @@ import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 import { integrity } from './integrity.mjs';
 import * as views from './views.mjs';
+import { PEOPLE_PAGES, firstPerson, people } from './people.mjs';
 
 const { BASE, TOKEN, SHOTS, CHROMIUM = '/usr/bin/chromium', ASSETS } = process.env;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -73,9 +74,12 @@ const PAGES = [
   ['event', '/audit/events/4711'],
   ['change', '/audit/events/CHANGE'],
   ...views.PAGES,
+  ...PEOPLE_PAGES,
 ];
 
 const tests = {
+  people: () => people({ open, signIn, expect }),
+
   async looks() {
     for (const [width, height] of [[1440, 900], [1024, 768], [390, 844]]) {
       for (const colorScheme of ['light', 'dark']) {
@@ -85,8 +89,9 @@ const tests = {
         await page.screenshot({ path: `${SHOTS}/sign-in-${width}-${colorScheme}.png` });
         await signIn(page);
         const changed = await page.evaluate(async () => (await (await fetch('/api/v1/auditlog?limit=1&action=user.role_updated')).json()).indices[0]);
+        const person = await firstPerson(page);
         for (const [name, address] of PAGES) {
-          await page.goto(address.replace('CHANGE', changed));
+          await page.goto(address.replace('CHANGE', changed).replace('FIRST-PERSON', person));
           await page.waitForLoadState('networkidle');
           await page.screenshot({ path: `${SHOTS}/${name}-${width}-${colorScheme}.png` });
           const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -235,7 +235,8 @@ impl PeoplePage {
         self.listing.told.as_ref().err().copied()
     }
 
-    /// The platform heard of an account in the time that was asked for, and nothing was recorded: something passes by us.
+    /// The platform heard of an account in the time that was asked for, and nothing was recorded: it was made then, or
+    /// something passes by us.
     fn is_unrecorded(&self, person: &Person) -> bool {
         match &person.account {
             Standing::Has { last_active: Some(at), .. } => self.asked.range.contains(*at),

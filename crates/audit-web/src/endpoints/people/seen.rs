@@ -21,8 +21,8 @@ const MOST_GROUPS: usize = 250_000;
 /// Addresses that are looked up one by one; for more, all people who ever were are asked for.
 const FEW_ADDRESSES: usize = 200;
 
-/// A sign-in.
-pub(crate) const SIGN_INS: &str = "auth.login,auth.sso_login";
+/// A sign-in; signing up gives a session, too.
+pub(crate) const SIGN_INS: &str = "auth.login,auth.sso_login,auth.signup";
 /// A sign-in that failed.
 pub(crate) const FAILED_SIGN_INS: &str = "auth.login_failed,auth.sso_login_failed,auth.mfa.failed";
 /// A conversation that was begun.

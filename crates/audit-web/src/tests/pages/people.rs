@@ -96,7 +96,7 @@ async fn accounts_stand_beside_activity() {
     assert!(row(seen.text(), "BOB").contains("No account"), "{}", seen.text());
     assert!(!row(seen.text(), "ADA").contains("No account"), "{}", seen.text());
     let idle = admin.get("/audit/users?list=idle").await;
-    assert!(row(idle.text(), "CYD").contains("Active in Open WebUI, nothing recorded"), "{}", idle.text());
+    assert!(row(idle.text(), "CYD").contains("Seen by Open WebUI in this time"), "{}", idle.text());
     let cyd = admin.get("/audit/users/cyd").await;
     assert!(cyd.text().contains("Nothing was recorded in this time."), "{}", cyd.text());
 }

@@ -11,7 +11,7 @@ mod tally;
 
 pub(crate) use find::{contains_ids, find_id};
 pub(crate) use ordered::{list, scan};
-pub(crate) use tally::{count, group, rank};
+pub(crate) use tally::{count, group, groups, rank};
 
 use crate::Error;
 use crate::columns::Bits;

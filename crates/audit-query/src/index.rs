@@ -221,6 +221,10 @@ impl Answers for Index {
         answers::group(&self.shared().view(), question, budget)
     }
 
+    fn groups(&self, questions: &[Group], budget: &Budget) -> Result<Vec<Table>, Error> {
+        answers::groups(&self.shared().view(), questions, budget)
+    }
+
     fn rank(&self, question: &Ranking, budget: &Budget) -> Result<Table, Error> {
         answers::rank(&self.shared().view(), question, budget)
     }

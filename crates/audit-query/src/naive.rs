@@ -121,6 +121,10 @@ impl Answers for Naive {
         Ok(Table { rows, left_out, snapshot: question.snapshot.unwrap_or(self.snapshot()) })
     }
 
+    fn groups(&self, questions: &[Group], budget: &Budget) -> Result<Vec<Table>, Error> {
+        questions.iter().map(|question| self.group(question, budget)).collect()
+    }
+
     fn rank(&self, question: &Ranking, budget: &Budget) -> Result<Table, Error> {
         let mut rows = self.groups(&question.group, budget)?;
         rows.sort_by(|a, b| question.compare(a, b));

@@ -49,7 +49,7 @@ pub(crate) enum NumberSource {
 
 impl Predicate {
     /// All of `parts`, the cheaper ones first.
-    fn all_of(parts: impl IntoIterator<Item = Predicate>) -> Predicate {
+    pub(crate) fn all_of(parts: impl IntoIterator<Item = Predicate>) -> Predicate {
         let mut kept = Vec::new();
         for part in parts {
             match part {

@@ -159,6 +159,11 @@ pub trait Answers: Send + Sync {
     /// Events by groups.
     fn group(&self, question: &Group, budget: &Budget) -> Result<Table, Error>;
 
+    /// The answers to several questions for groups, all from one moment. Where range and snapshot are the same and
+    /// nothing but counts and sums is measured, they take one pass over the events, in which the conditions that the
+    /// filters have in common are judged once.
+    fn groups(&self, questions: &[Group], budget: &Budget) -> Result<Vec<Table>, Error>;
+
     /// A page of groups, in the order asked for.
     fn rank(&self, question: &Ranking, budget: &Budget) -> Result<Table, Error>;
 

@@ -24,6 +24,7 @@ enum Question {
     List(List),
     Count(Count),
     Group(Group),
+    Groups(Vec<Group>),
     Rank(Ranking),
     Scan(Scan),
 }
@@ -33,6 +34,7 @@ fn question() -> impl Strategy<Value = Question> {
         1 => generate::list().prop_map(Question::List),
         1 => generate::count().prop_map(Question::Count),
         2 => generate::group().prop_map(Question::Group),
+        1 => generate::groups().prop_map(Question::Groups),
         1 => generate::ranking().prop_map(Question::Rank),
         1 => generate::scan().prop_map(Question::Scan),
     ]
@@ -67,6 +69,14 @@ fn check(question: &Question, index: &Index, naive: &Naive) {
             let (answer, expected) =
                 (index.group(group, &budget).unwrap(), naive.group(group, &budget).unwrap());
             assert_same_table(is_fraction(group.measures.first()), &answer, &expected);
+        }
+        Question::Groups(groups) => {
+            let (answers, expected) =
+                (index.groups(groups, &budget).unwrap(), naive.groups(groups, &budget).unwrap());
+            assert_eq!(answers.len(), groups.len());
+            for ((group, answer), expected) in groups.iter().zip(&answers).zip(&expected) {
+                assert_same_table(is_fraction(group.measures.first()), answer, expected);
+            }
         }
         Question::Rank(ranking) => {
             let (answer, expected) =

@@ -7,6 +7,9 @@
 mod groups;
 mod lanes;
 mod local;
+mod together;
+
+pub(crate) use together::groups;
 
 use super::buckets::span_around;
 use super::{Scope, View};
@@ -56,12 +59,21 @@ pub(super) fn count_matching(
 
 pub(crate) fn group(view: &View, question: &Group, budget: &Budget) -> Result<Table, Error> {
     let snapshot = question.snapshot.unwrap_or(view.end());
-    let mut rows = all_groups(view, question, snapshot, budget)?;
+    Ok(table(all_groups(view, question, snapshot, budget)?, question, snapshot))
+}
+
+/// The answer to a question of which these are all groups.
+fn table(mut rows: Vec<TableRow>, question: &Group, snapshot: u64) -> Table {
     let left_out = cut(&mut rows, 0, question.limit, Group::largest_first);
     if question.is_by_time() {
         rows.sort_unstable_by(|a, b| a.keys.cmp(&b.keys));
     }
-    Ok(Table { rows, left_out, snapshot })
+    Table { rows, left_out, snapshot }
+}
+
+/// Whether it measures nothing but what is tallied with codes and kept in rollups.
+fn is_plain(question: &Group) -> bool {
+    question.measures.iter().all(|measure| matches!(measure, Measure::Count | Measure::Sum(_)))
 }
 
 pub(crate) fn rank(view: &View, question: &Ranking, budget: &Budget) -> Result<Table, Error> {
@@ -94,7 +106,7 @@ fn cut(
 /// All groups of the question, whatever its limit, in no order.
 fn all_groups(view: &View, question: &Group, snapshot: u64, budget: &Budget) -> Result<Vec<TableRow>, Error> {
     let Some(scope) = Scope::new(question.range, snapshot) else { return Ok(Vec::new()) };
-    if !question.measures.iter().all(|measure| matches!(measure, Measure::Count | Measure::Sum(_))) {
+    if !is_plain(question) {
         return lanes::groups(view, question, scope, budget);
     }
     let mut groups = Groups::new(&question.keys, &question.measures);
@@ -129,16 +141,23 @@ impl Tally<'_> {
             return Ok(());
         }
         let mut keys = LocalKeys::new(groups, self.rows)?;
-        if let Some(counts) = self.value_counts(&keys, groups)? {
-            for (code, count) in (0..).zip(&counts.0).filter(|(_, count)| **count > 0) {
-                keys.add_codes(&|_| code, &Sums { events: u64::from(*count), ..Sums::default() });
-            }
-        } else if let Some((rollup, columns)) = self.rollup(groups)? {
-            self.add_cells(&rollup, columns, &mut keys, groups)?;
-        } else {
+        if !self.add_known(&mut keys, groups)? {
             self.add_rows(self.scope, &mut keys, groups)?;
         }
         keys.flush(groups)
+    }
+
+    /// Adds what the counts of values or a rollup tell, if they do.
+    fn add_known(&self, keys: &mut LocalKeys<'_>, groups: &mut Groups) -> Result<bool, Error> {
+        if let Some(counts) = self.value_counts(keys, groups)? {
+            for (code, count) in (0..).zip(&counts.0).filter(|(_, count)| **count > 0) {
+                keys.add_codes(&|_| code, &Sums { events: u64::from(*count), ..Sums::default() });
+            }
+            return Ok(true);
+        }
+        let Some((rollup, columns)) = self.rollup(groups)? else { return Ok(false) };
+        self.add_cells(&rollup, columns, keys, groups)?;
+        Ok(true)
     }
 
     /// The counts of the values of the only key, if every row counts.

@@ -416,6 +416,22 @@ pub fn group() -> impl Strategy<Value = Group> {
     )
 }
 
+/// Questions for groups whose filters have conditions in common, mostly of one time.
+pub fn groups() -> impl Strategy<Value = Vec<Group>> {
+    let common = vec(filter(), 0..3);
+    let own = (group(), vec(total(), 1..3), weighted(0.9, Just(())));
+    (common, range(), snapshot(), vec(own, 1..4)).prop_map(|(common, range, snapshot, questions)| {
+        let alike = |(mut group, measures, is_of_one_time): (Group, _, Option<()>)| {
+            group.filter = Filter::And(common.iter().cloned().chain([group.filter]).collect());
+            if is_of_one_time.is_some() {
+                (group.range, group.snapshot, group.measures) = (range, snapshot, measures);
+            }
+            group
+        };
+        questions.into_iter().map(alike).collect()
+    })
+}
+
 /// A page of groups.
 pub fn ranking() -> impl Strategy<Value = Ranking> {
     let by = prop_oneof![(0..3_usize).prop_map(RankBy::Key), (0..4_usize).prop_map(RankBy::Measure)];

@@ -209,13 +209,18 @@ fn find(
     let rows = row::read(state, view.reader(), &page.rows, view.zone())?;
     let span = span(index, view.reader(), question, view.at(), budget)?;
     let snapshot = Some(page.snapshot);
-    let histogram = Histogram::of(view, &question.filter, span, snapshot, index, budget)?;
+    let [categories, outcomes, actions] = Facets::questions(view, snapshot)?;
+    let counted = [Histogram::question(view, question, span, snapshot), categories, outcomes, actions];
+    let answers = index.groups(&counted, budget)?;
+    let (histogram, facets) = answers.split_first().map_or_else(Default::default, |(by_time, by_value)| {
+        (Histogram::of(view, span, by_time), Facets::of(view, by_value))
+    });
     let nothing = if rows.is_empty() { Some(Nothing::explain(state, view, budget)?) } else { None };
     Ok(Shown {
         rows,
         older,
         histogram,
-        facets: Facets::of(view, snapshot, index, budget)?,
+        facets,
         nothing,
         api: view.of_api(question),
         stream: view.of_stream(),

@@ -2,10 +2,10 @@
 
 use audit_event::{Category, Outcome, taxonomy};
 use audit_query::filter::Field;
-use audit_query::question::{Answers, Budget, Group, GroupKey, Key, Measure, Value};
+use audit_query::question::{Group, GroupKey, Key, Measure, Table, TableRow, Value};
 
 use super::view::View;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 
 /// Actions to choose from.
 const ACTIONS: usize = 40;
@@ -35,35 +35,37 @@ pub(crate) struct Choice {
 }
 
 impl Facets {
-    /// Counts for each choice as if nothing were chosen of its kind yet.
+    /// What is asked to know the counts for each choice as if nothing were chosen of its kind yet, in the order in
+    /// which [`Facets::of`] takes the answers.
     ///
     /// # Errors
-    /// When the index cannot answer.
-    pub fn of(view: &View, snapshot: Option<u64>, index: &impl Answers, budget: &Budget) -> Result<Self> {
+    /// When the address cannot be understood.
+    pub fn questions(view: &View, snapshot: Option<u64>) -> Result<[Group; 3]> {
         let count = |parameter: &'static str, field: Field, limit: usize| {
             let question = view.without(&[parameter]).question()?;
-            let group = Group {
+            Ok::<_, Problem>(Group {
                 filter: question.filter,
                 range: question.range,
                 keys: vec![GroupKey::Field(field)],
                 measures: vec![Measure::Count],
                 limit,
                 snapshot,
-            };
-            let table = index.group(&group, budget)?;
-            let rows =
-                table.rows.into_iter().filter_map(|row| match (row.keys.first(), row.values.first()) {
-                    (Some(Key::Text(text)), Some(Value::Whole(count))) => Some((text.clone(), *count)),
-                    _ => None,
-                });
-            Ok::<Vec<(String, u64)>, crate::problem::Problem>(rows.collect())
+            })
         };
-        let categories = count("event_type", Field::Category, Category::ALL.len())?;
-        let outcomes = count("outcome", Field::Outcome, Outcome::ALL.len())?;
-        let mut actions = count("action", Field::Action, ACTIONS)?;
+        Ok([
+            count("event_type", Field::Category, Category::ALL.len())?,
+            count("outcome", Field::Outcome, Outcome::ALL.len())?,
+            count("action", Field::Action, ACTIONS)?,
+        ])
+    }
+
+    /// The choices, with the answers to [`Facets::questions`].
+    pub fn of(view: &View, answers: &[Table]) -> Self {
+        let counted = |at: usize| answers.get(at).map_or_else(Vec::new, counts);
+        let (categories, outcomes, mut actions) = (counted(0), counted(1), counted(2));
         actions.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let named = |action: &str| taxonomy::lookup(action).map_or(action, |info| info.label).to_owned();
-        Ok(Self {
+        Self {
             categories: Category::ALL
                 .iter()
                 .map(|of| choice(view, "event_type", of.as_str(), super::name_of_category(*of), &categories))
@@ -76,13 +78,22 @@ impl Facets {
                 .iter()
                 .map(|(action, _)| choice(view, "action", action, &named(action), &actions))
                 .collect(),
-        })
+        }
     }
 
     /// How many actions are chosen.
     pub fn chosen_actions(&self) -> usize {
         self.actions.iter().filter(|choice| choice.is_chosen).count()
     }
+}
+
+/// The values that are counted, with their counts.
+fn counts(table: &Table) -> Vec<(String, u64)> {
+    let count = |row: &TableRow| match (row.keys.first(), row.values.first()) {
+        (Some(Key::Text(text)), Some(Value::Whole(count))) => Some((text.clone(), *count)),
+        _ => None,
+    };
+    table.rows.iter().filter_map(count).collect()
 }
 
 fn choice(view: &View, parameter: &str, value: &str, name: &str, counts: &[(String, u64)]) -> Choice {

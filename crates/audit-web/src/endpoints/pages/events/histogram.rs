@@ -2,14 +2,12 @@
 
 use audit_event::{Category, Timestamp};
 use audit_query::filter::Field;
-use audit_query::question::{
-    Answers, Bucket, Budget, Group, GroupKey, Key, Measure, TableRow, TimeRange, Value,
-};
+use audit_query::params::Request as Question;
+use audit_query::question::{Bucket, Group, GroupKey, Key, Measure, Table, TableRow, TimeRange, Value};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, Unit, Zoned, ZonedRound};
 
 use super::view::View;
-use crate::problem::Result;
 
 /// The picture's size in its own units.
 const WIDTH: u32 = 1_000;
@@ -62,29 +60,26 @@ pub(crate) struct Shape {
 }
 
 impl Histogram {
-    /// Asks for the counts and draws them.
-    ///
-    /// # Errors
-    /// When the index cannot answer.
-    pub fn of(
-        view: &View,
-        filter: &audit_query::filter::Filter,
-        span: TimeRange,
-        snapshot: Option<u64>,
-        index: &impl Answers,
-        budget: &Budget,
-    ) -> Result<Self> {
-        let bucket = bucket_for(span);
-        let group = Group {
-            filter: filter.clone(),
-            range: span,
-            keys: vec![GroupKey::Time { bucket, tz: view.zone().clone() }, GroupKey::Field(Field::Category)],
+    /// What is asked to draw it, in a question that differs from the list's only in what is counted. `span` is the
+    /// question's time with both ends.
+    pub fn question(view: &View, question: &Question, span: TimeRange, snapshot: Option<u64>) -> Group {
+        Group {
+            filter: question.filter.clone(),
+            range: question.range,
+            keys: vec![
+                GroupKey::Time { bucket: bucket_for(span), tz: view.zone().clone() },
+                GroupKey::Field(Field::Category),
+            ],
             measures: vec![Measure::Count],
             limit: MOST_BARS * Category::ALL.len(),
             snapshot,
-        };
-        let table = index.group(&group, budget)?;
-        Ok(Self::draw(view, bucket, &edges(bucket, span, view.zone()), &table.rows))
+        }
+    }
+
+    /// Draws the answer to [`Histogram::question`].
+    pub fn of(view: &View, span: TimeRange, answer: &Table) -> Self {
+        let bucket = bucket_for(span);
+        Self::draw(view, bucket, &edges(bucket, span, view.zone()), &answer.rows)
     }
 
     fn draw(view: &View, bucket: Bucket, edges: &[Zoned], rows: &[TableRow]) -> Self {

@@ -4,7 +4,7 @@ use crate::entries::Entries;
 pub use crate::failures::Failing;
 use crate::indexer::{Shared, Threads};
 use crate::memory::Size;
-use crate::question::{Answers, Budget, Count, Group, List, Page, Ranking, RowRef, Scan, Table};
+use crate::question::{Answers, Budget, Count, Group, List, Page, Ranking, RowRef, Scan, Table, Tables};
 use crate::rows::Rows;
 pub use crate::store::Rebuilt;
 use crate::{Error, answers};
@@ -221,8 +221,13 @@ impl Answers for Index {
         answers::group(&self.shared().view(), question, budget)
     }
 
-    fn groups(&self, questions: &[Group], budget: &Budget) -> Result<Vec<Table>, Error> {
-        answers::groups(&self.shared().view(), questions, budget)
+    fn groups(
+        &self,
+        questions: &[Group],
+        patience: Option<Duration>,
+        budget: &Budget,
+    ) -> Result<Tables, Error> {
+        answers::groups(&self.shared().view(), questions, patience, budget)
     }
 
     fn rank(&self, question: &Ranking, budget: &Budget) -> Result<Table, Error> {

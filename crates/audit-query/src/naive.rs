@@ -6,7 +6,7 @@
 use crate::filter::{Field, FieldKind};
 use crate::question::{
     Answers, Bucket, Budget, Count, Group, GroupKey, Key, List, Measure, NumberField, Order, Page, Ranking,
-    RowRef, Scan, Table, TableRow, TimeRange, Value,
+    RowRef, Scan, Table, TableRow, Tables, TimeRange, Value,
 };
 use crate::{Entries, Error, Filter, Identity};
 use audit_event::{Entry, Fields, Timestamp};
@@ -121,8 +121,14 @@ impl Answers for Naive {
         Ok(Table { rows, left_out, snapshot: question.snapshot.unwrap_or(self.snapshot()) })
     }
 
-    fn groups(&self, questions: &[Group], budget: &Budget) -> Result<Vec<Table>, Error> {
-        questions.iter().map(|question| self.group(question, budget)).collect()
+    fn groups(
+        &self,
+        questions: &[Group],
+        _patience: Option<Duration>,
+        budget: &Budget,
+    ) -> Result<Tables, Error> {
+        let tables = questions.iter().map(|question| self.group(question, budget));
+        Ok(Tables { tables: tables.collect::<Result<_, _>>()?, complete_after: None })
     }
 
     fn rank(&self, question: &Ranking, budget: &Budget) -> Result<Table, Error> {

@@ -11,7 +11,7 @@
 mod group;
 
 pub use group::{
-    Bucket, Group, GroupKey, Key, Measure, NumberField, RankBy, Ranking, Table, TableRow, Value,
+    Bucket, Group, GroupKey, Key, Measure, NumberField, RankBy, Ranking, Table, TableRow, Tables, Value,
 };
 
 use crate::Error;
@@ -162,7 +162,15 @@ pub trait Answers: Send + Sync {
     /// The answers to several questions for groups, all from one moment. Where range and snapshot are the same and
     /// nothing but counts and sums is measured, they take one pass over the events, in which the conditions that the
     /// filters have in common are judged once.
-    fn groups(&self, questions: &[Group], budget: &Budget) -> Result<Vec<Table>, Error>;
+    ///
+    /// When such a pass has taken as long as `patience`, the rows of further partitions on disk are left out, the
+    /// latest being counted first; what rollups tell is added all the same. [`Tables::complete_after`] says so.
+    fn groups(
+        &self,
+        questions: &[Group],
+        patience: Option<Duration>,
+        budget: &Budget,
+    ) -> Result<Tables, Error>;
 
     /// A page of groups, in the order asked for.
     fn rank(&self, question: &Ranking, budget: &Budget) -> Result<Table, Error>;

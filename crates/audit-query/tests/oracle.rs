@@ -7,11 +7,12 @@
 mod generate;
 mod growing;
 
+use audit_event::Timestamp;
 use audit_query::Index;
 use audit_query::naive::Naive;
 use audit_query::question::{
-    Answers as _, Budget, Count, Group, List, Measure, NumberField, RankBy, Ranking, RowRef, Scan, Table,
-    Value,
+    Answers as _, Budget, Count, Group, Key, List, Measure, NumberField, RankBy, Ranking, RowRef, Scan,
+    Table, Value,
 };
 use growing::{Growing, open};
 use proptest::collection::vec;
@@ -72,11 +73,12 @@ fn check(question: &Question, index: &Index, naive: &Naive) {
         }
         Question::Groups(groups) => {
             let (answers, expected) =
-                (index.groups(groups, &budget).unwrap(), naive.groups(groups, &budget).unwrap());
-            assert_eq!(answers.len(), groups.len());
-            for ((group, answer), expected) in groups.iter().zip(&answers).zip(&expected) {
+                (index.groups(groups, None, &budget).unwrap(), naive.groups(groups, None, &budget).unwrap());
+            assert_eq!((answers.tables.len(), answers.complete_after), (groups.len(), None));
+            for ((group, answer), expected) in groups.iter().zip(&answers.tables).zip(&expected.tables) {
                 assert_same_table(is_fraction(group.measures.first()), answer, expected);
             }
+            check_without_patience(groups, index, naive);
         }
         Question::Rank(ranking) => {
             let (answer, expected) =
@@ -106,6 +108,29 @@ fn check(question: &Question, index: &Index, naive: &Naive) {
                 }
             }
         }
+    }
+}
+
+/// What is counted at once holds everything after the time that it names.
+fn check_without_patience(groups: &[Group], index: &Index, naive: &Naive) {
+    let budget = Budget::unlimited();
+    let counted = |group: &Group| Group { measures: vec![Measure::Count], limit: 10_000, ..group.clone() };
+    let groups: Vec<Group> = groups.iter().map(counted).collect();
+    let at_once = index.groups(&groups, Some(Duration::ZERO), &budget).unwrap();
+    for (group, answer) in groups.iter().zip(&at_once.tables) {
+        let all = naive.group(group, &budget).unwrap();
+        let mut late = group.clone();
+        if let Some(time) = at_once.complete_after {
+            assert!(group.range.contains(time));
+            late.range.from = late.range.from.max(Timestamp::from_micros(time.as_micros() + 1));
+        }
+        let late = naive.group(&late, &budget).unwrap();
+        let events = |table: &Table, keys: &[Key]| {
+            let row = table.rows.iter().find(|row| row.keys == keys);
+            row.map_or(0.0, |row| row.values[0].as_f64())
+        };
+        assert!(answer.rows.iter().all(|row| events(&all, &row.keys) >= row.values[0].as_f64()));
+        assert!(late.rows.iter().all(|row| events(answer, &row.keys) >= row.values[0].as_f64()));
     }
 }
 

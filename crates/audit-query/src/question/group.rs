@@ -115,6 +115,15 @@ pub struct Table {
     pub snapshot: u64,
 }
 
+/// The answers to several questions for groups.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tables {
+    /// One a question, in their order.
+    pub tables: Vec<Table>,
+    /// `None` if every event is in them. Else those after this time are, and some of the others.
+    pub complete_after: Option<Timestamp>,
+}
+
 /// One group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableRow {

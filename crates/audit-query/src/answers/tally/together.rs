@@ -10,17 +10,29 @@ use crate::Error;
 use crate::answers::{Scope, View};
 use crate::filter::Filter;
 use crate::predicate::{Predicate, compile};
-use crate::question::{Budget, Group, Table};
+use crate::question::{Budget, Group, Tables};
 use crate::rows::Rows;
+use audit_event::Timestamp;
+use std::time::{Duration, Instant};
 
 /// The answers to all questions, from one moment of the index.
-pub(crate) fn groups(view: &View, questions: &[Group], budget: &Budget) -> Result<Vec<Table>, Error> {
-    let [first, others @ ..] = questions else { return Ok(Vec::new()) };
+pub(crate) fn groups(
+    view: &View,
+    questions: &[Group],
+    patience: Option<Duration>,
+    budget: &Budget,
+) -> Result<Tables, Error> {
+    let [first, others @ ..] = questions else {
+        return Ok(Tables { tables: Vec::new(), complete_after: None });
+    };
     let is_of_one_time =
         others.iter().all(|other| (other.range, other.snapshot) == (first.range, first.snapshot));
     if !is_of_one_time || !questions.iter().all(is_plain) {
-        return questions.iter().map(|question| super::group(view, question, budget)).collect();
+        let tables = questions.iter().map(|question| super::group(view, question, budget));
+        return Ok(Tables { tables: tables.collect::<Result<_, _>>()?, complete_after: None });
     }
+    let patience = Patience { until: patience.and_then(|patience| Instant::now().checked_add(patience)) };
+    let mut left_out: Option<i64> = None;
     let snapshot = first.snapshot.unwrap_or(view.end());
     let (common, rests) = factored(questions);
     let mut groups: Vec<Groups> =
@@ -29,12 +41,28 @@ pub(crate) fn groups(view: &View, questions: &[Group], budget: &Budget) -> Resul
         for rows in view.newest_first() {
             budget.check()?;
             if has_rows_for(rows, &scope) {
-                Pass { rows, scope, budget }.run(&common, &rests, &mut groups)?;
+                let pass = Pass { rows, scope, patience, budget };
+                left_out = left_out.max(pass.run(&common, &rests, &mut groups)?);
             }
         }
     }
     let answers = groups.into_iter().zip(questions);
-    Ok(answers.map(|(groups, question)| table(groups.into_rows(), question, snapshot)).collect())
+    Ok(Tables {
+        tables: answers.map(|(groups, question)| table(groups.into_rows(), question, snapshot)).collect(),
+        complete_after: left_out.map(Timestamp::from_micros),
+    })
+}
+
+/// How long pages are read from partitions.
+#[derive(Clone, Copy)]
+struct Patience {
+    until: Option<Instant>,
+}
+
+impl Patience {
+    fn is_over(self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
 }
 
 /// The conditions that all questions have in common, and the others of each.
@@ -62,6 +90,7 @@ fn conditions(filter: &Filter) -> Vec<&Filter> {
 struct Pass<'p> {
     rows: &'p dyn Rows,
     scope: Scope,
+    patience: Patience,
     budget: &'p Budget,
 }
 
@@ -75,10 +104,11 @@ struct Waiting<'p> {
 }
 
 impl Pass<'_> {
-    fn run(&self, common: &Filter, rests: &[Filter], groups: &mut [Groups]) -> Result<(), Error> {
+    /// Returns the latest time of what was left out.
+    fn run(&self, common: &Filter, rests: &[Filter], groups: &mut [Groups]) -> Result<Option<i64>, Error> {
         let common = compile(common, self.rows)?;
         if matches!(common, Predicate::Nothing) {
-            return Ok(());
+            return Ok(None);
         }
         let mut waiting = Vec::new();
         for (at, rest) in rests.iter().enumerate() {
@@ -96,10 +126,12 @@ impl Pass<'_> {
                 waiting.push(Waiting { at, rest, keys });
             }
         }
-        if !waiting.is_empty() {
-            self.add_rows(&common, &mut waiting, groups)?;
+        if waiting.is_empty() {
+            return Ok(None);
         }
-        waiting.iter_mut().try_for_each(|one| one.keys.flush(&mut groups[one.at]))
+        let left_out = self.add_rows(&common, &mut waiting, groups)?;
+        waiting.iter_mut().try_for_each(|one| one.keys.flush(&mut groups[one.at]))?;
+        Ok(left_out)
     }
 
     fn add_rows(
@@ -107,10 +139,15 @@ impl Pass<'_> {
         common: &Predicate,
         waiting: &mut [Waiting<'_>],
         groups: &mut [Groups],
-    ) -> Result<(), Error> {
+    ) -> Result<Option<i64>, Error> {
         let candidates = common.pages();
-        for page in self.scope.pages(self.rows).filter(|page| candidates >> page & 1 == 1) {
+        let pages = self.scope.pages(self.rows).filter(|page| candidates >> page & 1 == 1);
+        for page in pages.rev() {
             self.budget.check()?;
+            // Sorted rows are on disk, and no page before this one has later ones. Those in memory are quick.
+            if self.rows.is_sorted() && self.patience.is_over() {
+                return Ok(Some(self.rows.span(page).max_time.min(self.scope.to)));
+            }
             let inside = self.scope.rows(self.rows, page)?;
             let accepted = common.accepted(self.rows, page, inside)?;
             if accepted.is_empty() {
@@ -125,6 +162,6 @@ impl Pass<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 }

@@ -8,6 +8,8 @@ mod nothing;
 pub(crate) mod row;
 pub(crate) mod view;
 
+use std::time::Duration;
+
 use askama::Template;
 use audit_control::Permission;
 use audit_event::{Category, Event, Json, Timestamp};
@@ -35,6 +37,9 @@ use view::{PRESETS, View};
 
 /// Rows of a page.
 const ROWS: usize = 50;
+/// How long may be counted before the page is shown without the older events in its counts: those who look for a word
+/// want the list.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 #[derive(Template)]
 #[template(path = "events.html")]
@@ -63,6 +68,8 @@ struct Shown {
     /// The views to choose from.
     bar: Bar,
     columns: Columns,
+    /// The time after which all events are counted, RFC 3339; `None` if all are.
+    counted_after: Option<String>,
     /// Why there is nothing.
     nothing: Option<Nothing>,
     /// The same events for programs, and those to come.
@@ -211,16 +218,18 @@ fn find(
     let snapshot = Some(page.snapshot);
     let [categories, outcomes, actions] = Facets::questions(view, snapshot)?;
     let counted = [Histogram::question(view, question, span, snapshot), categories, outcomes, actions];
-    let answers = index.groups(&counted, budget)?;
-    let (histogram, facets) = answers.split_first().map_or_else(Default::default, |(by_time, by_value)| {
-        (Histogram::of(view, span, by_time), Facets::of(view, by_value))
-    });
+    let answers = index.groups(&counted, (!view.counts_all()).then_some(PATIENCE), budget)?;
+    let (histogram, facets) =
+        answers.tables.split_first().map_or_else(Default::default, |(by_time, by_value)| {
+            (Histogram::of(view, span, by_time), Facets::of(view, by_value))
+        });
     let nothing = if rows.is_empty() { Some(Nothing::explain(state, view, budget)?) } else { None };
     Ok(Shown {
         rows,
         older,
         histogram,
         facets,
+        counted_after: answers.complete_after.map(|time| time.to_string()),
         nothing,
         api: view.of_api(question),
         stream: view.of_stream(),

@@ -24,8 +24,10 @@ const VIEW: &str = "view";
 const COLUMNS: &str = "columns";
 /// Parameters that say how events are shown, not which.
 const LOOK: [&str; 2] = [VIEW, COLUMNS];
-/// Parameters that say where in the list one is; a changed filter begins at the top.
-const PLACE: [&str; 2] = [AT, "page_token"];
+/// The parameter that asks for complete counts, however long they take.
+const COUNTS: &str = "counts";
+/// Parameters that say where in the list one is and how it is counted; a changed filter begins at the top.
+const PLACE: [&str; 3] = [AT, "page_token", COUNTS];
 /// Parameters about time.
 const TIME: [&str; 4] = [RANGE, "from", "to", "tz"];
 
@@ -85,7 +87,7 @@ impl View {
     /// As [`View::question`].
     pub fn question_about(&self, own: &[&str], field: &str, values: &[&str]) -> Result<Question> {
         let is_no_condition =
-            |name: &str| [RANGE, AT].contains(&name) || LOOK.contains(&name) || own.contains(&name);
+            |name: &str| [RANGE, AT, COUNTS].contains(&name) || LOOK.contains(&name) || own.contains(&name);
         let asked = self.pairs.iter().filter(|(name, _)| !is_no_condition(name)).cloned();
         let besides = values.iter().map(|value| (field.to_owned(), (*value).to_owned()));
         let mut pairs: Vec<(String, String)> = asked.chain(besides).collect();
@@ -235,6 +237,19 @@ impl View {
     pub fn without_filters(&self) -> Self {
         let names: Vec<String> = self.filters().map(|(name, _)| name.to_owned()).collect();
         self.without(&names.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// This view with everything counted.
+    pub fn counted(&self) -> Self {
+        let mut view = self.clone();
+        view.pairs.retain(|(name, _)| name != COUNTS);
+        view.pairs.push((COUNTS.to_owned(), "all".to_owned()));
+        view
+    }
+
+    /// Whether everything is to be counted, however long it takes.
+    pub fn counts_all(&self) -> bool {
+        self.is(COUNTS, "all")
     }
 
     /// Its address.

@@ -6,7 +6,8 @@ mod workload;
 
 use audit_query::filter::Field;
 use audit_query::question::{
-    Answers as _, Bucket, Budget, Group, GroupKey, List, Measure, NumberField, Order, Scan, TimeRange,
+    Answers as _, Bucket, Budget, Group, GroupKey, List, Measure, NumberField, Order, RankBy, Ranking, Scan,
+    TimeRange,
 };
 use audit_query::{Config, Entries, Error, Filter, Identity, Index};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -148,6 +149,16 @@ fn questions(criterion: &mut Criterion) {
         let question = Group { filter, range, keys, measures: vec![measure], limit: 1000, snapshot: None };
         group.bench_function(name, |bencher| bencher.iter(|| index.group(&question, &budget).unwrap()));
     }
+    for filter in ["", "rotor", "user:ava.smith.7@partsco.example", "category:authentication failed"] {
+        let counts = page_counts(&Filter::parse(filter).unwrap());
+        group.bench_function(format!("a page's counts: {filter:?}"), |bencher| {
+            bencher.iter(|| index.groups(&counts, None, &budget).unwrap());
+        });
+    }
+    let people = people();
+    group.bench_function("people by their latest event", |bencher| {
+        bencher.iter(|| index.rank(&people, &budget).unwrap());
+    });
     group.throughput(Throughput::Elements(EVENTS));
     let (filter, range, order) = (Filter::All, TimeRange::ALL, Order::OldestFirst);
     let scan = Scan { filter, range, order, after: None, snapshot: None };
@@ -155,6 +166,47 @@ fn questions(criterion: &mut Criterion) {
         bencher.iter(|| index.scan(&scan, &budget, &mut |_| ControlFlow::Continue(())).unwrap());
     });
     group.finish();
+}
+
+/// What the Events page counts: by category, outcome, action, and by week and category.
+fn page_counts(filter: &Filter) -> Vec<Group> {
+    let week = GroupKey::Time { bucket: Bucket::Week, tz: jiff::tz::TimeZone::UTC };
+    let field = |field| vec![GroupKey::Field(field)];
+    let by = [
+        field(Field::Category),
+        field(Field::Outcome),
+        field(Field::Action),
+        vec![week, GroupKey::Field(Field::Category)],
+    ];
+    let (range, measures) = (TimeRange::ALL, vec![Measure::Count]);
+    let group = |keys| Group {
+        filter: filter.clone(),
+        range,
+        keys,
+        measures: measures.clone(),
+        limit: 2400,
+        snapshot: None,
+    };
+    by.into_iter().map(group).collect()
+}
+
+/// Fifty people with what the People page shows of each.
+fn people() -> Ranking {
+    let when = |measure: Measure, filter: &str| measure.when(Filter::parse(filter).unwrap());
+    let measures = vec![
+        Measure::Count,
+        Measure::First,
+        Measure::Last,
+        when(Measure::Last, "action:auth.login"),
+        when(Measure::Count, "action:auth.login_failed"),
+        Measure::Sum(NumberField::TotalTokens),
+        when(Measure::Distinct(Field::TargetId), "category:conversation"),
+        when(Measure::Count, "action:file.uploaded"),
+        Measure::Latest(Field::Department),
+    ];
+    let (filter, range, keys) = (Filter::All, TimeRange::ALL, vec![GroupKey::Field(Field::ActorId)]);
+    let group = Group { filter, range, keys, measures, limit: 50, snapshot: None };
+    Ranking { group, by: RankBy::Measure(2), descending: true, skip: 0 }
 }
 
 criterion_group!(benches, indexing, questions);

@@ -27,6 +27,12 @@ pub enum Error {
         /// The tree's size.
         size: TreeSize,
     },
+    /// Leaves that are proved together come in ascending order, none twice.
+    #[error("leaf {index} does not come after the one before it")]
+    LeavesUnordered {
+        /// The leaf that is out of order.
+        index: LeafIndex,
+    },
     /// The node asked for does not lie wholly in a tree of that size.
     #[error("node {} of level {} does not lie wholly in a tree of {size} leaves", node.index, node.level)]
     NodeOutsideTree {

@@ -49,6 +49,7 @@ pub mod note;
 mod position;
 mod proof;
 mod proof_file;
+mod subset;
 mod text;
 pub mod tile;
 
@@ -65,4 +66,5 @@ pub use proof::{
     verify_inclusion,
 };
 pub use proof_file::TlogProof;
+pub use subset::{root_from_subset, subset_proof};
 pub use tile::{BundleId, TileHashes, TileId, TilePath, TileReader};

@@ -155,18 +155,18 @@ fn check_length(expected: usize, found: usize) -> Result<(), Error> {
 
 /// A range of leaves, `start..end`, that is one node of the tree (not perfect at the right edge).
 #[derive(Clone, Copy)]
-struct Span {
-    start: u64,
-    end: u64,
+pub(crate) struct Span {
+    pub start: u64,
+    pub end: u64,
 }
 
 impl Span {
-    const fn leaves(self) -> u64 {
+    pub const fn leaves(self) -> u64 {
         self.end - self.start
     }
 
     /// RFC 6962's split: the left part is the largest power of two below the number of leaves.
-    fn split(self) -> (Self, Self) {
+    pub fn split(self) -> (Self, Self) {
         let left = 1 << (self.leaves() - 1).ilog2();
         let middle = self.start + left;
         (Self { start: self.start, end: middle }, Self { start: middle, end: self.end })
@@ -232,7 +232,7 @@ const fn bit_len(value: u64) -> u32 {
 }
 
 /// Roots of the ranges, with all the perfect subtrees they consist of read in one call.
-fn read_range_roots<R: HashReader>(ranges: &[Span], reader: &R) -> Result<Vec<Hash>, R::Error> {
+pub(crate) fn read_range_roots<R: HashReader>(ranges: &[Span], reader: &R) -> Result<Vec<Hash>, R::Error> {
     let parts = |span: &Span| subtrees(span.start, span.end);
     let nodes: Vec<NodeId> = ranges.iter().flat_map(parts).collect();
     let hashes = reader.read_hashes(&nodes)?;

@@ -8,6 +8,7 @@ mod oracle;
 mod proof_files;
 mod published_proofs;
 mod strictness;
+mod subsets;
 mod tiles;
 
 use proptest::test_runner::{Config, RngSeed};

@@ -21,6 +21,7 @@ mod fields;
 mod groups;
 mod json;
 pub mod limits;
+mod opening;
 mod parse;
 pub mod secrets;
 pub mod taxonomy;
@@ -35,6 +36,7 @@ pub use error::{DecodeError, ErrorKind, EventError};
 pub use event::{Actor, Change, Client, Event, Http, Model, Org, Target, Usage};
 pub use fields::{Fields, TargetFields};
 pub use json::Json;
+pub use opening::{Opening, OpeningError};
 pub use time::{Clock, ManualClock, Timestamp, TimestampError};
 pub use vocabulary::{
     ActorType, Capture, Category, Group, GroupSet, Mark, Marks, Outcome, Severity, Source, UnknownName,

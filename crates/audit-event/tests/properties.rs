@@ -3,7 +3,7 @@
 use audit_event::disclosure::Disclosure;
 use audit_event::{
     ActorType, Capture, Category, EncodeParams, Encoded, Encoder, Entry, Event, Fields, Group, GroupSet,
-    Outcome, Severity, Source, Timestamp, erase, leaf_data,
+    Opening, OpeningError, Outcome, Severity, Source, Timestamp, erase, leaf_data,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -72,6 +72,30 @@ proptest! {
         let mut altered = encoded.bytes.clone();
         altered[place] ^= 1 << bit;
         prop_assert_ne!(leaf_data(&altered), Ok(encoded.leaf));
+    }
+
+    #[test]
+    fn a_line_and_its_opening_give_the_leaf(event in event(), shown in groups(), erased in groups()) {
+        let encoded = encode(&event);
+        for entry in [encoded.bytes.clone(), erase::erase(&encoded.bytes, erased).expect("an entry")] {
+            let entry = Entry::decode(&entry).expect("an entry");
+            for shown in [GroupSet::ALL, shown] {
+                let line = Disclosure::new(&entry, shown).event_json();
+                let opening = Opening::new(&entry, shown);
+                prop_assert_eq!(opening.leaf_data(line.as_bytes()), Ok(encoded.leaf.clone()), "{}", opening);
+                prop_assert_eq!(opening.to_string().parse(), Ok(opening));
+            }
+        }
+    }
+
+    #[test]
+    fn any_changed_bit_of_a_line_changes_the_leaf(event in event(), place in any::<prop::sample::Index>(), bit in 0..8u8) {
+        let encoded = encode(&event);
+        let entry = Entry::decode(&encoded.bytes).expect("an entry");
+        let mut line = Disclosure::new(&entry, GroupSet::ALL).event_json().into_bytes();
+        let place = place.index(line.len());
+        line[place] ^= 1 << bit;
+        prop_assert_ne!(Opening::new(&entry, GroupSet::ALL).leaf_data(&line).ok(), Some(encoded.leaf));
     }
 
     #[test]
@@ -259,6 +283,25 @@ fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Option<Value> 
 }
 
 /// Sets of groups that may be erased.
+#[test]
+fn lines_that_no_export_holds_are_refused() {
+    let encoded = encode(&json!({"action": "auth.login", "outcome": "success", "message": "a \" b"}));
+    let entry = Entry::decode(&encoded.bytes).expect("an entry");
+    let opening = Opening::new(&entry, GroupSet::ALL);
+    let line = Disclosure::new(&entry, GroupSet::ALL).event_json();
+    let content_first = format!("{{\"message\":\"a\",{}", &line[1..]);
+    for wrong in
+        ["", "{", "}", "{,}", "[]", "{\"x\":1}", "null", &line[1..], &line[..line.len() - 1], &content_first]
+    {
+        assert_eq!(opening.leaf_data(wrong.as_bytes()), Err(OpeningError::Line), "{wrong:?}");
+    }
+    let withheld = Opening::new(&entry, [Group::Core].into_iter().collect());
+    assert_eq!(withheld.leaf_data(line.as_bytes()), Err(OpeningError::Group(Group::Content)));
+    for wrong in ["", "*", "*00", "-,-,-,-,-,-", "-,-,-,-,-,-,-,-", "-,-,-,-,-,-,=00", "x,-,-,-,-,-,-"] {
+        assert_eq!(wrong.parse::<Opening>(), Err(OpeningError::Opening), "{wrong:?}");
+    }
+}
+
 fn groups() -> impl Strategy<Value = GroupSet> {
     prop::collection::vec(select(&Group::ALL[1..]), 0..4).prop_map(|groups| groups.into_iter().collect())
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use audit_tlog::tile::encode_tile;
 use audit_tlog::{
-    BundleId, ConsistencyProof, InclusionProof, LeafIndex, Signer, TileId, TreeSize, consistency_proof,
-    inclusion_proof, push_bundle_entry,
+    BundleId, ConsistencyProof, Hash, InclusionProof, LeafIndex, Signer, TileId, TreeSize, consistency_proof,
+    inclusion_proof, push_bundle_entry, subset_proof,
 };
 use audit_tlog::{HashReader as _, NodeId};
 use parking_lot::Mutex;
@@ -351,6 +351,20 @@ impl Ledger {
     /// [`Error::Tree`] if `index` or `size` is beyond, [`Error::Damage`], [`Error::Io`].
     pub fn inclusion_proof(&self, index: LeafIndex, size: TreeSize) -> Result<InclusionProof, Error> {
         inclusion_proof(index, size, &*self.core.store)
+    }
+
+    /// Proves that the entries at `indices` (ascending) are in the tree of `size` entries; `give` gets the proof's hashes
+    /// in their order, some at a time.
+    ///
+    /// # Errors
+    /// As [`inclusion_proof`](Self::inclusion_proof); [`Error::Tree`] if the indices do not ascend, too.
+    pub fn subset_proof(
+        &self,
+        indices: &[u64],
+        size: TreeSize,
+        give: impl FnMut(&[Hash]),
+    ) -> Result<(), Error> {
+        subset_proof(indices, size, &*self.core.store, give)
     }
 
     /// Proves that the tree of `old` entries is a prefix of that of `new` entries.

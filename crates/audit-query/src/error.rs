@@ -36,6 +36,11 @@ pub enum Error {
     /// Begin the export again.
     #[error("an export in this format cannot be resumed: begin it again")]
     NotResumable,
+    /// Export whole events as JSON or NDJSON.
+    #[error(
+        "only exports of whole events as JSON or NDJSON have a proof of every line: leave the fields out"
+    )]
+    NotProvable,
     /// A Parquet file could not be written or read.
     #[error("cannot write or read Parquet: {0}")]
     Parquet(#[from] parquet::errors::ParquetError),

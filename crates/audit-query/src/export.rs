@@ -8,10 +8,12 @@ mod columns;
 mod csv;
 mod json;
 mod parquet;
+mod proof;
 mod rows;
 mod run;
 
 pub use columns::{Column, Columns, ColumnsError};
+pub use proof::{ProvedExport, VerifyError, verify_export};
 pub use rows::RowSource;
 pub use run::{Export, Origin, Position};
 

@@ -322,14 +322,14 @@ impl Renderer<'_> {
 }
 
 /// Entries read in the ledger's order, to be looked at in another.
-struct Copies {
+pub(super) struct Copies {
     indices: Vec<u64>,
     ends: Vec<usize>,
     bytes: Vec<u8>,
 }
 
 impl Copies {
-    fn read(entries: &dyn Entries, rows: &[RowRef]) -> Result<Copies, Error> {
+    pub fn read(entries: &dyn Entries, rows: &[RowRef]) -> Result<Copies, Error> {
         let mut indices: Vec<u64> = rows.iter().map(|row| row.index).collect();
         indices.sort_unstable();
         let (mut ends, mut bytes) = (Vec::with_capacity(rows.len()), Vec::with_capacity(CHUNK_BYTES));
@@ -341,7 +341,7 @@ impl Copies {
         Ok(Copies { indices, ends, bytes })
     }
 
-    fn get(&self, index: u64) -> &[u8] {
+    pub fn get(&self, index: u64) -> &[u8] {
         let Ok(at) = self.indices.binary_search(&index) else { return &[] };
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
         &self.bytes[start..self.ends[at]]

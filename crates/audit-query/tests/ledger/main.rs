@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../generate/mod.rs"]
 mod generate;
+mod proof;
 
 use audit_event::{entry_id, leaf_data};
 use audit_ledger::disk::RealDisk;
@@ -30,14 +32,17 @@ fn key(entry: &[u8], key: &mut Vec<u8>) -> Result<(), BadEntry> {
     Ok(())
 }
 
+fn signer() -> Signer {
+    Signer::from_seed(KeyName::new("test.example/audit").unwrap(), &[1; 32])
+}
+
 fn open_ledger(dir: &Path) -> Ledger {
     let mut config = audit_ledger::Config::new(dir.join("ledger"), "test.example/audit");
     (config.segment_entries, config.min_free_bytes) = (128, 0);
-    let name = KeyName::new("test.example/audit").unwrap();
     let environment = Environment {
         disk: Arc::new(RealDisk),
         clock: Arc::new(|| 1_795_176_000_000_000),
-        signer: Arc::new(Signer::from_seed(name, &[1; 32])),
+        signer: Arc::new(signer()),
         former_keys: Vec::new(),
         leaf_fn: leaf,
         key_fn: key,

@@ -1,0 +1,179 @@
+//! Exports whose every line is proved, and what the proof notices.
+
+use std::fmt::Debug;
+
+use audit_event::{Group, erase};
+use audit_ledger::Ledger;
+use audit_query::export::{
+    Columns, Export, Format, Origin, Position, ProvedExport, VerifyError, verify_export,
+};
+use audit_query::question::{Budget, Order};
+use audit_query::{Error, Filter, Index};
+use audit_tlog::{LeafIndex, Verifier};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+
+use super::{append, generate, open_index, open_ledger, signer};
+
+const ORIGIN: &str = "test.example/audit";
+
+/// A ledger of 300 events and an index that knows them.
+struct Recorded {
+    ledger: Ledger,
+    index: Index,
+    _dir: tempfile::TempDir,
+}
+
+impl Recorded {
+    fn new() -> Self {
+        let mut runner = TestRunner::deterministic();
+        let events: Vec<_> =
+            (0..300).map(|_| generate::event().new_tree(&mut runner).unwrap().current()).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = open_ledger(dir.path());
+        append(&ledger, &generate::encode(&events));
+        let index = open_index(dir.path(), &ledger);
+        assert!(index.wait_for(300, std::time::Duration::from_secs(30)));
+        Self { ledger, index, _dir: dir }
+    }
+
+    fn export(&self, export: &Export) -> (Vec<u8>, Result<Vec<u8>, Error>) {
+        let origin = Origin { answers: &self.index, entries: &self.ledger };
+        let (mut file, mut proof) = (Vec::new(), Vec::new());
+        let budget = Budget::unlimited();
+        let end = export.run(origin, &budget, Position::default(), &mut file, &mut |_| {}).unwrap();
+        let proved = export.prove(origin, &self.ledger, &budget, &end, &mut proof, &mut |_| {});
+        (file, proved.map(|()| proof))
+    }
+
+    fn key(&self) -> Verifier {
+        signer().verifier().clone()
+    }
+
+    fn verify(&self, file: &[u8], proof: &[u8]) -> Result<ProvedExport, VerifyError> {
+        verify_export(&mut &*file, &mut &*proof, ORIGIN, &[self.key()], &mut |_| {})
+    }
+}
+
+fn filtered(format: Format, order: Order, filter: &str) -> Export {
+    Export { order, filter: Filter::parse(filter).unwrap(), ..Export::all(format) }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn refused(result: Result<ProvedExport, impl Debug + ToString>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn every_line_of_an_export_is_proved() {
+    let recorded = Recorded::new();
+    for format in [Format::Ndjson, Format::Json] {
+        for order in [Order::NewestFirst, Order::OldestFirst] {
+            for filter in ["", "category:authentication", "action:nobody.does_this"] {
+                let (file, proof) = recorded.export(&filtered(format, order, filter));
+                let proved = recorded.verify(&file, &proof.unwrap()).unwrap();
+                let events = text(&file).matches("\"recorded_at\"").count();
+                assert_eq!(proved.events, events as u64, "{format:?} {order:?} {filter}");
+                assert_eq!(proved.size.get(), 300);
+                assert_eq!(proved.indices.is_some(), events > 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_altered_line_is_named() {
+    let recorded = Recorded::new();
+    let (file, proof) = recorded.export(&filtered(Format::Ndjson, Order::OldestFirst, ""));
+    let (lines, proof) = (text(&file), proof.unwrap());
+    let altered = |from: &str, to: &str| lines.replacen(from, to, 1).into_bytes();
+    let eighth = lines.lines().nth(7).unwrap();
+    let forged = eighth.replacen("\"outcome\":\"", "\"outcome\":\"x", 1);
+    let error = recorded.verify(&altered(eighth, &forged), &proof).unwrap_err();
+    assert!(matches!(error, VerifyError::Altered { line: 8, .. }), "{error}");
+    let cut = recorded.verify(&altered(eighth, &eighth[1..]), &proof).unwrap_err();
+    assert!(matches!(cut, VerifyError::Line { line: 8, .. }), "{cut}");
+}
+
+#[test]
+fn lines_taken_out_added_repeated_or_swapped_are_noticed() {
+    let recorded = Recorded::new();
+    let (file, proof) = recorded.export(&filtered(Format::Ndjson, Order::OldestFirst, ""));
+    let (file, proof) = (text(&file), proof.unwrap());
+    let lines: Vec<&str> = file.lines().collect();
+    let join = |lines: &[&str]| (lines.join("\n") + "\n").into_bytes();
+    assert!(recorded.verify(&join(&lines), &proof).is_ok());
+
+    let taken_out = refused(recorded.verify(&join(&lines[..299]), &proof));
+    assert_eq!(taken_out, "the export has 299 events where the proof has 300: some were added or taken out");
+    let added = refused(recorded.verify(&join(&[&lines[..], &lines[..2]].concat()), &proof));
+    assert_eq!(added, "the export has 302 events where the proof has 300: some were added or taken out");
+    let mut swapped = lines.clone();
+    swapped.swap(3, 4);
+    assert!(matches!(recorded.verify(&join(&swapped), &proof), Err(VerifyError::Altered { line: 4, .. })));
+
+    // With the proof's lines treated likewise, the tree notices.
+    let proof = text(&proof);
+    let openings: Vec<&str> = proof.lines().collect();
+    let without_one = [&openings[..5], &openings[6..]].concat().join("\n") + "\n";
+    let file = join(&[&lines[..4], &lines[5..]].concat());
+    assert!(matches!(recorded.verify(&file, without_one.as_bytes()), Err(VerifyError::Tree(_))));
+    let with_one_twice = [&openings[..6], &openings[5..]].concat().join("\n") + "\n";
+    let file = join(&[&lines[..5], &lines[4..]].concat());
+    assert!(matches!(recorded.verify(&file, with_one_twice.as_bytes()), Err(VerifyError::Tree(_))));
+}
+
+#[test]
+fn a_document_is_proved_to_its_last_line() {
+    let recorded = Recorded::new();
+    let (file, proof) = recorded.export(&filtered(Format::Json, Order::OldestFirst, ""));
+    let (file, proof) = (text(&file), proof.unwrap());
+    let miscounted = file.replace("\"count\":300", "\"count\":299");
+    let cut = file.lines().take(301).collect::<Vec<_>>().join("\n");
+    for wrong in [miscounted, cut, file + "{}\n"] {
+        assert!(matches!(recorded.verify(wrong.as_bytes(), &proof), Err(VerifyError::Export(_))));
+    }
+}
+
+#[test]
+fn a_proof_by_another_log_or_cut_short_is_refused() {
+    let recorded = Recorded::new();
+    let (file, proof) = recorded.export(&filtered(Format::Ndjson, Order::OldestFirst, "category:file"));
+    let proof = proof.unwrap();
+    let other = verify_export(&mut &*file, &mut &*proof, "other.example", &[recorded.key()], &mut |_| {});
+    assert!(matches!(other, Err(VerifyError::Tree(audit_tlog::Error::OtherLog { .. }))));
+    for cut in 0..proof.len() {
+        assert!(recorded.verify(&file, &proof[..cut]).is_err(), "cut to {cut} bytes");
+    }
+}
+
+#[test]
+fn groups_that_were_erased_leave_a_proof() {
+    let recorded = Recorded::new();
+    let everything = filtered(Format::Ndjson, Order::OldestFirst, "");
+    recorded.ledger.seal_pending().unwrap();
+    let mut entries = Vec::new();
+    audit_query::Entries::read(&recorded.ledger, 0..128, &mut |_, bytes| entries.push(bytes.to_vec()))
+        .unwrap();
+    let erased: Vec<_> = entries
+        .iter()
+        .map(|entry| erase::erase(entry, [Group::Actor, Group::Content].into_iter().collect()).unwrap())
+        .collect();
+    let replacements: Vec<_> =
+        erased.iter().zip(0..).map(|(bytes, at)| (LeafIndex::new(at), &**bytes)).collect();
+    recorded.ledger.replace(&replacements).unwrap();
+    let (file, proof) = recorded.export(&everything);
+    assert_eq!(recorded.verify(&file, &proof.unwrap()).unwrap().events, 300);
+}
+
+#[test]
+fn what_does_not_hold_whole_events_has_no_proof_of_lines() {
+    let recorded = Recorded::new();
+    let chosen = Export { columns: Some(Columns::parse("id,time").unwrap()), ..Export::all(Format::Ndjson) };
+    for export in [chosen, Export::all(Format::Csv), Export::all(Format::Parquet)] {
+        assert!(matches!(recorded.export(&export).1, Err(Error::NotProvable)));
+    }
+}

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Checks the proof of one event offline: python3 verify.py FILE.tlog-proof VERIFIER-KEY
+"""Checks a proof offline, of one event or of an export:
 
-A second implementation of the proof file, written from FORMAT.md next to this file, in plain Python 3.8 or
+    python3 verify.py FILE.tlog-proof VERIFIER-KEY
+    python3 verify.py EXPORT.ndjson.proof VERIFIER-KEY EXPORT.ndjson
+
+A second implementation of both files, written from FORMAT.md next to this file, in plain Python 3.8 or
 newer with nothing but its standard library. Exit status: 0 the proof holds, 1 it does not, 2 wrong usage.
 """
 
@@ -180,9 +183,13 @@ def parse_json(text, what):
     return value
 
 
+def group_label(group):
+    return ("secureai-audit/v1/group/" + group).encode().ljust(64, b"\0")
+
+
 def group_digest(group, shown):
     """The group's digest, and its text if it is disclosed."""
-    label = ("secureai-audit/v1/group/" + group).encode().ljust(64, b"\0")
+    label = group_label(group)
     require(isinstance(shown, dict), "the disclosure does not say what is in the group " + group)
     if shown == {"absent": True}:
         return sha256(label, b"absent"), None
@@ -238,8 +245,121 @@ def verify(proof_text, key_text):
     return index, size, key[0], event
 
 
+# Proof of an export (FORMAT.md, "Proof of an export")
+
+EXPORT_PROOF = "secureai-audit/v1/export-proof"
+MEMBERS = {
+    "core": "action capture category id instance marks outcome reason recorded_at severity source time",
+    "actor": "actor session_id",
+    "org": "org",
+    "client": "client",
+    "target": "target targets",
+    "usage": "latency_ms model usage",
+    "content": "changes details http message",
+}
+GROUP_OF = {member: group for group, members in MEMBERS.items() for member in members.split()}
+DECODER = json.JSONDecoder()
+
+
+def split_event(line):
+    """The text of each group that the line shows."""
+    require(line.startswith("{") and line.endswith("}"), "a line is no event")
+    texts, at, newest = {}, 1, 0
+    try:
+        while line != "{}" and at < len(line):
+            name, colon = DECODER.raw_decode(line, at)
+            group = GROUP_OF[name]
+            require(line[colon] == ":" and GROUPS.index(group) >= newest, "a line is no event of an export")
+            newest = GROUPS.index(group)
+            end = DECODER.raw_decode(line, colon + 1)[1]
+            texts.setdefault(group, []).append(line[at:end])
+            require(line[end] == ("," if end + 1 < len(line) else "}"), "a line is no event of an export")
+            at = end + 1
+    except (ValueError, KeyError, IndexError, TypeError):
+        raise Refused("a line is no event of an export") from None
+    return {group: "{" + ",".join(members) + "}" for group, members in texts.items()}
+
+
+def opened_leaf(line, opening):
+    """The leaf hash that follows from a line and its opening."""
+    texts, leaf_data = split_event(line), b"\1"
+    if opening.startswith("*"):
+        event_salt = from_hex(opening[1:], 16)
+        label = b"secureai-audit/v1/group-salt".ljust(64, b"\0")
+        salts = b"".join(sha256(label, event_salt, bytes([pair])) for pair in range(4))
+        parts = [salts[16 * at : 16 * at + 16].hex() if group in texts else "-" for at, group in enumerate(GROUPS)]
+    else:
+        parts = opening.split(",")
+    require(len(parts) == len(GROUPS), "an opening is malformed")
+    for group, part in zip(GROUPS, parts):
+        is_hidden = part == "-" or part.startswith("=")
+        require(is_hidden != (group in texts), "a line shows another set of groups than its opening")
+        if part == "-":
+            leaf_data += sha256(group_label(group), b"absent")
+        elif is_hidden:
+            leaf_data += from_hex(part[1:], 32)
+        else:
+            leaf_data += sha256(group_label(group), from_hex(part, 16), texts[group].encode())
+    return leaf_hash(leaf_data)
+
+
+def from_hex(text, length):
+    require(re.fullmatch("[0-9a-f]*", text) and len(text) == 2 * length, "an opening is malformed")
+    return bytes.fromhex(text)
+
+
+def root_of(start, end, leaves, hashes):
+    """The root over the leaves start..end, of which some are given and the rest are in the proof's hashes."""
+    if not leaves:
+        require(hashes, "the proof has too few hashes")
+        return hashes.pop(0)
+    if end - start == 1:
+        return leaves[0][1]
+    middle = start + (1 << ((end - start - 1).bit_length() - 1))
+    cut = next((at for at, leaf in enumerate(leaves) if leaf[0] >= middle), len(leaves))
+    left = root_of(start, middle, leaves[:cut], hashes)
+    return sha256(b"\1", left, root_of(middle, end, leaves[cut:], hashes))
+
+
+def exported_lines(text):
+    """The events of an export, a line each."""
+    lines = text.split("\n")
+    require(lines.pop() == "", "the export is cut short")
+    if lines and lines[0] == '{"events":[':
+        require(lines[-1] == '],"count":%d}' % (len(lines) - 2), "the export is cut short")
+        lines = [line[:-1] if line.endswith(",") else line for line in lines[1:-1]]
+    return lines
+
+
+def verify_export(proof_text, key_text, export_text):
+    """Checks an export; returns the number of its events, the tree size and the log."""
+    key = parse_verifier_key(key_text)
+    head, _, rest = proof_text.partition("\n\n")
+    openings = head.split("\n")[1:]
+    # Without hashes the empty lines around them stand side by side.
+    hashes, checkpoint = ("", rest[1:]) if rest.startswith("\n") else rest.split("\n\n", 1) if "\n\n" in rest else ("", "")
+    size, root = open_checkpoint(checkpoint, key)
+    hashes = [from_base64(line, "a hash of the proof") for line in hashes.split("\n") if line]
+    require(all(len(hash) == 32 for hash in hashes), "a hash of the proof is none")
+    lines = exported_lines(export_text)
+    require(len(lines) == len(openings), "the export has %d events, the proof %d" % (len(lines), len(openings)))
+    leaves = []
+    for number, (line, opening) in enumerate(zip(lines, openings), 1):
+        parts = opening.split(" ")
+        require(len(parts) == 3, "an opening is malformed")
+        leaf = opened_leaf(line, parts[1])
+        require(leaf[:4].hex() == parts[2], "event %d of the export was altered" % number)
+        leaves.append((from_decimal(parts[0], "an index"), leaf))
+    leaves.sort()
+    require(all(a[0] < b[0] for a, b in zip(leaves, leaves[1:])), "an event is there twice")
+    require(not leaves or leaves[-1][0] < size, "an index is not below the tree size")
+    found = root_of(0, size, leaves, hashes) if size else sha256()
+    require(found == root and not hashes, "some event is not what the ledger recorded")
+    return len(lines), size, key[0]
+
+
 def main(arguments):
-    if len(arguments) != 2:
+    if len(arguments) not in (2, 3):
         print(__doc__.strip(), file=sys.stderr)
         return 2
     try:
@@ -249,6 +369,12 @@ def main(arguments):
         if os.path.exists(key_text):
             with open(key_text, encoding="utf-8") as file:
                 key_text = file.read()
+        if proof_text.startswith(EXPORT_PROOF + "\n"):
+            require(len(arguments) == 3, "say of which export: give its file as the third argument")
+            with open(arguments[2], encoding="utf-8", newline="") as file:
+                events, size, log = verify_export(proof_text, key_text, file.read())
+            print(f"the proof holds: each of the {events} events is among the first {size} in {log}")
+            return 0
         index, size, log, event = verify(proof_text, key_text)
     except UnicodeDecodeError:
         print("the proof does NOT hold: it is not text", file=sys.stderr)

@@ -31,6 +31,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         get   ("/",              Needs(EventsRead), events::list::handle),
         get   ("/{event}",       Needs(EventsRead), events::one::handle),
         get   ("/{event}/proof", Needs(EventsRead), events::proof::handle),
+        get   ("/export-proof",  Needs(EventsExport), events::export_proof::handle),
         get   ("/stats",         Needs(EventsRead), stats::handle),
         get   ("/stream",        Needs(EventsRead), stream::handle),
         get   ("/exports",       Needs(EventsExport), exports::list::handle),

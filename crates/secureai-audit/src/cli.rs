@@ -265,6 +265,9 @@ pub(crate) struct ExportArgs {
     /// Overwrite FILE if it exists
     #[arg(long)]
     pub force: bool,
+    /// Also write FILE.proof, with which `proof verify` checks every line (json and ndjson)
+    #[arg(long)]
+    pub proof: bool,
 }
 
 /// Options of `stats`.
@@ -321,9 +324,12 @@ pub(crate) struct ProofGetArgs {
 /// Options of `proof verify`.
 #[derive(Debug, Args)]
 pub(crate) struct ProofVerifyArgs {
-    /// The proof; `-` is standard input
+    /// The proof, of one event or of an export; `-` is standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// The export that the proof is of [default: FILE without `.proof`]
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
     /// The log's verifier key (`key show`), or a file with it
     #[arg(long, value_name = "KEY|FILE")]
     pub key: String,

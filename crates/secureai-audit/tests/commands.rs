@@ -307,6 +307,32 @@ fn a_proof_needs_nothing_but_the_file_and_the_key() {
 }
 
 #[test]
+fn an_export_is_proved_line_by_line() {
+    let home = Home::new();
+    home.with_events(300);
+    let key = home.run(&["key", "show"]).good().out.trim().to_owned();
+    let path = |name: &str| home.file(name).to_str().unwrap().to_owned();
+    let (local, document, remote) = (path("local.ndjson"), path("document.json"), path("remote.ndjson"));
+    home.run(&["export", "--format", "ndjson", "-o", &local, "--proof"]).good();
+    home.run(&["export", "--format", "json", "-o", &document, "--proof", "action:file.*"]).good();
+    let server = home.serve();
+    home.run_on(&server, &["export", "--format", "ndjson", "-o", &remote, "--proof"]).good();
+    assert_eq!(server.stop(), 0);
+
+    for file in [local, document, remote] {
+        let proof = format!("{file}.proof");
+        let held = home.run(&["proof", "verify", &proof, "--key", &key]).good();
+        assert!(held.out.starts_with("the proof holds: each of the "), "{held:?}");
+        let altered = std::fs::read_to_string(&file).unwrap().replacen("event number", "event namber", 1);
+        let altered = home.write("altered", altered);
+        let other = ["proof", "verify", &proof, "--key", &key, "--export", altered.to_str().unwrap()];
+        home.run(&other).refused(1, "was altered");
+    }
+    home.run(&["export", "--format", "csv", "-o", &path("a.csv"), "--proof"]).refused(2, "json or ndjson");
+    home.run(&["export", "--format", "json", "-o", "-", "--proof"]).refused(2, "-o FILE");
+}
+
+#[test]
 fn the_key_rotates_and_what_the_old_one_signed_stays_valid() {
     let home = Home::new();
     home.with_events(20);

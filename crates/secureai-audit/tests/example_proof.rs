@@ -57,6 +57,35 @@ fn the_script_refuses_what_is_altered() {
     refuses_what_is_altered(by_script);
 }
 
+#[test]
+#[ignore = "needs python3; .ci/run runs it"]
+fn the_script_checks_exports_as_the_program_does() {
+    let home = Home::new();
+    home.with_events(150);
+    let key = home.run(&["key", "show"]).good().out.trim().to_owned();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verify.py");
+    let accepts = |proof: &Path, export: &Path| {
+        let run =
+            Command::new("python3").arg("-B").arg(&script).arg(proof).arg(&key).arg(export).output().unwrap();
+        run.status.success()
+    };
+    for (format, query) in [("ndjson", ""), ("json", "event-7 or event-11"), ("ndjson", "no-such-word")] {
+        let file = home.file("export");
+        let path = file.to_str().unwrap();
+        home.run(&["export", "--format", format, "-o", path, "--proof", "--force", "-q", query]).good();
+        let proof = home.file("export.proof");
+        assert!(accepts(&proof, &file), "{format} {query:?}");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let shortened: String = text.lines().skip(1).map(|line| format!("{line}\n")).collect();
+        for wrong in [text.replacen("number", "namber", 1), shortened] {
+            if wrong != text {
+                let wrong = home.write("wrong", wrong);
+                assert!(!accepts(&proof, &wrong), "{format} {query:?}");
+            }
+        }
+    }
+}
+
 fn accepts_the_example(verifier: Verifier) {
     let home = Home::new();
     let file = home.write("example.tlog-proof", EXAMPLE);

@@ -18,7 +18,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use audit_event::{Entry, GroupSet, Opening};
+use audit_event::{Entry, Group, GroupSet, Opening};
 use audit_ledger::Ledger;
 use audit_tlog::{Checkpoint, Hash, Note, TreeSize, leaf_hash};
 
@@ -29,8 +29,8 @@ use super::{Export, Format, Origin, Position};
 use crate::Error;
 use crate::question::{Budget, RowRef, Scan};
 
-/// The first line of a proof.
-const TITLE: &str = "secureai-audit/v1/export-proof";
+/// The first line of the proof of an export.
+pub const TITLE: &str = "secureai-audit/v1/export-proof";
 /// Events read at once.
 const CHUNK_ROWS: usize = 4_096;
 
@@ -39,6 +39,13 @@ impl Export {
     #[must_use]
     pub fn is_provable(&self) -> bool {
         matches!(self.format, Format::Json | Format::Ndjson) && self.columns.is_none()
+    }
+
+    fn shown(&self) -> GroupSet {
+        GroupSet::ALL
+            .iter()
+            .filter(|group| !self.withheld.contains(*group) || *group == Group::Core)
+            .collect()
     }
 
     /// Writes the proof of what [`Export::run`] wrote until `end`, by a checkpoint that covers it. `progress` is told how
@@ -61,7 +68,7 @@ impl Export {
         let snapshot = end.snapshot.unwrap_or_else(|| origin.answers.snapshot());
         let (checkpoint, size) = checkpoint_covering(ledger, snapshot)?;
         writeln!(out, "{TITLE}").map_err(Error::Output)?;
-        let mut openings = Openings { origin, out, shown: GroupSet::ALL, indices: Vec::new() };
+        let mut openings = Openings { origin, out, shown: self.shown(), indices: Vec::new() };
         let scan = Scan {
             filter: self.filter.clone(),
             range: self.range,
@@ -88,6 +95,7 @@ impl Export {
 struct Openings<'a> {
     origin: Origin<'a>,
     out: &'a mut dyn Write,
+    /// The groups that the lines hold; of the others the proof has the digests.
     shown: GroupSet,
     indices: Vec<u64>,
 }

@@ -170,6 +170,18 @@ fn groups_that_were_erased_leave_a_proof() {
 }
 
 #[test]
+fn groups_that_are_withheld_leave_a_proof() {
+    let recorded = Recorded::new();
+    let withheld = [Group::Actor, Group::Content, Group::Client].into_iter().collect();
+    let (file, proof) = recorded.export(&Export { withheld, ..Export::all(Format::Ndjson) });
+    assert!(!text(&file).contains("\"actor\""));
+    let proof = proof.unwrap();
+    assert_eq!(recorded.verify(&file, &proof).unwrap().events, 300);
+    let whole = recorded.export(&Export::all(Format::Ndjson)).0;
+    assert!(matches!(recorded.verify(&whole, &proof), Err(VerifyError::Line { .. })));
+}
+
+#[test]
 fn what_does_not_hold_whole_events_has_no_proof_of_lines() {
     let recorded = Recorded::new();
     let chosen = Export { columns: Some(Columns::parse("id,time").unwrap()), ..Export::all(Format::Ndjson) };

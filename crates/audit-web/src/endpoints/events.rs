@@ -2,6 +2,7 @@
 
 pub(crate) mod append;
 pub(crate) mod export;
+pub(crate) mod export_proof;
 pub(crate) mod list;
 pub(crate) mod one;
 mod outlet;

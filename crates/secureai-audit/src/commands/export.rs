@@ -5,6 +5,7 @@
 //! with: it begins again.
 
 mod local;
+mod proof;
 mod remote;
 mod state;
 
@@ -50,6 +51,7 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<
         }
         path => Target::File(path.to_owned()),
     };
+    proof::check(args)?;
     let interrupt = Interrupt::listen()?;
     let start = Instant::now();
     let done = match &context.global.url {
@@ -64,6 +66,12 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<
     }
     let Target::File(path) = target else { return Ok(ExitCode::SUCCESS) };
     report(context, &path, &done, start.elapsed().as_secs_f64())?;
+    if args.proof {
+        note(format!(
+            "{}: check it with: secureai-audit proof verify {0} --key KEY",
+            proof::beside(&path).display()
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

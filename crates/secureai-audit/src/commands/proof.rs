@@ -1,7 +1,10 @@
 //! `proof get` and `proof verify`.
 
+mod export;
+
 use std::{
-    io::{Read, Write},
+    fs::File,
+    io::{BufRead, BufReader, Read as _, Write as _},
     path::Path,
     process::ExitCode,
 };
@@ -48,7 +51,12 @@ pub(crate) async fn get(context: &Context, args: &ProofGetArgs) -> anyhow::Resul
 /// Checks a proof: nothing is read but the file and the key.
 pub(crate) fn verify(context: &Context, args: &ProofVerifyArgs) -> anyhow::Result<ExitCode> {
     let key = read_key(&args.key)?;
-    let bytes = read(&args.file)?;
+    let mut proof = open(&args.file)?;
+    if export::is_one(&mut proof)? {
+        return export::verify(context, args, &key, &mut proof);
+    }
+    let mut bytes = Vec::new();
+    proof.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", args.file.display()))?;
     let proof = TlogProof::parse(&bytes).context("this is no proof file")?;
     let extra = proof.extra.as_deref().context("the proof does not show the event it is of")?;
     let shown = std::str::from_utf8(extra).context("what the proof shows is no text")?;
@@ -74,13 +82,13 @@ pub(crate) fn verify(context: &Context, args: &ProofVerifyArgs) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+/// The file, or standard input.
+fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
     if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
+        return Ok(Box::new(BufReader::new(std::io::stdin())));
     }
-    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
 }
 
 /// `text` as one segment of a path.

@@ -24,6 +24,11 @@ impl Bar {
         Self::styled(what, None, "{spinner} {msg} {bytes} {bytes_per_sec} {elapsed}")
     }
 
+    /// A spinner with a count of things, when the total is unknown.
+    pub(crate) fn open_count(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::styled(what, None, "{spinner} {msg} {human_pos} {per_sec} {elapsed}")
+    }
+
     /// A spinner for a step without a measure.
     pub(crate) fn step(what: impl Into<Cow<'static, str>>) -> Self {
         Self::styled(what, None, "{spinner} {msg} {elapsed}")

@@ -38,7 +38,7 @@ use crate::state::AppState;
 /// The ledger's size that the answer speaks of.
 pub(crate) const TREE_SIZE_HEADER: HeaderName = HeaderName::from_static("audit-tree-size");
 /// How long to wait for the newest events to become searchable, so that an export misses nothing recorded before it.
-const INDEX_PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const INDEX_PATIENCE: Duration = Duration::from_secs(2);
 /// Threads that read and render one export, besides its own.
 const RENDER_THREADS: usize = 2;
 
@@ -221,6 +221,6 @@ impl Run {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "JSON numbers are doubles; counts stay far below 2^53")]
-fn number(value: u64) -> Json<'static> {
+pub(crate) fn number(value: u64) -> Json<'static> {
     Json::Number(value as f64)
 }

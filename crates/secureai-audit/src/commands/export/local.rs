@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use audit_event::{Clock as _, Json, Timestamp};
 use audit_query::{
     Filter,
@@ -18,6 +19,7 @@ use audit_query::{
 
 use super::{
     Done, Target,
+    proof::ProofFile,
     state::{Tail, Unfinished},
 };
 use crate::{
@@ -99,7 +101,29 @@ fn go_on(
     let start = start.unwrap_or_default();
     record(store, context, &export, start.bytes);
     let total = store.index().count(&question.total(), &Budget::unlimited())?;
-    to_file(store, &export, unfinished, start, total, interrupt)
+    let (done, end) = to_file(store, &export, unfinished, start, total, interrupt)?;
+    if args.proof && !done.interrupted {
+        prove(store, &export, &end, path, interrupt)?;
+    }
+    Ok(done)
+}
+
+/// Writes the proof of what was exported.
+fn prove(
+    store: &Store,
+    export: &Export,
+    end: &Position,
+    path: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    let bar = Bar::counting("proving", end.rows);
+    let origin = Origin { answers: store.index(), entries: store.ledger() };
+    let mut file = ProofFile::create(path)?;
+    let budget = cancelled_by(interrupt);
+    let proved = export.prove(origin, store.ledger(), &budget, end, file.out(), &mut |rows| bar.set(rows));
+    bar.clear();
+    proved.context("the export is whole, its proof is not")?;
+    file.finish()
 }
 
 fn to_pipe(store: &Store, export: &Export, interrupt: &Interrupt) -> anyhow::Result<Done> {
@@ -132,7 +156,7 @@ fn to_file(
     start: Position,
     total: u64,
     interrupt: &Interrupt,
-) -> anyhow::Result<Done> {
+) -> anyhow::Result<(Done, Position)> {
     let bar = Bar::counting("exporting", total);
     let budget = cancelled_by(interrupt);
     let origin = Origin { answers: store.index(), entries: store.ledger() };
@@ -163,7 +187,8 @@ fn to_file(
     } else {
         unfinished.finish()?;
     }
-    Ok(Done { bytes: last.bytes, rows: Some(last.rows), interrupted, resumed_at: start.bytes })
+    let done = Done { bytes: last.bytes, rows: Some(last.rows), interrupted, resumed_at: start.bytes };
+    Ok((done, last))
 }
 
 /// A budget that ends when a signal comes.

@@ -4,14 +4,15 @@
 //! again in that state, without the bytes that the file has; with their SHA-256, so that the server can tell whether
 //! they are the beginning of what it would send.
 
-use std::io::Write;
+use std::{io::Write, path::Path};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use audit_event::{Clock as _, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Done, Target,
+    proof::ProofFile,
     state::{Tail, Unfinished},
     stopped_after,
 };
@@ -51,7 +52,7 @@ pub(super) async fn export(
             let url = context.global.url.as_deref().unwrap_or_default();
             let question = format!("{url} {}", args.as_typed()?);
             let unfinished = Unfinished::open(path, &question, SystemClock.now())?;
-            to_file(&api, args, unfinished, interrupt).await
+            to_file(&api, args, unfinished, path, interrupt).await
         }
     }
 }
@@ -67,6 +68,7 @@ async fn to_file(
     api: &Api,
     args: &ExportArgs,
     mut unfinished: Unfinished<Pin>,
+    path: &Path,
     interrupt: Interrupt,
 ) -> anyhow::Result<Done> {
     let begun = match unfinished.resume(Tail::Keep)?.filter(|_| args.format.is_resumable()) {
@@ -85,9 +87,10 @@ async fn to_file(
     let pin = Pin { tree_size };
     let resumed_at = unfinished.length();
     unfinished.at(resumed_at, &pin)?;
+    let began = unfinished.began();
     let bar = Bar::open_bytes("exporting");
     let (mut out, mut bytes) = (unfinished.writer()?, resumed_at);
-    let ended = copy(answer, &mut out, &mut bytes, interrupt, |length| {
+    let ended = copy(answer, &mut out, &mut bytes, interrupt.clone(), |length| {
         bar.set(length);
         unfinished.at(length, &pin)
     })
@@ -99,7 +102,29 @@ async fn to_file(
         unfinished.save(&pin)?;
     }
     let interrupted = ended.with_context(|| stopped_after(bytes, args))?;
+    if args.proof && !interrupted {
+        let mut query = question(args, began)?;
+        query.add("tree_size", tree_size.to_string());
+        prove(api, &query, path, interrupt).await.context("the export is whole, its proof is not")?;
+    }
     Ok(Done { bytes, rows: None, interrupted, resumed_at })
+}
+
+/// Fetches the proof of what was exported.
+async fn prove(api: &Api, query: &Query, path: &Path, interrupt: Interrupt) -> anyhow::Result<()> {
+    let answer = api.get("/export-proof", query).await?;
+    let (mut file, mut bytes) = (ProofFile::create(path)?, 0);
+    let bar = Bar::open_bytes("proving");
+    let ended = copy(answer, file.out(), &mut bytes, interrupt, |length| {
+        bar.set(length);
+        Ok(())
+    })
+    .await;
+    bar.clear();
+    if ended? {
+        bail!("stopped after {bytes} bytes of it");
+    }
+    file.finish()
 }
 
 /// Asks for what comes after the bytes that the file has. `None` when the server has another file now.

@@ -69,7 +69,7 @@ fn the_script_checks_exports_as_the_program_does() {
             Command::new("python3").arg("-B").arg(&script).arg(proof).arg(&key).arg(export).output().unwrap();
         run.status.success()
     };
-    for (format, query) in [("ndjson", ""), ("json", "event-7 or event-11"), ("ndjson", "no-such-word")] {
+    for (format, query) in [("ndjson", "number"), ("json", "event number 7"), ("ndjson", "no-such-word")] {
         let file = home.file("export");
         let path = file.to_str().unwrap();
         home.run(&["export", "--format", format, "-o", path, "--proof", "--force", "-q", query]).good();

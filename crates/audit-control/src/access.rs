@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use audit_event::{GroupSet, Timestamp};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use crate::Error;
 use crate::permission::{Permission, Permissions};
+use crate::roles::{CustomRole, RoleRights, rights_of};
 use crate::secret::{self, Digest, SecretError};
 
 /// The roles that are there from the beginning. They cannot be changed.
@@ -21,7 +24,7 @@ pub enum Role {
     Admin,
     /// Read and export everything, change nothing but views of one's own.
     Auditor,
-    /// Read events and usage within a scope. No token can have it yet.
+    /// Read events and usage within a scope, which the token has to have.
     Viewer,
     /// Append events, nothing else.
     Ingest,
@@ -92,10 +95,16 @@ pub struct Token {
     pub id: String,
     /// Unique among live tokens.
     pub name: String,
-    /// What it may do.
-    pub role: Role,
+    /// The name of its role.
+    pub role: String,
+    /// A filter, besides the role's, that every event fulfils that its bearer sees.
+    pub scope: Option<String>,
+    /// Where its bearer may come from; empty: from anywhere.
+    pub networks: Vec<IpNet>,
     /// SHA-256 of its text.
     pub digest: Digest,
+    /// The text before it was rotated, and until when that is good.
+    pub former: Option<(Digest, Timestamp)>,
     /// When it was made.
     pub created: Timestamp,
     /// From when on it is refused; `None`: never.
@@ -132,6 +141,8 @@ pub struct Caller {
     pub scopes: Vec<String>,
     /// Groups of an event that they do not see.
     pub withheld: GroupSet,
+    /// Where they may come from; empty: from anywhere.
+    pub networks: Vec<IpNet>,
 }
 
 impl Caller {
@@ -144,7 +155,25 @@ impl Caller {
             permissions: role.permissions(),
             scopes: Vec::new(),
             withheld: GroupSet::EMPTY,
+            networks: Vec::new(),
         }
+    }
+
+    /// Whether they may come from this address, `None` where it is not known.
+    pub fn may_come_from(&self, address: Option<IpAddr>) -> bool {
+        let is_inside = |address: IpAddr| self.networks.iter().any(|network| network.contains(&address));
+        self.networks.is_empty() || address.is_some_and(|address| is_inside(address.to_canonical()))
+    }
+
+    /// Whether they see every event whole.
+    pub fn sees_all(&self) -> bool {
+        self.scopes.is_empty() && self.withheld.is_empty()
+    }
+
+    /// Whether they may give somebody these permissions, or take them away: nobody makes others mightier than
+    /// themselves, and who sees a part gives nothing.
+    pub fn may_give(&self, permissions: Permissions) -> bool {
+        self.sees_all() && self.permissions.covers(permissions)
     }
 
     /// Whether they may do this.
@@ -173,7 +202,9 @@ pub enum Denial {
 /// the next request on.
 #[derive(Debug, Default, Clone)]
 pub struct Directory {
+    /// By the digest of the secret, and by that of the one before for as long as it is good.
     tokens: HashMap<Digest, Known>,
+    roles: Vec<CustomRole>,
 }
 
 #[derive(Debug, Clone)]
@@ -184,10 +215,27 @@ struct Known {
 }
 
 impl Directory {
-    /// The directory of those of `tokens` that are not revoked.
-    pub fn new(tokens: &[Token]) -> Self {
-        let live = tokens.iter().filter(|token| token.revoked.is_none());
-        Self { tokens: live.map(|token| (token.digest, Known::new(token))).collect() }
+    /// The directory of those of `tokens` that are not revoked, with what their roles allow. A token whose role is gone
+    /// is not in it.
+    pub fn new(tokens: &[Token], roles: &[CustomRole]) -> Self {
+        let mut known = HashMap::new();
+        for token in tokens.iter().filter(|token| token.revoked.is_none()) {
+            let Some(rights) = rights_of(&token.role, roles) else { continue };
+            let caller = Arc::new(caller_of(token, rights));
+            let mut enter = |digest: Digest, expires: Option<Timestamp>| {
+                known.insert(digest, Known { digest, expires, caller: Arc::clone(&caller) });
+            };
+            if let Some((former, until)) = token.former {
+                enter(former, Some(token.expires.map_or(until, |expires| expires.min(until))));
+            }
+            enter(token.digest, token.expires);
+        }
+        Self { tokens: known, roles: roles.to_vec() }
+    }
+
+    /// What the role of this name allows and shows: for those who have it by something else than a token.
+    pub fn rights(&self, role: &str) -> Option<RoleRights> {
+        rights_of(role, &self.roles)
     }
 
     /// Whom a presented token stands for at `now`.
@@ -217,7 +265,9 @@ impl Directory {
     /// # Errors
     /// [`Denial::Unknown`] and [`Denial::Expired`].
     pub fn by_id(&self, id: &str, now: Timestamp) -> Result<Arc<Caller>, Denial> {
-        let known = self.tokens.values().find(|known| known.caller.id == id).ok_or(Denial::Unknown)?;
+        let ends = |known: &&Known| known.expires.unwrap_or(Timestamp::MAX);
+        let of_id = self.tokens.values().filter(|known| known.caller.id == id);
+        let known = of_id.max_by_key(ends).ok_or(Denial::Unknown)?;
         if known.expires.is_some_and(|expires| expires <= now) {
             return Err(Denial::Expired);
         }
@@ -225,10 +275,15 @@ impl Directory {
     }
 }
 
-impl Known {
-    fn new(token: &Token) -> Self {
-        let caller = Caller::with_role(&token.id, &token.name, token.role);
-        Self { digest: token.digest, expires: token.expires, caller: Arc::new(caller) }
+fn caller_of(token: &Token, rights: RoleRights) -> Caller {
+    Caller {
+        id: token.id.clone(),
+        name: token.name.clone(),
+        role: token.role.clone(),
+        permissions: rights.permissions,
+        scopes: rights.scope.into_iter().chain(token.scope.clone()).collect(),
+        withheld: rights.withheld,
+        networks: token.networks.clone(),
     }
 }
 

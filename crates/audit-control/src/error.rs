@@ -35,7 +35,7 @@ pub enum Error {
         name: String,
     },
     /// Fix the input: no such role.
-    #[error("unknown role {role:?}; the roles are admin, auditor, viewer and ingest")]
+    #[error("there is no role {role:?}; admin, auditor, viewer, ingest and those you made are the roles")]
     UnknownRole {
         /// The role asked for.
         role: String,
@@ -46,11 +46,52 @@ pub enum Error {
         /// The permission asked for.
         permission: String,
     },
-    /// Fix the input: nothing can be given this role yet.
+    /// Fix the input: the role sees only what its bearer's scope shows.
+    #[error("the role viewer needs a scope: a filter such as department:\"Inside Sales\"")]
+    ScopeNeeded,
+    /// Fix the input: the role's name cannot be used.
     #[error(
-        "the role viewer is reserved: it needs saved scopes, which this version does not have; use auditor"
+        "a role's name has 1 to 64 characters: letters, digits and . _ - (starting with a letter or digit); {name:?} does not fit"
     )]
-    RoleReserved,
+    BadRoleName {
+        /// The name asked for.
+        name: String,
+    },
+    /// Fix the input: the role's rights, or a token's, make no sense; says why.
+    #[error("{0}")]
+    BadRights(&'static str),
+    /// There is no role of this name that can be changed.
+    #[error("there is no role named {name:?}; list the roles to see which exist")]
+    NoSuchRole {
+        /// The name asked for.
+        name: String,
+    },
+    /// Choose another name, or change the role that has it.
+    #[error("a role named {name:?} exists already")]
+    RoleExists {
+        /// The name asked for.
+        name: String,
+    },
+    /// The role is there from the beginning.
+    #[error("{name} is a built-in role and stays as it is; make a role of your own")]
+    RoleBuiltIn {
+        /// Its name.
+        name: String,
+    },
+    /// Revoke the tokens first.
+    #[error("the role {name:?} has {tokens} live tokens; revoke them first")]
+    RoleInUse {
+        /// Its name.
+        name: String,
+        /// How many tokens have it.
+        tokens: u32,
+    },
+    /// Make another admin token first.
+    #[error("{name:?} is the last token that may manage tokens and roles; make another one first")]
+    LastAdmin {
+        /// Its name.
+        name: String,
+    },
     /// Fix the input: the token would be born expired.
     #[error("the expiry lies in the past")]
     ExpiryInPast,

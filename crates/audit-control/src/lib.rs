@@ -18,6 +18,7 @@ mod error;
 mod exports;
 mod permission;
 mod remembered;
+mod roles;
 mod schema;
 mod secret;
 mod sources;
@@ -31,11 +32,12 @@ pub use break_glass::{BreakGlass, PASSWORD_CHARS};
 pub use error::{Error, Result};
 pub use exports::{Export, ExportEnd, ExportState};
 pub use permission::{Permission, Permissions};
+pub use roles::{CustomRole, RoleRights, RoleView, rights_of};
 pub use secret::{Digest, Secret, SecretError, TOKEN_PREFIX};
 pub use sources::{FORMER_SECRET_MINUTES, Source, SourceDirectory};
-pub use store::{Control, DEFAULT_TOKEN_DAYS, Expiry, NewToken};
 pub use verifications::{
     CHECKPOINTS_KEPT, KeptCheckpoint, VERIFICATIONS_KEPT, Verdicts, Verification, VerificationOutcome,
     VerificationState,
 };
+pub use store::{Control, DEFAULT_OVERLAP_HOURS, DEFAULT_TOKEN_DAYS, Expiry, NewToken};
 pub use views::{MOST_VIEWS, NewView, SavedView, ViewChange};

@@ -127,6 +127,20 @@ const MIGRATIONS: &[&str] = &[
         changed     INTEGER NOT NULL
     ) STRICT;
 ",
+    "
+    CREATE TABLE roles (
+        name         TEXT PRIMARY KEY NOT NULL,
+        permissions  TEXT NOT NULL,             -- names, separated by commas
+        scope        TEXT,                      -- a filter
+        withheld     TEXT NOT NULL,             -- groups of an event, separated by commas
+        created      INTEGER NOT NULL,
+        changed      INTEGER NOT NULL
+    ) STRICT;
+    ALTER TABLE tokens ADD COLUMN scope TEXT;
+    ALTER TABLE tokens ADD COLUMN networks TEXT NOT NULL DEFAULT '';    -- CIDR, separated by commas
+    ALTER TABLE tokens ADD COLUMN former BLOB;                          -- digest of the secret before
+    ALTER TABLE tokens ADD COLUMN former_until INTEGER;
+",
 ];
 
 /// Brings the database to the newest version; refuses one that is newer still.

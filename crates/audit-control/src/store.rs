@@ -8,15 +8,24 @@ use audit_event::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 
+use ipnet::IpNet;
+
+use crate::roles::{LONGEST_SCOPE, rights_of};
 use crate::secret::{Digest, Secret};
-use crate::{Error, Result, Role, Token, schema};
+use crate::{Error, Permission, Permissions, Result, Role, Token, schema};
 
 /// How long a token lives when nobody says otherwise.
 pub const DEFAULT_TOKEN_DAYS: u32 = 90;
+/// How long the secret before a rotation is good when nobody says otherwise.
+pub const DEFAULT_OVERLAP_HOURS: u32 = 24;
 
-const MICROS_PER_DAY: i64 = 24 * 60 * 60 * 1_000_000;
+const MICROS_PER_HOUR: i64 = 60 * 60 * 1_000_000;
+const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 const NAME_CHARS: usize = 64;
-const COLUMNS: &str = "id, name, role, digest, created, expires, last_used, revoked";
+const COLUMNS: &str =
+    "id, name, role, digest, created, expires, last_used, revoked, scope, networks, former, former_until";
+/// More networks than this are not kept for a token.
+const MOST_NETWORKS: usize = 64;
 
 /// The control database. Share it by reference or `Arc`; calls take turns.
 #[derive(Debug)]
@@ -29,10 +38,21 @@ pub struct Control {
 pub struct NewToken<'a> {
     /// 1 to 64 letters, digits, `.`, `_`, `-`; unique among live tokens.
     pub name: &'a str,
-    /// What it may do; `viewer` is refused.
-    pub role: Role,
+    /// A built-in role or one that somebody made; `viewer` needs a scope.
+    pub role: &'a str,
     /// Until when.
     pub expiry: Expiry,
+    /// A filter that every event fulfils that its bearer sees, besides the role's.
+    pub scope: Option<&'a str>,
+    /// Where its bearer may come from; empty: from anywhere.
+    pub networks: &'a [IpNet],
+}
+
+impl<'a> NewToken<'a> {
+    /// For the usual time, from anywhere.
+    pub fn of(name: &'a str, role: &'a str) -> Self {
+        Self { name, role, expiry: Expiry::Default, scope: None, networks: &[] }
+    }
 }
 
 /// Until when a token is good.
@@ -68,7 +88,8 @@ impl Control {
     /// Makes a token out of the system's randomness. The [`Secret`] is not stored: show it now or never.
     ///
     /// # Errors
-    /// [`Error::NameTaken`], [`Error::BadName`], [`Error::RoleReserved`] and [`Error::ExpiryInPast`] for the input;
+    /// [`Error::NameTaken`], [`Error::BadName`], [`Error::UnknownRole`], [`Error::ScopeNeeded`], [`Error::BadRights`] and
+    /// [`Error::ExpiryInPast`] for the input;
     /// [`Error::Randomness`] and [`Error::Sqlite`] for the rest.
     pub fn create_token(&self, new: &NewToken<'_>, now: Timestamp) -> Result<(Token, Secret)> {
         let mut random = [0; 32];
@@ -87,16 +108,17 @@ impl Control {
         now: Timestamp,
     ) -> Result<(Token, Secret)> {
         check_name(new.name)?;
-        if new.role == Role::Viewer {
-            return Err(Error::RoleReserved);
-        }
+        self.check_rights(new)?;
         let secret = Secret::from_random(random);
         let digest = secret.digest();
         let token = Token {
             id: token_id(&digest),
             name: new.name.to_owned(),
-            role: new.role,
+            role: new.role.to_owned(),
+            scope: new.scope.map(str::to_owned),
+            networks: new.networks.to_vec(),
             digest,
+            former: None,
             created: now,
             expires: new.expiry.at(now)?,
             last_used: None,
@@ -104,6 +126,22 @@ impl Control {
         };
         self.insert(&token)?;
         Ok((token, secret))
+    }
+
+    fn check_rights(&self, new: &NewToken<'_>) -> Result<()> {
+        if rights_of(new.role, &self.roles()?).is_none() {
+            return Err(Error::UnknownRole { role: new.role.to_owned() });
+        }
+        if new.role == Role::Viewer.as_str() && new.scope.is_none_or(|scope| scope.trim().is_empty()) {
+            return Err(Error::ScopeNeeded);
+        }
+        if new.scope.is_some_and(|scope| scope.len() > LONGEST_SCOPE) {
+            return Err(Error::BadRights("a scope has at most 4,096 bytes"));
+        }
+        if new.networks.len() > MOST_NETWORKS {
+            return Err(Error::BadRights("a token has at most 64 networks"));
+        }
+        Ok(())
     }
 
     fn insert(&self, token: &Token) -> Result<()> {
@@ -117,14 +155,17 @@ impl Control {
             return Err(Error::NameTaken { name: token.name.clone() });
         }
         connection.execute(
-            "INSERT INTO tokens (id, name, role, digest, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO tokens (id, name, role, digest, created, expires, scope, networks)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
                 token.id,
                 token.name,
-                token.role.as_str(),
+                token.role,
                 token.digest,
                 token.created.as_micros(),
                 token.expires.map(|time| time.as_micros()),
+                token.scope,
+                joined(&token.networks),
             ],
         )?;
         Ok(())
@@ -158,6 +199,61 @@ impl Control {
             )
             .optional()?;
         revoked.ok_or_else(|| Error::NoSuchToken { name: name_or_id.to_owned() })
+    }
+
+    /// Revokes the live token of this name or id unless it is the last that may manage tokens and sees everything.
+    ///
+    /// # Errors
+    /// [`Error::LastAdmin`]; else as [`Control::revoke_token`].
+    pub fn revoke_unless_last(&self, name_or_id: &str, now: Timestamp) -> Result<Token> {
+        let roles = self.roles()?;
+        let tokens = self.tokens()?;
+        let manages = |token: &&Token| {
+            let rights = rights_of(&token.role, &roles);
+            let may = rights.is_some_and(|rights| {
+                let permissions = Permissions::of(&[Permission::TokensManage, Permission::RolesManage]);
+                rights.permissions.covers(permissions) && rights.scope.is_none() && rights.withheld.is_empty()
+            });
+            may && token.scope.is_none() && token.is_live(now)
+        };
+        let is_meant = |token: &&Token| token.name == name_or_id || token.id == name_or_id;
+        let (meant, others): (Vec<_>, Vec<_>) = tokens.iter().filter(manages).partition(is_meant);
+        match meant.first() {
+            Some(last) if others.is_empty() => Err(Error::LastAdmin { name: last.name.clone() }),
+            _ => self.revoke_token(name_or_id, now),
+        }
+    }
+
+    /// Gives the live token of this name or id another secret; the one before is good for `overlap_hours` more, but not
+    /// beyond the token's own time. One before that ends at once. The new [`Secret`] is not stored.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchToken`] when there is none; [`Error::Randomness`] and [`Error::Sqlite`].
+    pub fn rotate_token(
+        &self,
+        name_or_id: &str,
+        overlap_hours: u32,
+        now: Timestamp,
+    ) -> Result<(Token, Secret)> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(Error::Randomness)?;
+        let secret = Secret::from_random(&random);
+        let until = now.as_micros().saturating_add(i64::from(overlap_hours).saturating_mul(MICROS_PER_HOUR));
+        let rotated = self
+            .lock()
+            .query_row(
+                &format!(
+                    "UPDATE tokens SET former = iif(?4 > ?5, digest, NULL), former_until = iif(?4 > ?5, ?4, NULL),
+                        digest = ?2
+                     WHERE (name = ?1 OR id = ?1) AND revoked IS NULL AND (expires IS NULL OR expires > ?3)
+                     RETURNING {COLUMNS}"
+                ),
+                params![name_or_id, secret.digest(), now.as_micros(), until, now.as_micros()],
+                token_of_row,
+            )
+            .optional()?;
+        let token = rotated.ok_or_else(|| Error::NoSuchToken { name: name_or_id.to_owned() })?;
+        Ok((token, secret))
     }
 
     /// Notes when tokens (by id) were last used. Meant to be called every few minutes with what has gathered.
@@ -239,21 +335,30 @@ fn token_id(digest: &Digest) -> String {
 }
 
 fn token_of_row(row: &Row<'_>) -> rusqlite::Result<Token> {
-    let role: String = row.get(2)?;
-    let role = role.parse().map_err(|error: Error| {
-        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error))
+    let networks: String = row.get(9)?;
+    let networks = networks.split(',').filter(|network| !network.is_empty()).map(str::parse);
+    let networks = networks.collect::<std::result::Result<_, ipnet::AddrParseError>>().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(9, rusqlite::types::Type::Text, Box::new(error))
     })?;
+    let former: Option<Digest> = row.get(10)?;
     let time = |micros: Option<i64>| micros.map(Timestamp::from_micros);
     Ok(Token {
         id: row.get(0)?,
         name: row.get(1)?,
-        role,
+        role: row.get(2)?,
+        scope: row.get(8)?,
+        networks,
         digest: row.get(3)?,
+        former: former.zip(time(row.get(11)?)),
         created: Timestamp::from_micros(row.get(4)?),
         expires: time(row.get(5)?),
         last_used: time(row.get(6)?),
         revoked: time(row.get(7)?),
     })
+}
+
+fn joined(networks: &[IpNet]) -> String {
+    networks.iter().map(IpNet::to_string).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

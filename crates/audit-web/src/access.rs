@@ -38,7 +38,7 @@ impl Access {
     pub fn reload(&self) -> audit_control::Result<()> {
         // Read under the lock: of two changes at once, the later state must not be overwritten by the earlier one.
         let mut directory = self.directory.write();
-        *directory = Arc::new(Directory::new(&self.control.tokens()?));
+        *directory = Arc::new(Directory::new(&self.control.tokens()?, &self.control.roles()?));
         Ok(())
     }
 

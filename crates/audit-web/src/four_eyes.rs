@@ -194,7 +194,7 @@ pub(crate) fn expire(state: &AppState) -> Result<()> {
 
 /// How many admins there are: the live tokens that may decide, and the platform's administrators as one, since nobody here
 /// knows how many they are.
-fn admins(state: &AppState) -> Result<usize> {
+pub(crate) fn admins(state: &AppState) -> Result<usize> {
     Ok(live_admins(state)?.len() + usize::from(state.sessions().is_some()))
 }
 

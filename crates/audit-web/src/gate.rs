@@ -6,6 +6,7 @@
 //! stands there (`Basic` for a proxy before us) the browser adds by itself, as it does a cookie.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -73,6 +74,8 @@ pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
 pub(crate) struct Admitted {
     by: Credential,
     required: Permission,
+    /// The address that the request came from.
+    from: Option<IpAddr>,
 }
 
 /// What a caller shows.
@@ -104,7 +107,8 @@ impl Admitted {
     /// # Errors
     /// What it would be answered with.
     pub async fn check(&self, state: &AppState, reader: &Reader) -> Result<()> {
-        let known = self.by.admitted(self.required, state).await.map_err(|(_, problem)| problem)?;
+        let known =
+            self.by.admitted(self.required, self.from, state).await.map_err(|(_, problem)| problem)?;
         let sees_the_same = known.is_none_or(|known| {
             let (now, before) = (&known.caller, reader.caller());
             now.scopes == before.scopes && now.withheld == before.withheld
@@ -140,6 +144,7 @@ impl Credential {
     async fn admitted(
         &self,
         required: Permission,
+        from: Option<IpAddr>,
         state: &AppState,
     ) -> std::result::Result<Option<Known>, Refusal> {
         let known = match self {
@@ -148,6 +153,9 @@ impl Credential {
             Self::Session(headers, method) => by_session(headers, method, state).await?,
             Self::SignIn { sign_in, is_harmless } => by_sign_in(sign_in, *is_harmless, state)?,
         };
+        if !known.caller.may_come_from(from) {
+            return Err((Some(known), wrong_network()));
+        }
         if known.caller.may(required) {
             Ok(Some(known))
         } else {
@@ -233,14 +241,15 @@ impl Gate {
         let Some(required) = self.admission.required(self.state.config()) else { return Ok(()) };
         if let Some(AtKeyboard(caller)) = request.extensions_mut().remove() {
             request.extensions_mut().insert(caller);
-            request.extensions_mut().insert(Admitted { by: Credential::None, required });
+            request.extensions_mut().insert(Admitted { by: Credential::None, required, from: None });
             return Ok(());
         }
         let by = Credential::of(request, self.kind, &self.state);
-        match by.admitted(required, &self.state).await {
+        let from = Visitor::address(request.extensions());
+        match by.admitted(required, from, &self.state).await {
             Ok(known) => {
                 introduce(request, known);
-                request.extensions_mut().insert(Admitted { by, required });
+                request.extensions_mut().insert(Admitted { by, required, from });
                 Ok(())
             }
             Err((known, problem)) => {
@@ -336,6 +345,12 @@ fn lacks_permission(caller: &Caller, required: Permission) -> Problem {
 fn not_an_admin() -> Problem {
     let detail = "the audit log is for administrators: sign in as one, or use an access token of your own";
     Problem::new(Code::PermissionRequired, detail).challenge(Some("insufficient_scope"))
+}
+
+pub(crate) fn wrong_network() -> Problem {
+    let detail =
+        "this access token is not for the address that you come from; its networks are listed with it";
+    Problem::new(Code::WrongNetwork, detail)
 }
 
 fn sees_otherwise() -> Problem {

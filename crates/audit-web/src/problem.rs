@@ -69,6 +69,8 @@ codes! {
     ExpiredToken = "expired_token", UNAUTHORIZED, "The access token has expired";
     /// Good credentials that do not allow this.
     PermissionRequired = "permission_required", FORBIDDEN, "This is not allowed to you";
+    /// Good credentials, from an address that they are not for.
+    WrongNetwork = "wrong_network", FORBIDDEN, "The access token is not for your address";
     /// A question about a field that is withheld from the caller.
     FieldWithheld = "field_withheld", FORBIDDEN, "This field is withheld from you";
     /// No such route.
@@ -79,6 +81,8 @@ codes! {
     NoSuchPerson = "no_such_person", NOT_FOUND, "Nobody of this name was seen";
     /// No live token with this name or id.
     NoSuchToken = "no_such_token", NOT_FOUND, "No such token";
+    /// No role with this name.
+    NoSuchRole = "no_such_role", NOT_FOUND, "No such role";
     /// No source with this name.
     NoSuchSource = "no_such_source", NOT_FOUND, "No such source";
     /// No view of this id, or one that is somebody else's.
@@ -111,6 +115,10 @@ codes! {
     VerificationRunning = "verification_running", CONFLICT, "A verification runs already";
     /// The check of the ledger that was to be broken off has ended.
     VerificationOver = "verification_over", CONFLICT, "The verification is over";
+    /// The role is built in, or tokens have it.
+    RoleStays = "role_stays", CONFLICT, "The role stays as it is";
+    /// The token is the last that may manage tokens.
+    LastAdmin = "last_admin", CONFLICT, "This is the last admin token";
     /// What a client has is not the beginning of the export it wants the rest of.
     ExportDiffers = "export_differs", CONFLICT, "The export is another one";
     /// An export that has no file: not yet, or not at all.

@@ -9,7 +9,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use crate::config::Config;
 use crate::endpoints::{
     approvals, break_glass, checkpoints, checks, events, exports, fallback, health, metrics, openapi, pages,
-    people, ready, session, sources, stats, status, stream, tlog, tokens, verifications, views,
+    people, ready, roles, session, sources, stats, status, stream, tlog, tokens, verifications, views,
 };
 use crate::gate::{self, Gate};
 use crate::state::AppState;
@@ -22,8 +22,7 @@ pub(crate) const PREFIXES: [&str; 2] = ["/api/v1/auditlog", "/api/v1/auditlogs"]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs, Source};
     use Permission::{
-        ApprovalsDecide, EventsAppend, EventsExport, EventsRead, HealthRead, IntegrityRead, PeopleRead, SourcesManage,
-        TokensManage, ViewsManage,
+    ,
     };
     const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Permission::MetricsRead);
     const TLOG: Admission = Admission::AnyoneIf(|config| config.public_tlog, Permission::TlogRead);
@@ -56,6 +55,11 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         get   ("/tokens",        Needs(TokensManage),   tokens::list::handle),
         post  ("/tokens",        Needs(TokensManage),   tokens::create::handle),
         delete("/tokens/{token}", Needs(TokensManage),  tokens::revoke::handle),
+        post  ("/tokens/{token}/rotate", Needs(TokensManage), tokens::rotate::handle),
+        get   ("/roles", Needs(RolesManage), roles::list::handle),
+        post  ("/roles", Needs(RolesManage), roles::change::post),
+        put   ("/roles/{role}", Needs(RolesManage), roles::change::put),
+        delete("/roles/{role}", Needs(RolesManage), roles::change::delete),
         get   ("/sources",       Needs(SourcesManage),   sources::list::handle),
         put   ("/sources/openwebui/{name}", Needs(SourcesManage), sources::put::handle),
         delete("/sources/openwebui/{name}", Needs(SourcesManage), sources::remove::handle),

@@ -17,6 +17,7 @@ mod people;
 mod proof;
 mod reading_is_recorded;
 mod resume;
+mod scopes;
 mod sessions;
 mod socket;
 mod sources;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use audit_control::Caller;
 use audit_event::{Actor, ActorType, Client, Event, Http, Org, Source};
 use axum::extract::FromRequestParts;
+use http::Extensions;
 use http::header::USER_AGENT;
 use http::request::Parts;
 
@@ -29,6 +30,14 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
+    /// The address that a request comes from, as far as trusted proxies say.
+    pub fn address(extensions: &Extensions) -> Option<IpAddr> {
+        match extensions.get::<Origin>() {
+            Some(Origin(client)) => client.ip,
+            None => extensions.get::<PeerAddr>().map(|peer| peer.0.ip().to_canonical()),
+        }
+    }
+
     /// Taken from a request's head.
     pub fn of(parts: &Parts) -> Self {
         Self {

@@ -84,6 +84,9 @@ pub(crate) enum Command {
     /// Emergency access: a password that opens the pages when nobody can sign in otherwise
     #[command(subcommand)]
     BreakGlass(BreakGlassCommand),
+    /// Make, list and remove roles
+    #[command(subcommand)]
+    Role(RoleCommand),
     /// Connect, list and remove sources that tell of Open WebUI beside the gateway
     #[command(subcommand)]
     Source(SourceCommand),
@@ -339,17 +342,6 @@ pub(crate) struct ProofVerifyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReindexArgs {}
 
-/// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Role {
-    /// Everything
-    Admin,
-    /// Read and export everything
-    Auditor,
-    /// Append only
-    Ingest,
-}
-
 /// `break-glass …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BreakGlassCommand {
@@ -368,6 +360,8 @@ pub(crate) enum TokenCommand {
     Create(TokenCreateArgs),
     /// List tokens (never their secrets)
     List,
+    /// Give a token another secret and print that, once; the one before is good for a while
+    Rotate(TokenRotateArgs),
     /// Revoke a token at once
     Revoke(TokenRevokeArgs),
 }
@@ -378,12 +372,65 @@ pub(crate) struct TokenCreateArgs {
     /// What or whom it is for
     #[arg(long)]
     pub name: String,
-    /// What it may do
-    #[arg(long, value_enum)]
-    pub role: Role,
+    /// What it may do: admin, auditor, viewer (needs --scope), ingest, or a role you made
+    #[arg(long)]
+    pub role: String,
+    /// Which events it sees: a filter, such as 'department:"Inside Sales" -category:administration'
+    #[arg(long, value_name = "FILTER")]
+    pub scope: Option<String>,
+    /// Where it may be used from: a network or an address; repeatable [default: anywhere]
+    #[arg(long = "network", value_name = "CIDR")]
+    pub networks: Vec<String>,
     /// How long it is good: 12h, 90d, a date, or never [default: 90d]
     #[arg(long, value_name = "AGE|DATE")]
     pub expires: Option<String>,
+}
+
+/// Options of `token rotate`.
+#[derive(Debug, Args)]
+pub(crate) struct TokenRotateArgs {
+    /// The token's id or name, as `token list` shows it
+    #[arg(value_name = "ID|NAME")]
+    pub token: String,
+    /// How long the secret before is still good: 0h to 720h, or 30d
+    #[arg(long, value_name = "AGE", default_value = "24h")]
+    pub overlap: String,
+}
+
+/// `role …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RoleCommand {
+    /// Make a role
+    Create(RoleCreateArgs),
+    /// List the roles and what each may do
+    List,
+    /// Remove a role that no live token has
+    Remove(RoleRemoveArgs),
+}
+
+/// Options of `role create`.
+#[derive(Debug, Args)]
+pub(crate) struct RoleCreateArgs {
+    /// The role's name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// What it allows, separated by commas: events.read,usage.read (`role list` shows all)
+    #[arg(long, value_delimiter = ',', required = true, value_name = "PERMISSION")]
+    pub permissions: Vec<String>,
+    /// Which events it shows: a filter [default: all]
+    #[arg(long, value_name = "FILTER")]
+    pub scope: Option<String>,
+    /// Groups of an event that it does not show: actor, org, client, target, usage, content
+    #[arg(long, value_delimiter = ',', value_name = "GROUP")]
+    pub withhold: Vec<String>,
+}
+
+/// Options of `role remove`.
+#[derive(Debug, Args)]
+pub(crate) struct RoleRemoveArgs {
+    /// The role's name
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// Options of `token revoke`.
@@ -392,6 +439,9 @@ pub(crate) struct TokenRevokeArgs {
     /// The token's id or name, as `token list` shows it
     #[arg(value_name = "ID|NAME")]
     pub token: String,
+    /// Even if it is the last that may manage tokens (on the data directory only)
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `source …`.

@@ -11,6 +11,7 @@ mod key;
 mod proof;
 mod reconcile;
 mod reindex;
+mod role;
 mod search;
 mod serve;
 mod source;
@@ -112,6 +113,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Reindex(_) => reindex::run(&context),
         Command::Token(command) => token::run(&context, &command).await,
         Command::BreakGlass(command) => break_glass::run(&context, &command).await,
+        Command::Role(command) => role::run(&context, &command).await,
         Command::Source(command) => source::run(&context, &command).await,
         Command::Key(KeyCommand::Show) => key::show(&context),
         Command::Key(KeyCommand::Rotate) => key::rotate(&context),

@@ -13,7 +13,7 @@ fn open() -> (tempfile::TempDir, Control) {
 }
 
 fn named(name: &str) -> NewToken<'_> {
-    NewToken { name, role: Role::Auditor, expiry: Expiry::Default }
+    NewToken::of(name, "auditor")
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_token_survives_reopening_and_its_text_is_not_in_the_file() {
 fn tokens_expire_after_ninety_days_unless_told_otherwise() {
     let (_dir, control) = open();
     let expires = |name: &str, expiry| {
-        let new = NewToken { name, role: Role::Ingest, expiry };
+        let new = NewToken { expiry, ..NewToken::of(name, "ingest") };
         control.create_token(&new, NOW).unwrap().0.expires
     };
     assert_eq!(expires("a", Expiry::Default), Some(later(90)));
@@ -46,7 +46,7 @@ fn tokens_expire_after_ninety_days_unless_told_otherwise() {
 fn an_expiry_in_the_past_is_refused() {
     let (_dir, control) = open();
     for expiry in [Expiry::Days(0), Expiry::At(NOW), Expiry::At(later(-1))] {
-        let new = NewToken { name: "a", role: Role::Ingest, expiry };
+        let new = NewToken { expiry, ..NewToken::of("a", "ingest") };
         assert!(matches!(control.create_token(&new, NOW), Err(Error::ExpiryInPast)), "{expiry:?}");
     }
 }
@@ -73,13 +73,58 @@ fn a_token_is_revoked_by_name_or_by_id_and_only_once() {
 }
 
 #[test]
-fn odd_names_and_the_reserved_role_are_refused() {
+fn odd_names_and_roles_are_refused() {
     let (_dir, control) = open();
     for name in ["", " ", "-x", "a b", "tok_1", "ünï", &"n".repeat(65)] {
         assert!(matches!(control.create_token(&named(name), NOW), Err(Error::BadName { .. })), "{name:?}");
     }
-    let viewer = NewToken { role: Role::Viewer, ..named("v") };
-    assert!(matches!(control.create_token(&viewer, NOW), Err(Error::RoleReserved)));
+    let refused = |new: NewToken<'_>| control.create_token(&new, NOW).unwrap_err();
+    assert!(matches!(refused(NewToken::of("v", "viewer")), Error::ScopeNeeded));
+    assert!(matches!(refused(NewToken::of("v", "root")), Error::UnknownRole { .. }));
+    let many = vec!["10.0.0.0/8".parse().unwrap(); MOST_NETWORKS + 1];
+    assert!(matches!(refused(NewToken { networks: &many, ..named("v") }), Error::BadRights(_)));
+}
+
+#[test]
+fn scope_and_networks_are_kept() {
+    let (_dir, control) = open();
+    let networks = ["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
+    let new =
+        NewToken { scope: Some("department:Sales"), networks: &networks, ..NewToken::of("v", "viewer") };
+    let (token, _) = control.create_token(&new, NOW).unwrap();
+    assert_eq!(
+        (token.scope.as_deref(), token.networks.as_slice()),
+        (Some("department:Sales"), &networks[..])
+    );
+    assert_eq!(control.tokens().unwrap(), [token]);
+}
+
+#[test]
+fn a_rotated_token_has_another_secret_and_the_former_for_a_while() {
+    let (_dir, control) = open();
+    let (token, first) = control.create_token(&named("siem"), NOW).unwrap();
+    let (rotated, second) = control.rotate_token("siem", 24, NOW).unwrap();
+    assert_eq!((rotated.id, rotated.name, rotated.expires), (token.id.clone(), token.name, token.expires));
+    assert_eq!((rotated.digest, rotated.former), (second.digest(), Some((first.digest(), later(1)))));
+
+    let (again, third) = control.rotate_token(&token.id, 0, NOW).unwrap();
+    assert_eq!((again.digest, again.former), (third.digest(), None), "no overlap ends the former at once");
+    assert!(matches!(control.rotate_token("nobody", 1, NOW), Err(Error::NoSuchToken { .. })));
+    assert!(matches!(control.rotate_token("siem", 1, later(91)), Err(Error::NoSuchToken { .. })), "expired");
+}
+
+#[test]
+fn the_last_token_that_manages_tokens_stays() {
+    let (_dir, control) = open();
+    let refused = |name: &str| matches!(control.revoke_unless_last(name, NOW), Err(Error::LastAdmin { name: last }) if last == name);
+    control.create_token(&NewToken::of("first", "admin"), NOW).unwrap();
+    control.create_token(&NewToken { scope: Some("ip:*"), ..NewToken::of("narrow", "admin") }, NOW).unwrap();
+    control.create_token(&named("reader"), NOW).unwrap();
+    assert!(refused("first"));
+    control.revoke_unless_last("reader", NOW).unwrap();
+    control.create_token(&NewToken::of("second", "admin"), NOW).unwrap();
+    control.revoke_unless_last("first", NOW).unwrap();
+    assert!(refused("second"));
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Who may do what: every route with every role, and with no or bad tokens.
 
-use audit_control::{Expiry, NewToken, Role};
+use audit_control::{Expiry, NewToken, Permission, Permissions, Role, RoleRights};
+use audit_event::Timestamp;
 use axum::body::Body;
 use http::header::AUTHORIZATION;
 use http::{Method, Request, StatusCode};
 
 use super::app::{Answer, App, NOW};
 use crate::Config;
-use crate::router::{Admission, PREFIXES, endpoints};
+use crate::router::{Admission, PREFIXES, endpoints, pages};
 
 /// A request for a route, with its path's parameters filled in so that its handler answers quickly.
 fn request(method: &str, path: &str, prefix: &str, token: Option<&str>) -> Request<Body> {
@@ -30,29 +31,80 @@ fn is_denied(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
-/// Walks every route with every role under `config` and checks the answer against the route's own admission.
+/// Everybody who may come along: what they are called, what they show, and what they may do; `None` where they are nobody.
+fn principals(app: &App) -> Vec<(&'static str, Option<String>, Option<Permissions>)> {
+    let control = app.state.access().control();
+    let token = |new: NewToken<'_>| Some(control.create_token(&new, NOW).unwrap().1.reveal().to_owned());
+    let of = |role: Role| (role.as_str(), Some(app.token(role).to_owned()), Some(role.permissions()));
+    let custom = Permissions::of(&[Permission::UsageRead, Permission::MetricsRead, Permission::RolesManage]);
+    let rights = RoleRights { permissions: custom, ..RoleRights::built_in(Role::Viewer) };
+    control.create_role("custom", &rights, NOW).unwrap();
+    let brief = token(NewToken { expiry: Expiry::Days(1), ..NewToken::of("brief", "admin") });
+    let revoked = token(NewToken::of("revoked", "admin"));
+    control.revoke_token("revoked", NOW).unwrap();
+    let elsewhere = ["10.0.0.0/8".parse().unwrap()];
+    let here = ["192.0.2.0/24".parse().unwrap()];
+    let viewer =
+        NewToken { scope: Some("department:sales"), expiry: Expiry::Never, ..NewToken::of("v", "viewer") };
+    let principals = vec![
+        ("nobody", None, None),
+        ("a stranger", Some(format!("saa_{}", "0".repeat(49))), None),
+        ("expired", brief, None),
+        ("revoked", revoked, None),
+        (
+            "elsewhere",
+            token(NewToken { networks: &elsewhere, expiry: Expiry::Never, ..NewToken::of("e", "admin") }),
+            None,
+        ),
+        (
+            "here",
+            token(NewToken { networks: &here, expiry: Expiry::Never, ..NewToken::of("h", "auditor") }),
+            Some(Role::Auditor.permissions()),
+        ),
+        ("scoped viewer", token(viewer), Some(Role::Viewer.permissions())),
+        ("custom", token(NewToken { expiry: Expiry::Never, ..NewToken::of("c", "custom") }), Some(custom)),
+        of(Role::Admin),
+        of(Role::Auditor),
+        of(Role::Ingest),
+    ];
+    app.state.access().reload().unwrap();
+    app.clock.set(Timestamp::from_micros(NOW.as_micros() + 2 * 86_400_000_000));
+    principals
+}
+
+/// Walks every route with every principal under `config` and compares the answers with the router's matrix.
 async fn walk(config: Config) {
     let app = App::start_with(config);
-    for prefix in PREFIXES {
-        for endpoint in endpoints() {
-            let route = format!("{} {prefix}{}", endpoint.method, endpoint.path);
-            let required = endpoint.admission.required(app.state.config());
-            if matches!(endpoint.admission, Admission::Source) {
+    let principals = principals(&app);
+    let api = endpoints()
+        .into_iter()
+        .flat_map(|route| PREFIXES.map(|prefix| (prefix, route.method, route.path, route.admission)));
+    let pages = pages().into_iter().map(|page| ("", page.method, page.path, page.admission));
+    for (prefix, method, path, admission) in api.chain(pages) {
+        let required = admission.required(app.state.config());
+        for (who, token, permissions) in &principals {
+            let sent = request(method, path, prefix, token.as_deref());
+            let status = app.send(sent).await.status();
+            let case = format!("{method} {prefix}{path} as {who}: {status}");
+            if matches!(admission, Admission::Source) {
                 // A token of whatever role is no source's secret.
-                for token in [None, Some(app.token(Role::Admin)), Some(app.token(Role::Ingest))] {
-                    let status =
-                        app.send(request(endpoint.method, endpoint.path, prefix, token)).await.status();
-                    assert_eq!(status, StatusCode::UNAUTHORIZED, "{route}");
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{case}");
+            } else if let Some(required) = required {
+                let may = permissions.is_some_and(|permissions| permissions.contains(required));
+                // The list as a whole is an export, which needs that permission besides.
+                let exports = method == "GET" && path == "/" && required == Permission::EventsRead;
+                let may = may
+                    && (!exports || permissions.is_some_and(|all| all.contains(Permission::EventsExport)));
+                assert_eq!(!is_denied(status), may, "{case}");
+                let is_known = permissions.is_some() || *who == "elsewhere";
+                if !may {
+                    assert_eq!(status == StatusCode::FORBIDDEN, is_known, "{case}");
                 }
-                continue;
-            }
-            let anonymous = app.send(request(endpoint.method, endpoint.path, prefix, None)).await.status();
-            assert_eq!(anonymous == StatusCode::UNAUTHORIZED, required.is_some(), "{route}: {anonymous}");
-            for role in [Role::Admin, Role::Auditor, Role::Ingest] {
-                let sent = request(endpoint.method, endpoint.path, prefix, Some(app.token(role)));
-                let status = app.send(sent).await.status();
-                let may = required.is_none_or(|required| role.permissions().contains(required));
-                assert_eq!(!is_denied(status), may, "{route} as {role}: {status}");
+            } else if prefix.is_empty() && method != "GET" {
+                // A form that no page of ours sent.
+                assert_eq!(status, StatusCode::FORBIDDEN, "{case}");
+            } else {
+                assert!(!is_denied(status), "{case}");
             }
         }
     }
@@ -127,7 +179,7 @@ async fn bad_tokens_are_told_apart_only_as_far_as_it_helps_their_owner() {
 #[tokio::test]
 async fn a_token_is_refused_when_its_time_is_over() {
     let app = App::start();
-    let new = NewToken { name: "short", role: Role::Auditor, expiry: Expiry::Days(1) };
+    let new = NewToken { expiry: Expiry::Days(1), ..NewToken::of("short", "auditor") };
     let secret = app.state.access().control().create_token(&new, NOW).unwrap().1;
     app.state.access().reload().unwrap();
     let value = format!("Bearer {}", secret.reveal());

@@ -128,7 +128,7 @@ impl App {
         let control = Arc::new(Control::open(&dir.path().join("control.db")).unwrap());
         let tokens = [Role::Admin, Role::Auditor, Role::Ingest]
             .map(|role| {
-                let new = NewToken { name: role.as_str(), role, expiry: Expiry::Never };
+                let new = NewToken { expiry: Expiry::Never, ..NewToken::of(role.as_str(), role.as_str()) };
                 (role, control.create_token(&new, NOW).unwrap().1.reveal().to_owned())
             })
             .to_vec();

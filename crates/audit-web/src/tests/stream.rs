@@ -150,7 +150,7 @@ async fn a_tail_does_not_outlive_its_token() {
 #[tokio::test]
 async fn a_tail_ends_when_its_token_expires_though_nothing_happens() {
     let app = App::start();
-    let new = NewToken { name: "brief", role: Role::Auditor, expiry: Expiry::Days(1) };
+    let new = NewToken { expiry: Expiry::Days(1), ..NewToken::of("brief", "auditor") };
     let (_, token) = app.state.access().control().create_token(&new, app.state.now()).unwrap();
     app.state.access().reload().unwrap();
     let request = Request::builder()

@@ -98,7 +98,7 @@ fn first_token(store: &Store) -> anyhow::Result<Option<String>> {
     if !store.control().tokens()?.is_empty() {
         return Ok(None);
     }
-    let new = NewToken { name: FIRST_TOKEN, role: Role::Admin, expiry: Expiry::Never };
+    let new = NewToken { expiry: Expiry::Never, ..NewToken::of(FIRST_TOKEN, Role::Admin.as_str()) };
     let (_, secret) = store.control().create_token(&new, store.clock().now())?;
     store.keys().keep_first_admin_token(secret.reveal())?;
     Ok(Some(secret.reveal().to_owned()))

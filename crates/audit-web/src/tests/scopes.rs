@@ -1,0 +1,247 @@
+//! Whoever sees a part sees that part on every path, and nothing of the rest.
+
+use audit_control::{Control, Expiry, NewToken, Permission, Permissions, RoleRights};
+use audit_event::disclosure::Disclosure;
+use audit_event::{Group, GroupSet};
+use axum::body::Body;
+use http::header::AUTHORIZATION;
+use http::{Method, Request, StatusCode};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::app::{Answer, App, NOW, ORIGIN, event, ids};
+use crate::router::PREFIXES;
+
+/// An app with two departments' events, and the token of somebody who may see one of them.
+struct Bounded {
+    app: App,
+    token: String,
+}
+
+impl Bounded {
+    async fn start(events: &[Value], scope: Option<&str>, withheld: &[Group]) -> Self {
+        let app = App::start();
+        if !events.is_empty() {
+            app.record(events).await;
+        }
+        let token = token(&app, scope, withheld);
+        Self { app, token }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.get_at(&format!("{}{path}", PREFIXES[0])).await
+    }
+
+    async fn get_at(&self, address: &str) -> Answer {
+        let request = Request::builder()
+            .uri(address)
+            .header(AUTHORIZATION, format!("Bearer {}", self.token))
+            .body(Body::empty())
+            .unwrap();
+        Answer::of(self.app.send(request).await).await
+    }
+}
+
+fn control(app: &App) -> &Control {
+    app.state.access().control()
+}
+
+/// A token of a role that may read everything there is to read, within a scope, with groups withheld.
+fn token(app: &App, scope: Option<&str>, withheld: &[Group]) -> String {
+    let rights = RoleRights {
+        permissions: Permissions::of(&[
+            Permission::EventsRead,
+            Permission::EventsExport,
+            Permission::UsageRead,
+            Permission::PeopleRead,
+        ]),
+        scope: scope.map(str::to_owned),
+        withheld: withheld.iter().copied().collect::<GroupSet>(),
+    };
+    control(app).create_role("bounded", &rights, NOW).unwrap();
+    let new = NewToken { expiry: Expiry::Never, ..NewToken::of("bounded", "bounded") };
+    let (_, secret) = control(app).create_token(&new, NOW).unwrap();
+    app.state.access().reload().unwrap();
+    secret.reveal().to_owned()
+}
+
+fn of_department(number: usize, department: &str) -> Value {
+    // Whatever belongs to the other department carries this word, so that it shows wherever it leaks.
+    let mark = format!("{department}-{number}");
+    event(
+        &format!("e-{mark}"),
+        i64::try_from(number).unwrap() + 1,
+        &json!({
+            "org": { "department": department },
+            "actor": { "type": "user", "id": format!("u-{mark}"), "name": format!("Person {mark}") },
+            "target": { "type": "chat", "id": format!("t-{mark}"), "name": format!("Chat {mark}") },
+            "message": format!("Something {mark}"),
+            "session_id": "shared-session",
+        }),
+    )
+}
+
+#[tokio::test]
+async fn an_event_outside_the_scope_is_as_if_it_were_not_there() {
+    let events = [of_department(0, "sales"), of_department(1, "secret")];
+    let bounded = Bounded::start(&events, Some("department:sales"), &[]).await;
+    assert_eq!(ids(&bounded.get("/?limit=10").await.json()), ["e-sales-0"]);
+    assert_eq!(bounded.get("/e-sales-0").await.status, StatusCode::OK);
+    for path in ["/e-secret-1", "/1", "/e-secret-1/proof", "/1/proof"] {
+        let hidden = bounded.get(path).await.problem(404, "no_such_event");
+        let absent = bounded.get(&path.replace('1', "7")).await.problem(404, "no_such_event");
+        let text = |problem: &Value| problem["detail"].as_str().unwrap().replace(['1', '7'], "N");
+        assert_eq!(text(&hidden), text(&absent), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_tokens_own_scope_holds_besides_its_roles() {
+    let events = [of_department(0, "sales"), of_department(1, "sales"), of_department(2, "secret")];
+    let bounded = Bounded::start(&events, Some("department:sales"), &[]).await;
+    let new =
+        NewToken { scope: Some("user:u-sales-1 OR department:secret"), ..NewToken::of("narrow", "bounded") };
+    let (_, secret) = control(&bounded.app).create_token(&new, NOW).unwrap();
+    bounded.app.state.access().reload().unwrap();
+    let narrow = Bounded { token: secret.reveal().to_owned(), ..bounded };
+    assert_eq!(ids(&narrow.get("/?limit=10").await.json()), ["e-sales-1"]);
+}
+
+#[tokio::test]
+async fn withheld_groups_are_absent_in_every_format_and_the_proof_still_verifies() {
+    let withheld = [Group::Actor, Group::Content];
+    let bounded = Bounded::start(&[of_department(0, "sales")], None, &withheld).await;
+    for path in ["/e-sales-0", "/?limit=5", "/?format=json", "/?format=ndjson", "/?format=csv"] {
+        let answer = bounded.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());
+        for hidden in ["u-sales-0", "Person", "Something", "shared-session"] {
+            assert!(!answer.text().contains(hidden), "{path} shows {hidden}: {}", answer.text());
+        }
+        assert!(answer.text().contains("Chat sales-0"), "{path}: {}", answer.text());
+    }
+    let parquet = bounded.get("/?format=parquet").await;
+    assert!(!parquet.body.windows(9).any(|window| window == b"u-sales-0"));
+
+    let proof = bounded.get("/e-sales-0/proof?groups=actor,target").await;
+    let proof = audit_tlog::TlogProof::parse(&proof.body).unwrap();
+    let disclosure =
+        Disclosure::from_json(std::str::from_utf8(proof.extra.as_ref().unwrap()).unwrap()).unwrap();
+    assert_eq!((disclosure.text(Group::Actor), disclosure.text(Group::Content)), (None, None));
+    assert!(disclosure.text(Group::Target).unwrap().contains("Chat sales-0"));
+    let verifiers = std::slice::from_ref(&bounded.app.verifier);
+    proof.verify(disclosure.leaf_data().as_bytes(), ORIGIN, verifiers).unwrap();
+}
+
+#[tokio::test]
+async fn nothing_withheld_can_be_asked_about() {
+    let bounded = Bounded::start(&[of_department(0, "sales")], None, &[Group::Actor, Group::Content]).await;
+    for path in [
+        "/?limit=5&user=u-sales-0",
+        "/?limit=5&q=session:shared-session",
+        "/?limit=5&q=outcome:success%20OR%20-message~something",
+        "/stats?by=actor.name",
+        "/stream?user=ada",
+        "/?format=csv&user=ada",
+    ] {
+        let problem = bounded.get(path).await.problem(403, "field_withheld");
+        assert!(["actor", "content"].contains(&problem["group"].as_str().unwrap()), "{path}: {problem}");
+    }
+    // Words find what is shown, and do not look into the rest.
+    let found = |answer: Answer| answer.json()["events"].as_array().unwrap().len();
+    assert_eq!(found(bounded.get("/?limit=5&q=chat").await), 1);
+    assert_eq!(found(bounded.get("/?limit=5&q=something").await), 0);
+    assert_eq!(found(bounded.get("/?limit=5&q=person").await), 0);
+}
+
+#[tokio::test]
+async fn a_change_of_the_role_holds_from_the_next_request_on() {
+    let bounded = Bounded::start(&[of_department(0, "sales")], None, &[]).await;
+    assert_eq!(bounded.get("/e-sales-0").await.status, StatusCode::OK);
+    let body = json!({ "permissions": ["events.read"], "scope": "department:other" });
+    let request = bounded.app.request(Method::PUT, "/roles/bounded", audit_control::Role::Admin);
+    let request =
+        request.header("content-type", "application/json").body(Body::from(body.to_string())).unwrap();
+    let changed = Answer::of(bounded.app.send(request).await).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+    bounded.get("/e-sales-0").await.problem(404, "no_such_event");
+    let deed = bounded.app.deeds("audit.role_changed").await.remove(0);
+    let scope = deed["changes"].as_array().unwrap().iter().find(|change| change["field"] == "scope").unwrap();
+    assert_eq!(scope["after"], "department:other");
+}
+
+/// Every way to ask that takes a filter, and those that lead to one event.
+fn paths(query: &str, number: usize, department: &str) -> Vec<String> {
+    let api = PREFIXES[0];
+    let mut paths: Vec<String> = ["json", "ndjson", "csv"]
+        .iter()
+        .flat_map(|format| {
+            [format!("{api}/?format={format}&{query}"), format!("{api}/?limit=3&format={format}&{query}")]
+        })
+        .collect();
+    for by in ["actor.name", "target.name", "target.id", "department", "action", "day"] {
+        paths.push(format!("{api}/stats?by={by}&{query}"));
+    }
+    paths.push(format!("{api}/e-{department}-{number}"));
+    paths.push(format!("{api}/{number}"));
+    paths.push(format!("{api}/{number}/proof"));
+    paths.push(format!("/audit?{query}"));
+    paths.push(format!("/audit/events/{number}"));
+    paths
+}
+
+/// What may be asked: harmless, aimed at what is hidden, or nonsense.
+fn queries() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        Just("q=something".to_owned()),
+        Just("q=person".to_owned()),
+        Just("department=*".to_owned()),
+        Just("q=department:s*+OR+-department:sales".to_owned()),
+        Just("q=-department:sales".to_owned()),
+        Just("q=NOT+(department:sales)".to_owned()),
+        Just("session=shared-session".to_owned()),
+        Just("q=)(+OR".to_owned()),
+        Just("user=u-s*".to_owned()),
+        Just("order=oldest_first".to_owned()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_outside_the_scope_shows_on_any_path(
+        hidden in prop::collection::vec(any::<bool>(), 1..12),
+        query in queries(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let departments: Vec<_> =
+                hidden.iter().map(|hidden| if *hidden { "secret" } else { "sales" }).collect();
+            let events: Vec<_> =
+                departments.iter().enumerate().map(|(number, of)| of_department(number, of)).collect();
+            let bounded = Bounded::start(&events, Some("department:sales"), &[]).await;
+            let shown = departments.iter().filter(|of| **of == "sales").count() as u64;
+            for (number, department) in departments.iter().enumerate() {
+                for path in paths(&query, number, department) {
+                    let answer = bounded.get_at(&path).await;
+                    assert!(!answer.status.is_server_error(), "{path}: {}", answer.text());
+                    // What was asked for is said back, and is no news.
+                    let text = answer.text().replace(&format!("e-{department}-{number}"), "");
+                    assert!(!text.contains("secret-"), "{path} shows what is hidden: {text}");
+                    if path.contains("/stats") && answer.status == StatusCode::OK {
+                        let table = answer.json();
+                        let counts = table["rows"].as_array().unwrap().iter();
+                        let total: u64 = counts.map(|row| row["count"].as_u64().unwrap()).sum();
+                        assert!(total <= shown, "{path} counts {total} of {shown}");
+                    }
+                }
+            }
+            // A page token of somebody who sees everything is of another question.
+            let whole = bounded.app.get("/?limit=1").await.json();
+            if let Some(token) = whole["next_page_token"].as_str() {
+                bounded.get(&format!("/?limit=1&page_token={token}")).await.problem(400, "invalid_page_token");
+            }
+        });
+    }
+}

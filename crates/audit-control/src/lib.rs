@@ -35,9 +35,9 @@ pub use permission::{Permission, Permissions};
 pub use roles::{CustomRole, RoleRights, RoleView, rights_of};
 pub use secret::{Digest, Secret, SecretError, TOKEN_PREFIX};
 pub use sources::{FORMER_SECRET_MINUTES, Source, SourceDirectory};
+pub use store::{Control, DEFAULT_OVERLAP_HOURS, DEFAULT_TOKEN_DAYS, Expiry, NewToken};
 pub use verifications::{
     CHECKPOINTS_KEPT, KeptCheckpoint, VERIFICATIONS_KEPT, Verdicts, Verification, VerificationOutcome,
     VerificationState,
 };
-pub use store::{Control, DEFAULT_OVERLAP_HOURS, DEFAULT_TOKEN_DAYS, Expiry, NewToken};
 pub use views::{MOST_VIEWS, NewView, SavedView, ViewChange};

@@ -88,7 +88,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 #[rustfmt::skip]
 pub(crate) fn pages() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs};
-    use Permission::{ApprovalsDecide, EventsRead, HealthRead, IntegrityRead, LooksRead, PeopleRead, ViewsManage};
+    use Permission::{
+        ApprovalsDecide, EventsRead, HealthRead, IntegrityRead, LooksRead, PeopleRead, RolesManage, TokensManage, ViewsManage,
+    };
     vec![
         get   ("/audit",           Needs(EventsRead), pages::events::handle),
         get   ("/audit/events/{event}", Needs(EventsRead), pages::event::handle),
@@ -104,6 +106,9 @@ pub(crate) fn pages() -> Vec<Endpoint> {
         post  ("/audit/integrity/verify", Needs(IntegrityRead), pages::integrity::verify),
         post  ("/audit/integrity/cancel", Needs(IntegrityRead), pages::integrity::cancel),
         get   ("/audit/health",    Needs(HealthRead), pages::health::handle),
+        get   ("/audit/access",    Needs(TokensManage), pages::access::handle),
+        post  ("/audit/access/tokens", Needs(TokensManage), pages::access::change_tokens),
+        post  ("/audit/access/roles", Needs(RolesManage), pages::access::change_roles),
         get   ("/audit/sign-in",   Anyone,  pages::sign_in::form),
         post  ("/audit/sign-in",   Anyone,  pages::sign_in::handle),
         get   ("/audit/sign-in/provider", Anyone, pages::sign_in::provider::begin),

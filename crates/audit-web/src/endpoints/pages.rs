@@ -2,6 +2,7 @@
 //!
 //! A page is complete without scripts. Scripts and the style sheet come from [`assets`] and from nowhere else.
 
+pub(crate) mod access;
 mod agent;
 pub(crate) mod approvals;
 pub(crate) mod assets;

@@ -12,7 +12,7 @@ use crate::{Approvals, Config, Eyes};
 
 /// A second admin, by the text of their token.
 fn another_admin(app: &App, name: &str) -> String {
-    let new = NewToken { name, role: Role::Admin, expiry: Expiry::Never };
+    let new = NewToken { expiry: Expiry::Never, ..NewToken::of(name, "admin") };
     let access = app.state.access();
     let earlier = audit_event::Timestamp::from_micros(NOW.as_micros() - 1_000_000);
     let made = audit_event::Clock::now(app.clock.as_ref()).min(earlier);

@@ -1,6 +1,7 @@
 //! The pages, as a browser meets them.
 
 mod emergency;
+mod access;
 mod event;
 mod events;
 mod integrity;

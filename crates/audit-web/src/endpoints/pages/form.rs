@@ -19,6 +19,11 @@ impl Form {
         Self(form_urlencoded::parse(&bytes).into_owned().collect())
     }
 
+    /// All values of a field that may be there several times.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
+    }
+
     /// A field's value; empty when it is not there.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)

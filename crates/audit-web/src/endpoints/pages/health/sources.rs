@@ -139,7 +139,7 @@ fn webhooks(status: &Status) -> Vec<Line> {
 fn tokens(state: &AppState) -> Result<Vec<Line>> {
     let now = state.now();
     let tokens = state.control().tokens()?.into_iter();
-    let tokens = tokens.filter(|token| token.is_live(now) && token.role.to_string() == "ingest");
+    let tokens = tokens.filter(|token| token.is_live(now) && token.role == "ingest");
     Ok(tokens
         .map(|token| Line { last: token.last_used, ..never(&token.name, "token; when it was last used") })
         .collect())

@@ -422,7 +422,7 @@ async fn unfinished_exports_are_bounded_in_number() {
 /// The auditor's id.
 fn auditor_id(app: &App) -> String {
     let tokens = app.state.access().control().tokens().unwrap();
-    tokens.into_iter().find(|token| token.role == Role::Auditor).unwrap().id
+    tokens.into_iter().find(|token| token.role == Role::Auditor.as_str()).unwrap().id
 }
 
 #[tokio::test]

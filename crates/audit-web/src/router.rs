@@ -22,7 +22,8 @@ pub(crate) const PREFIXES: [&str; 2] = ["/api/v1/auditlog", "/api/v1/auditlogs"]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs, Source};
     use Permission::{
-    ,
+        ApprovalsDecide, EventsAppend, EventsExport, EventsRead, HealthRead, IntegrityRead, PeopleRead, RolesManage,
+        SourcesManage, TokensManage, ViewsManage,
     };
     const METRICS: Admission = Admission::AnyoneIf(|config| config.public_metrics, Permission::MetricsRead);
     const TLOG: Admission = Admission::AnyoneIf(|config| config.public_tlog, Permission::TlogRead);
@@ -89,7 +90,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 pub(crate) fn pages() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs};
     use Permission::{
-        ApprovalsDecide, EventsRead, HealthRead, IntegrityRead, LooksRead, PeopleRead, RolesManage, TokensManage, ViewsManage,
+        ApprovalsDecide, EventsRead, HealthRead, IntegrityRead, LooksRead, PeopleRead, RolesManage, TokensManage,
+        ViewsManage,
     };
     vec![
         get   ("/audit",           Needs(EventsRead), pages::events::handle),

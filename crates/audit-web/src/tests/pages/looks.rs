@@ -83,8 +83,10 @@ async fn csv_and_events_are_the_ordinary_listing() {
 async fn requests_wait_on_their_page_for_another_admin() {
     let app = App::start();
     let access = app.state.access();
-    let new =
-        audit_control::NewToken { expiry: audit_control::Expiry::Never, ..audit_control::NewToken::of("second", "admin") };
+    let new = audit_control::NewToken {
+        expiry: audit_control::Expiry::Never,
+        ..audit_control::NewToken::of("second", "admin")
+    };
     let earlier = audit_event::Timestamp::from_micros(super::super::app::NOW.as_micros() - 1);
     let second = access.control().create_token(&new, earlier).unwrap().1;
     access.reload().unwrap();

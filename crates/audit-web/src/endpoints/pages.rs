@@ -21,6 +21,7 @@ pub(crate) mod looks;
 pub(crate) mod people;
 mod spark;
 pub(crate) mod views;
+pub(crate) mod usage;
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};

@@ -9,6 +9,7 @@ mod people;
 mod provider;
 mod sign_in;
 mod views;
+mod usage;
 
 use audit_control::Role;
 use axum::body::Body;

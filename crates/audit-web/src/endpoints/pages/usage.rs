@@ -11,7 +11,7 @@ use askama::Template;
 use audit_control::Permission;
 use audit_event::{Event, Json, Timestamp};
 use audit_query::filter::Field;
-use audit_query::question::{Answers as _, Budget, TimeRange};
+use audit_query::question::{Budget, TimeRange};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -165,7 +165,8 @@ pub(crate) async fn csv(
 async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Result<(UsageView, Shown)> {
     let view = UsageView::of(reader, uri, frame.zone.as_ref(), state.now())?;
     let question = view.events.question()?;
-    let fields = [view.by.field(), Field::Action, Field::InputTokens, Field::CostUsd, Field::LatencyMs, Field::Model];
+    let fields =
+        [view.by.field(), Field::Action, Field::InputTokens, Field::CostUsd, Field::LatencyMs, Field::Model];
     for field in fields {
         reader.may_use(field)?;
     }
@@ -177,7 +178,8 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
         .queries()
         .query(budget, move |budget| {
             let index = worker.index();
-            let range = super::events::span(index, view.events.reader(), &question, view.events.at(), budget)?;
+            let range =
+                super::events::span(index, view.events.reader(), &question, view.events.at(), budget)?;
             let bucket = bucket_for(range);
             let asked = Asked {
                 index,
@@ -235,10 +237,17 @@ fn described(range: TimeRange, zone: &jiff::tz::TimeZone) -> String {
     format!("{} to {}", date(range.from), date(range.to))
 }
 
-fn draw(view: &UsageView, figures: &Figures, spans: &[Span], each: &'static str, knows_chats: bool) -> Result<Shown> {
+fn draw(
+    view: &UsageView,
+    figures: &Figures,
+    spans: &[Span],
+    each: &'static str,
+    knows_chats: bool,
+) -> Result<Shown> {
     let what = view.what;
     let title = format!("{} by {each} and {}", what.name(), view.by.name().to_lowercase());
-    let over_time = Stacked::draw(title, what.unit(), &series(view, figures), &columns(view, figures, spans)?);
+    let over_time =
+        Stacked::draw(title, what.unit(), &series(view, figures), &columns(view, figures, spans)?);
     let title = format!("{} by {}, the largest first", what.name(), view.by.name().to_lowercase());
     Ok(Shown {
         total: figures.total,
@@ -278,7 +287,8 @@ fn columns(view: &UsageView, figures: &Figures, spans: &[Span]) -> Result<Vec<Co
             for at in 0..figures.series.len() + usize::from(figures.has_rest_over_time) {
                 let amounts = figures.over_time.get(&(at, span.begin)).copied().unwrap_or_default();
                 let value = amounts.of_what(view.what).unwrap_or_default();
-                let href = if value > 0.0 { sheet::span_href(view, figures, at, span)? } else { String::new() };
+                let href =
+                    if value > 0.0 { sheet::span_href(view, figures, at, span)? } else { String::new() };
                 parts.push(Part { value, href });
             }
         }
@@ -313,11 +323,15 @@ fn tiles(view: &UsageView, figures: &Figures, spans: &[Span], knows_chats: bool)
     whats
         .map(|what| {
             let at = |span: &Span| figures.by_span.get(&span.begin).copied().unwrap_or_default();
-            let course: Vec<f64> = spans.iter().map(|span| at(span).of_what(what).unwrap_or_default()).collect();
+            let course: Vec<f64> =
+                spans.iter().map(|span| at(span).of_what(what).unwrap_or_default()).collect();
             let unpriced = figures.total.unpriced();
             Tile {
                 what,
-                amount: figures.total.of_what(what).map_or("not known".to_owned(), |value| what.unit().brief(value)),
+                amount: figures
+                    .total
+                    .of_what(what)
+                    .map_or("not known".to_owned(), |value| what.unit().brief(value)),
                 change: sheet::change(what, &figures.total, figures.before.as_ref()),
                 note: match figures.total.of_what(what) {
                     Some(value) if what == What::Cost && unpriced > 0 => {

@@ -63,7 +63,8 @@ pub(super) fn over_time(view: &UsageView, figures: &Figures, spans: &[Span]) -> 
     for span in spans {
         let all = view.within(Some(span.range)).href();
         let mut row = vec![Cell::text(span.name.clone(), all.clone())];
-        let columns = if is_split { figures.series.len() + usize::from(figures.has_rest_over_time) } else { 0 };
+        let columns =
+            if is_split { figures.series.len() + usize::from(figures.has_rest_over_time) } else { 0 };
         for at in 0..columns {
             let amounts = figures.over_time.get(&(at, span.begin)).copied().unwrap_or_default();
             row.push(Cell::amount(what, amounts.of_what(what), span_href(view, figures, at, span)?));

@@ -1,5 +1,7 @@
 //! The state of the page: that of the events' page, and what is shown of them. All of it is in the address.
 
+use std::borrow::Borrow;
+
 use audit_event::Timestamp;
 use audit_query::filter::{Field, Filter, Test};
 use audit_query::question::TimeRange;
@@ -157,7 +159,8 @@ impl UsageView {
     /// What is wrong with the address.
     pub fn of(reader: &Reader, uri: &Uri, zone: Option<&TimeZone>, now: Timestamp) -> Result<Self> {
         let params = Params::any(uri.query());
-        let what = choice(&params, "show", What::ALL.map(What::as_str))?.map_or(What::Tokens, |at| What::ALL[at]);
+        let what =
+            choice(&params, "show", What::ALL.map(What::as_str))?.map_or(What::Tokens, |at| What::ALL[at]);
         let by = choice(&params, "by", By::ALL.map(By::as_str))?.map(|at| By::ALL[at]);
         let open = By::ALL.into_iter().find(|by| !reader.is_withheld(by.field())).unwrap_or(By::Model);
         let top = params.parsed::<usize>("top")?.unwrap_or(TOPS[0]);
@@ -169,8 +172,8 @@ impl UsageView {
     }
 
     /// The address of the page with these events.
-    pub fn at(&self, events: &View) -> String {
-        self.address("/audit/usage", events, None)
+    pub fn at(&self, events: impl Borrow<View>) -> String {
+        self.address("/audit/usage", events.borrow(), None)
     }
 
     /// The address of one of the page's tables as CSV.
@@ -282,7 +285,9 @@ fn choice<const N: usize>(params: &Params<'_>, name: &str, choices: [&str; N]) -
 fn of_events(params: &Params<'_>) -> Result<Uri> {
     let mut query = Serializer::new(String::new());
     let mut is_bounded = false;
-    for (name, value) in params.pairs().filter(|(name, value)| !OWN.contains(name) && !value.trim().is_empty()) {
+    for (name, value) in
+        params.pairs().filter(|(name, value)| !OWN.contains(name) && !value.trim().is_empty())
+    {
         is_bounded |= ["range", "from", "to"].contains(&name);
         if (name, value) != ("range", "all") {
             query.append_pair(name, value);

@@ -97,7 +97,7 @@ async fn the_others_are_together_and_lead_to_their_events() {
 #[tokio::test]
 async fn a_cost_that_is_not_known_is_not_zero() {
     let app = App::start();
-    app.record(&[call("c-1", 60, "Finance", "llama", &json!({"input_tokens": 5}))]).await;
+    app.record(&[call("free", 60, "Finance", "llama", &json!({"input_tokens": 5}))]).await;
     let mut browser = Browser::signed_in(&app).await;
     let page = browser.get("/audit/usage?show=cost").await;
     assert!(page.text().contains("No call has a cost"), "{}", page.text());

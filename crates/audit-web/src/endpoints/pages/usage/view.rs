@@ -26,7 +26,6 @@ pub(super) const TOPS: [usize; 3] = [10, 25, 50];
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "their names say it")]
 pub(super) enum What {
     Tokens,
     Input,
@@ -87,7 +86,6 @@ impl What {
 
 /// What the calls are put together by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "their names say it")]
 pub(super) enum By {
     Department,
     User,

@@ -20,8 +20,8 @@ pub(crate) mod integrity;
 pub(crate) mod looks;
 pub(crate) mod people;
 mod spark;
-pub(crate) mod views;
 pub(crate) mod usage;
+pub(crate) mod views;
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};

@@ -8,8 +8,8 @@ mod looks;
 mod people;
 mod provider;
 mod sign_in;
-mod views;
 mod usage;
+mod views;
 
 use audit_control::Role;
 use axum::body::Body;

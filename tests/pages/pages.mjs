@@ -12,6 +12,7 @@ import { chromium } from 'playwright-core';
 import { integrity } from './integrity.mjs';
 import * as views from './views.mjs';
 import { PEOPLE_PAGES, firstPerson, people } from './people.mjs';
+import usage from './usage.mjs';
 
 const { BASE, TOKEN, SHOTS, CHROMIUM = '/usr/bin/chromium', ASSETS } = process.env;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -269,6 +270,8 @@ const tests = {
 
 tests.integrity = () => integrity({ open, signIn, accessible, expect, faults, SHOTS });
 Object.assign(tests, views.tests({ open, signIn, expect, accessible, SHOTS }));
+Object.assign(tests, usage({ open, signIn, expect, accessible, shots: SHOTS, faults }));
+
 for (const [name, test] of Object.entries(tests)) {
   if (only && name !== only) continue;
   try {

@@ -103,6 +103,8 @@ pub(crate) fn pages() -> Vec<Endpoint> {
         get   ("/audit/looks",     Needs(LooksRead), pages::looks::handle),
         get   ("/audit/approvals", Needs(ApprovalsDecide), pages::approvals::handle),
         post  ("/audit/approvals", Needs(ApprovalsDecide), pages::approvals::decide),
+        get   ("/audit/usage",     Needs(Permission::UsageRead), pages::usage::handle),
+        get   ("/audit/usage.csv", Needs(Permission::UsageRead), pages::usage::csv),
         get   ("/audit/fields.json", Needs(EventsRead), pages::fields::handle),
         get   ("/audit/integrity", Needs(IntegrityRead), pages::integrity::handle),
         post  ("/audit/integrity/verify", Needs(IntegrityRead), pages::integrity::verify),

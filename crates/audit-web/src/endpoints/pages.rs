@@ -21,6 +21,7 @@ pub(crate) mod integrity;
 pub(crate) mod looks;
 pub(crate) mod people;
 mod spark;
+pub(crate) mod usage;
 pub(crate) mod views;
 
 use askama::Template;

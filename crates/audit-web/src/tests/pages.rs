@@ -9,6 +9,7 @@ mod looks;
 mod people;
 mod provider;
 mod sign_in;
+mod usage;
 mod views;
 
 use audit_control::Role;

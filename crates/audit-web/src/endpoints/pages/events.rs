@@ -3,7 +3,7 @@
 mod bar;
 pub(crate) mod columns;
 mod facets;
-mod histogram;
+pub(crate) mod histogram;
 mod nothing;
 pub(crate) mod row;
 pub(crate) mod view;
@@ -238,7 +238,7 @@ fn find(
 }
 
 /// The question's time with both ends: from the first event there is, to now.
-fn span(
+pub(super) fn span(
     index: &impl Answers,
     reader: &Reader,
     question: &Question,

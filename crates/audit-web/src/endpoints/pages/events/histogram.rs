@@ -111,7 +111,7 @@ impl Histogram {
 }
 
 /// The bucket that makes neither too few bars nor too many.
-fn bucket_for(span: TimeRange) -> Bucket {
+pub(crate) fn bucket_for(span: TimeRange) -> Bucket {
     let length = span.to.as_micros().saturating_sub(span.from.as_micros());
     match length {
         _ if length <= 3 * DAY => Bucket::Hour,
@@ -121,7 +121,7 @@ fn bucket_for(span: TimeRange) -> Bucket {
     }
 }
 
-fn name_of(bucket: Bucket) -> &'static str {
+pub(crate) fn name_of(bucket: Bucket) -> &'static str {
     match bucket {
         Bucket::Hour => "hour",
         Bucket::Day => "day",
@@ -131,7 +131,7 @@ fn name_of(bucket: Bucket) -> &'static str {
 }
 
 /// Where the bars begin, and where the last one ends.
-fn edges(bucket: Bucket, span: TimeRange, zone: &TimeZone) -> Vec<Zoned> {
+pub(crate) fn edges(bucket: Bucket, span: TimeRange, zone: &TimeZone) -> Vec<Zoned> {
     let zoned = |time: Timestamp| {
         jiff::Timestamp::from_microsecond(time.as_micros()).ok().map(|at| at.to_zoned(zone.clone()))
     };
@@ -204,7 +204,7 @@ fn bar(
     }
 }
 
-fn label(bucket: Bucket, edge: &Zoned) -> String {
+pub(crate) fn label(bucket: Bucket, edge: &Zoned) -> String {
     let form = match bucket {
         Bucket::Hour => "%a %-d %b, %H:%M",
         Bucket::Day => "%a %-d %b %Y",

@@ -1,0 +1,165 @@
+//! A table of the page, on the page and as CSV: the same cells.
+
+use super::figures::{Amounts, Figures, Row};
+use super::view::{By, UsageView, What};
+use super::{Span, name_of};
+use crate::problem::Result;
+
+/// Rows below a head.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    pub head: Vec<String>,
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// What stands in one place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cell {
+    /// On the page.
+    pub text: String,
+    /// In a file: numbers without marks, what is not known empty.
+    pub plain: String,
+    /// Where its events are; empty if it has none of its own.
+    pub href: String,
+    pub is_number: bool,
+}
+
+impl Cell {
+    fn text(text: String, href: String) -> Self {
+        Self { plain: text.clone(), text, href, is_number: false }
+    }
+
+    fn amount(what: What, value: Option<f64>, href: String) -> Self {
+        let (text, plain) = match value {
+            Some(value) => {
+                let text = what.unit().amount(value);
+                let plain = text.replace([',', '$'], "").replace(" ms", "");
+                (text, plain)
+            }
+            None => ("not known".to_owned(), String::new()),
+        };
+        Self { text, plain, href, is_number: true }
+    }
+
+    fn note(text: String) -> Self {
+        Self { plain: text.clone(), text, href: String::new(), is_number: true }
+    }
+}
+
+/// Spans of time below each other, the series side by side.
+///
+/// # Errors
+/// When an address cannot be made.
+pub(super) fn over_time(view: &UsageView, figures: &Figures, spans: &[Span]) -> Result<Sheet> {
+    let what = view.what;
+    let mut head = vec!["Time".to_owned()];
+    let is_split = what != What::Latency;
+    if is_split {
+        head.extend(figures.series.iter().map(|row| name_of(view.by, row)));
+        head.extend(figures.has_rest_over_time.then(|| "Others".to_owned()));
+    }
+    head.push(if is_split { "All".to_owned() } else { what.name().to_owned() });
+    let mut rows = Vec::with_capacity(spans.len());
+    for span in spans {
+        let all = view.within(Some(span.range)).href();
+        let mut row = vec![Cell::text(span.name.clone(), all.clone())];
+        let columns =
+            if is_split { figures.series.len() + usize::from(figures.has_rest_over_time) } else { 0 };
+        for at in 0..columns {
+            let amounts = figures.over_time.get(&(at, span.begin)).copied().unwrap_or_default();
+            row.push(Cell::amount(what, amounts.of_what(what), span_href(view, figures, at, span)?));
+        }
+        let amounts = figures.by_span.get(&span.begin).copied().unwrap_or_default();
+        row.push(Cell::amount(what, amounts.of_what(what), all));
+        rows.push(row);
+    }
+    Ok(Sheet { head, rows })
+}
+
+/// The address of a series' calls in a span.
+pub(super) fn span_href(view: &UsageView, figures: &Figures, at: usize, span: &Span) -> Result<String> {
+    match figures.series.get(at) {
+        Some(row) => view.of_group(row.key.as_deref(), Some(span.range)),
+        None => view.of_rest(figures.series.iter().map(|row| row.key.as_deref()), Some(span.range)),
+    }
+}
+
+/// The largest groups with all that is counted of them.
+///
+/// # Errors
+/// When an address cannot be made.
+pub(super) fn largest(view: &UsageView, figures: &Figures) -> Result<Sheet> {
+    let mut head = vec![view.by.name().to_owned()];
+    head.extend(columns().map(|what| what.name().to_owned()));
+    head.push("Calls without cost".to_owned());
+    head.push(format!("Change of {}", view.what.name().to_lowercase()));
+    let mut rows = Vec::new();
+    for row in &figures.top {
+        rows.push(line(view, name_of(view.by, row), row, &view.of_group(row.key.as_deref(), None)?));
+    }
+    if let Some((rest, count)) = &figures.rest {
+        rows.push(line(view, others(view.by, *count), rest, &rest_href(view, figures)?));
+    }
+    let all = Row { key: None, now: figures.total, before: figures.before };
+    rows.push(line(view, "All".to_owned(), &all, &view.calls().href()));
+    Ok(Sheet { head, rows })
+}
+
+pub(super) fn rest_href(view: &UsageView, figures: &Figures) -> Result<String> {
+    view.of_rest(figures.top.iter().map(|row| row.key.as_deref()), None)
+}
+
+/// What all others are called.
+pub(super) fn others(by: By, count: u64) -> String {
+    let name = by.name().to_lowercase();
+    if count == 1 { format!("1 other {name}") } else { format!("{count} other {name}s") }
+}
+
+fn columns() -> impl Iterator<Item = What> {
+    [What::Calls, What::Conversations, What::Input, What::Output, What::Tokens, What::Cost, What::Latency]
+        .into_iter()
+}
+
+fn line(view: &UsageView, name: String, row: &Row, href: &str) -> Vec<Cell> {
+    let mut cells = vec![Cell::text(name, href.to_owned())];
+    cells.extend(columns().map(|what| Cell::amount(what, row.now.of_what(what), href.to_owned())));
+    cells.push(Cell::note(row.now.unpriced().to_string()));
+    cells.push(Cell::note(change(view.what, &row.now, row.before.as_ref())));
+    cells
+}
+
+/// How much more or less than before; empty if there is nothing to compare with.
+pub(super) fn change(what: What, now: &Amounts, before: Option<&Amounts>) -> String {
+    let Some(before) = before else { return String::new() };
+    match (now.of_what(what), before.of_what(what)) {
+        (Some(now), Some(before)) if before > 0.0 => {
+            let per_cent = ((now - before) / before * 100.0).round();
+            let sign = if per_cent > 0.0 { "+" } else { "" };
+            // Of minus zero, the sign.
+            format!("{sign}{:.0} %", per_cent + 0.0)
+        }
+        (Some(now), Some(_)) if now > 0.0 => "new".to_owned(),
+        _ => String::new(),
+    }
+}
+
+impl Sheet {
+    /// As RFC 4180 has it. A text that a spreadsheet would take for a formula begins with an apostrophe.
+    pub fn csv(&self) -> String {
+        let head: Vec<String> = self.head.iter().map(|text| quoted(text, false)).collect();
+        let mut csv = head.join(",");
+        csv.push_str("\r\n");
+        for row in &self.rows {
+            let cells: Vec<String> = row.iter().map(|cell| quoted(&cell.plain, cell.is_number)).collect();
+            csv.push_str(&cells.join(","));
+            csv.push_str("\r\n");
+        }
+        csv
+    }
+}
+
+fn quoted(text: &str, is_number: bool) -> String {
+    let is_formula = !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}

@@ -84,7 +84,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 #[rustfmt::skip]
 pub(crate) fn pages() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs};
-    use Permission::{ApprovalsDecide, EventsRead, HealthRead, IntegrityRead, LooksRead, PeopleRead, ViewsManage};
+    use Permission::{ApprovalsDecide, EventsExport, EventsRead, HealthRead, IntegrityRead, LooksRead, PeopleRead, ViewsManage};
     vec![
         get   ("/audit",           Needs(EventsRead), pages::events::handle),
         get   ("/audit/events/{event}", Needs(EventsRead), pages::event::handle),
@@ -96,6 +96,10 @@ pub(crate) fn pages() -> Vec<Endpoint> {
         get   ("/audit/approvals", Needs(ApprovalsDecide), pages::approvals::handle),
         post  ("/audit/approvals", Needs(ApprovalsDecide), pages::approvals::decide),
         get   ("/audit/fields.json", Needs(EventsRead), pages::fields::handle),
+        get   ("/audit/exports",   Needs(EventsExport), pages::exports::handle),
+        post  ("/audit/exports",   Needs(EventsExport), pages::exports::start),
+        get   ("/audit/exports/new", Needs(EventsExport), pages::exports::new),
+        post  ("/audit/exports/{export}/delete", Needs(EventsExport), pages::exports::delete),
         get   ("/audit/integrity", Needs(IntegrityRead), pages::integrity::handle),
         post  ("/audit/integrity/verify", Needs(IntegrityRead), pages::integrity::verify),
         post  ("/audit/integrity/cancel", Needs(IntegrityRead), pages::integrity::cancel),

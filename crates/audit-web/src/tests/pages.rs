@@ -3,6 +3,7 @@
 mod emergency;
 mod event;
 mod events;
+mod exports;
 mod integrity;
 mod looks;
 mod people;

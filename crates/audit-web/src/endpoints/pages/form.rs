@@ -19,6 +19,11 @@ impl Form {
         Self(form_urlencoded::parse(&bytes).into_owned().collect())
     }
 
+    /// All values of a field.
+    pub fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// A field's value; empty when it is not there.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)

@@ -192,7 +192,8 @@ fn report(context: &Context, said: &Statement, rows: Option<u64>) -> anyhow::Res
         details["tree_size"],
         details["filter"],
     ))?;
-    output.line("not proven: that these are all events that match (the server's word when it wrote them)")
+    output.line("not proven: that these are all events that match (the server's word when it wrote them)")?;
+    Ok(())
 }
 
 #[cfg(test)]

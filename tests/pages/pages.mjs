@@ -13,6 +13,7 @@ import { integrity } from './integrity.mjs';
 import * as views from './views.mjs';
 import { PEOPLE_PAGES, firstPerson, people } from './people.mjs';
 import usage from './usage.mjs';
+import { exports } from './exports.mjs';
 
 const { BASE, TOKEN, SHOTS, CHROMIUM = '/usr/bin/chromium', ASSETS } = process.env;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -73,6 +74,8 @@ const PAGES = [
   ['wrong', '/audit?q=acton%3Aauth.login'],
   ['empty', '/audit?range=24h&q=nothinglikethis&outcome=failure'],
   ['event', '/audit/events/4711'],
+  ['exports', '/audit/exports'],
+  ['export-new', '/audit/exports/new?event_type=authentication'],
   ['change', '/audit/events/CHANGE'],
   ...views.PAGES,
   ...PEOPLE_PAGES,
@@ -271,6 +274,7 @@ const tests = {
 tests.integrity = () => integrity({ open, signIn, accessible, expect, faults, SHOTS });
 Object.assign(tests, views.tests({ open, signIn, expect, accessible, SHOTS }));
 Object.assign(tests, usage({ open, signIn, expect, accessible, shots: SHOTS, faults }));
+tests.exports = () => exports({ open, signIn, expect, accessible });
 
 for (const [name, test] of Object.entries(tests)) {
   if (only && name !== only) continue;

@@ -16,6 +16,7 @@ if (document.querySelector('#events')) import('./list.js').then(({ list }) => li
 if (document.querySelector('#live')) import('./tail.js').then(({ tail }) => tail(document.querySelector('#live')));
 if (document.querySelector('#verification')) import('./verification.js').then(({ verification }) => verification(document.querySelector('#verification')));
 if (document.querySelector('#copy-note')) import('./verification.js').then(({ copying }) => copying(document.querySelector('#copy-note')));
+if (document.querySelector('#exports')) import('./exports.js').then(({ exports }) => exports(document.querySelector('#exports')));
 if (document.querySelector('article.event')) import('./event.js').then(({ event }) => event(document.querySelector('article.event')));
 
 // The choice of colours takes effect at once and is remembered by the server.

@@ -34,9 +34,9 @@ use parking_lot::{Condvar, Mutex};
 use crate::problem::{Code, Problem, Result};
 use crate::state::AppState;
 use crate::workers::Workers;
-pub(crate) use record::about;
 #[cfg(test)]
 pub(crate) use record::record_end as record_again;
+pub(crate) use record::{about, what_happened};
 use space::Space;
 pub(crate) use wanted::{Asker, Wish, file_name, seen_by};
 

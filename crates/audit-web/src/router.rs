@@ -90,7 +90,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 pub(crate) fn pages() -> Vec<Endpoint> {
     use Admission::{Anyone, Needs};
     use Permission::{
-        ApprovalsDecide, EventsRead, HealthRead, IntegrityRead, LooksRead, PeopleRead, RolesManage, TokensManage,
+        ApprovalsDecide, EventsExport, EventsRead, HealthRead, IntegrityRead, LooksRead, PeopleRead, RolesManage, TokensManage,
         ViewsManage,
     };
     vec![
@@ -106,6 +106,10 @@ pub(crate) fn pages() -> Vec<Endpoint> {
         get   ("/audit/usage",     Needs(Permission::UsageRead), pages::usage::handle),
         get   ("/audit/usage.csv", Needs(Permission::UsageRead), pages::usage::csv),
         get   ("/audit/fields.json", Needs(EventsRead), pages::fields::handle),
+        get   ("/audit/exports",   Needs(EventsExport), pages::exports::handle),
+        post  ("/audit/exports",   Needs(EventsExport), pages::exports::start),
+        get   ("/audit/exports/new", Needs(EventsExport), pages::exports::new),
+        post  ("/audit/exports/{export}/delete", Needs(EventsExport), pages::exports::delete),
         get   ("/audit/integrity", Needs(IntegrityRead), pages::integrity::handle),
         post  ("/audit/integrity/verify", Needs(IntegrityRead), pages::integrity::verify),
         post  ("/audit/integrity/cancel", Needs(IntegrityRead), pages::integrity::cancel),

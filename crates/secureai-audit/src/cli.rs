@@ -67,8 +67,8 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Show the newest events, and follow with -f
     Tail(TailArgs),
-    /// Write events to a file or pipe
-    Export(ExportArgs),
+    /// Write events to a file or pipe; check a file that was exported
+    Export(ExportCommand),
     /// Count and sum events over time and by field
     Stats(StatsArgs),
     /// Re-read everything and say whether anything was altered or is missing
@@ -248,6 +248,39 @@ pub(crate) enum ExportFormat {
     Csv,
     /// Parquet, for DuckDB, Spark, pandas
     Parquet,
+}
+
+/// `export`, and `export verify`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct ExportCommand {
+    /// What else is to be done with exports.
+    #[command(subcommand)]
+    pub verb: Option<ExportVerb>,
+    /// What to export.
+    #[command(flatten)]
+    pub args: Option<ExportArgs>,
+}
+
+/// `export …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportVerb {
+    /// Check a file against its manifest: needs both and the public key, no network and no data directory
+    Verify(ExportVerifyArgs),
+}
+
+/// Options of `export verify`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportVerifyArgs {
+    /// The exported file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Its manifest, as `GET /exports/ID/proof` gives it
+    #[arg(value_name = "MANIFEST")]
+    pub manifest: PathBuf,
+    /// The log's verifier key (`key show`), or a file with it
+    #[arg(long, value_name = "KEY|FILE")]
+    pub key: String,
 }
 
 /// Options of `export`.

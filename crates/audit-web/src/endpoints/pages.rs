@@ -15,6 +15,7 @@ pub(crate) mod theme;
 
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod exports;
 pub(crate) mod fields;
 pub(crate) mod health;
 pub(crate) mod integrity;

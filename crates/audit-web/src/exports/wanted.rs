@@ -197,6 +197,11 @@ impl Wish {
         }
     }
 
+    /// What the file is called, without its ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The file's format.
     pub fn format(&self) -> Format {
         self.format

@@ -4,6 +4,7 @@ mod emergency;
 mod access;
 mod event;
 mod events;
+mod exports;
 mod integrity;
 mod looks;
 mod people;

@@ -8,6 +8,7 @@ mod local;
 mod proof;
 mod remote;
 mod state;
+pub(super) mod verify;
 
 use std::{
     path::{Path, PathBuf},

@@ -19,7 +19,7 @@ use crate::router::PREFIXES;
 use crate::state::AppState;
 
 /// Parameters of a list that an export has no use for.
-const USELESS: &[&str] = &["limit", "page_token", "count"];
+pub(crate) const USELESS: &[&str] = &["limit", "page_token", "count"];
 
 /// Answers 202 with the export, and where to ask how it is.
 pub(crate) async fn handle(State(state): State<AppState>, uri: Uri, reader: Reader) -> Result<Response> {

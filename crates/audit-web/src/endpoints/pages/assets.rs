@@ -27,6 +27,7 @@ const ASSETS: &[(&str, &str)] = assets![
     "chart.js"
     "complete.js"
     "event.js"
+    "exports.js"
     "histogram.js"
     "keys.js"
     "list.js"

@@ -19,9 +19,9 @@ impl Form {
         Self(form_urlencoded::parse(&bytes).into_owned().collect())
     }
 
-    /// All values of a field that may be there several times.
-    pub fn all(&self, name: &str) -> Vec<&str> {
-        self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
+    /// All values of a field.
+    pub fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A field's value; empty when it is not there.

@@ -1,0 +1,102 @@
+//! The pages on exports: what is going to be written, what was, and the forms that begin and remove it.
+
+use std::time::Duration;
+
+use super::*;
+use crate::tests::app::events;
+
+async fn filled() -> App {
+    let app = App::start();
+    app.record(&events(40)).await;
+    app
+}
+
+/// Submits the form of a new export with these fields besides the usual ones.
+async fn begun(browser: &mut Browser<'_>, more: &[(&str, &str)]) -> Answer {
+    let page = browser.get("/audit/exports/new?user=ada").await;
+    let key = hidden(page.text(), "key").to_owned();
+    let question = hidden(page.text(), "question").to_owned();
+    let fields = [&[("key", key.as_str()), ("question", question.as_str())], more].concat();
+    browser.submit("/audit/exports", &fields).await
+}
+
+async fn until_done(browser: &mut Browser<'_>) -> Answer {
+    for _ in 0..500 {
+        let page = browser.get("/audit/exports").await;
+        if page.text().contains("/proof\"") {
+            return page;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the export does not end");
+}
+
+#[tokio::test]
+async fn count_and_sizes_are_told_beforehand() {
+    let app = filled().await;
+    let page = Browser::signed_in(&app).await.get("/audit/exports/new?user=ada").await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    assert!(page.text().contains("data-number=\"40\""), "{}", page.text());
+    let real = app.get("/?user=ada&format=ndjson").await.body.len();
+    let said = format!("about {} KiB", real >> 10);
+    assert!(page.text().contains(&said), "{said}: {}", page.text());
+    let wrong = Browser::signed_in(&app).await.get("/audit/exports/new?usr=ada").await;
+    assert_eq!(wrong.status, 400);
+}
+
+#[tokio::test]
+async fn the_form_begins_an_export_which_the_list_shows_and_can_remove() {
+    let app = filled().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let empty = browser.get("/audit/exports").await;
+    assert!(empty.text().contains("No exports yet"));
+    let more = [
+        ("format", "csv"),
+        ("columns", "chosen"),
+        ("field", "time"),
+        ("field", "action"),
+        ("name", "Ada <b>"),
+        ("how", "job"),
+    ];
+    assert_eq!(begun(&mut browser, &more).await.status, 400, "no name for a file");
+    let more = [
+        ("format", "csv"),
+        ("columns", "chosen"),
+        ("field", "time"),
+        ("field", "action"),
+        ("name", "Ada"),
+        ("how", "job"),
+    ];
+    let answer = begun(&mut browser, &more).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let id = answer.header("location").split_once('#').unwrap().1.to_owned();
+    let page = until_done(&mut browser).await;
+    for there in ["Ada.csv", "user:ada", "Ready", &format!("/exports/{id}/file")] {
+        assert!(page.text().contains(there), "{there}: {}", page.text());
+    }
+    let file = browser.get(&format!("/api/v1/auditlog/exports/{id}/file")).await;
+    assert_eq!(file.text().lines().next(), Some("time,action"));
+    let key = hidden(page.text(), "key").to_owned();
+    let foreign =
+        browser.submit_from("cross-site", &format!("/audit/exports/{id}/delete"), &[("key", &key)]).await;
+    assert_eq!(foreign.status, 403);
+    let guessed = browser.submit(&format!("/audit/exports/{id}/delete"), &[("key", "guessed")]).await;
+    assert_eq!(guessed.status, 403);
+    let removed = browser.submit(&format!("/audit/exports/{id}/delete"), &[("key", &key)]).await;
+    assert_eq!(removed.status, 303);
+    assert!(browser.get("/audit/exports").await.text().contains("Deleted"));
+}
+
+#[tokio::test]
+async fn a_small_one_can_be_had_at_once() {
+    let app = filled().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let more = [("format", "csv"), ("columns", "usual"), ("bom", "true"), ("how", "now")];
+    let answer = begun(&mut browser, &more).await;
+    assert_eq!(answer.status, 303);
+    let file = browser.get(answer.header("location")).await;
+    assert!(file.text().starts_with("\u{feff}time,actor_name,"), "{}", file.text());
+    assert_eq!(file.text().lines().count(), 41);
+    let nothing = begun(&mut browser, &[("format", "csv"), ("columns", "chosen"), ("how", "now")]).await;
+    assert_eq!(nothing.status, 400, "no column was chosen");
+}

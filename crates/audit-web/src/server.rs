@@ -24,7 +24,8 @@ use tower::ServiceExt as _;
 use crate::endpoints::fallback;
 use crate::front::{Front, FrontBody, Via};
 use crate::origins::{Origin, Origins};
-use crate::places::Places;
+use crate::places::{Place, Places};
+use crate::shards::Shards;
 use crate::stall::{StallLimit, SteadyBody};
 use crate::state::AppState;
 use crate::territory::Territory;
@@ -49,6 +50,8 @@ pub struct Around {
     pub tls: Option<Tls>,
     /// Knows the proxies in front of us; without it, the other end of a connection is the client.
     pub origins: Option<Arc<dyn Origins>>,
+    /// Where connections live; without them, in the runtime that serves.
+    pub shards: Option<Shards>,
 }
 
 /// Serves the API on `listener` until `stop` completes, then drains: no new connections, live tails end, running
@@ -87,18 +90,87 @@ async fn keep_fresh(tls: Option<&Tls>) {
 }
 
 struct Connections {
+    serving: Serving,
+    shards: Option<Shards>,
+    places: Places,
+    tracker: TaskTracker,
+}
+
+impl Connections {
+    fn new(state: &AppState, around: Around) -> Self {
+        let shards = around.shards.clone();
+        Self {
+            serving: Serving::new(state, around),
+            shards,
+            places: Places::new(state.config().max_connections),
+            tracker: TaskTracker::new(),
+        }
+    }
+
+    /// Accepts for ever.
+    async fn accept(&self, listener: &TcpListener) {
+        loop {
+            let Some(permit) = self.places.wait().await else { return };
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    let is_proxy = self.serving.service.is_proxy(peer.ip());
+                    match self.places.give(permit, peer.ip(), is_proxy) {
+                        Some(place) => self.begin(stream, peer, place),
+                        None => tracing::debug!("a connection was closed: its address has its share of all"),
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error.message = %error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Serves a connection, in one of the shards where there are any.
+    fn begin(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
+        // Answers are written whole: waiting for more to fill a packet would only delay them.
+        let _ = stream.set_nodelay(true);
+        let serving = self.serving.clone();
+        let Some(shards) = &self.shards else {
+            self.tracker.spawn(async move {
+                serving.run(stream, peer).await;
+                drop(place);
+            });
+            return;
+        };
+        // Out of the runtime that accepted it, into the one that will hear of its bytes.
+        let Ok(stream) = stream.into_std() else { return };
+        shards.spawn(self.tracker.track_future(async move {
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                serving.run(stream, peer).await;
+            }
+            drop(place);
+        }));
+    }
+
+    async fn drain(self, timeout: Duration) {
+        self.serving.stopping.cancel();
+        self.tracker.close();
+        if tokio::time::timeout(timeout, self.tracker.wait()).await.is_err() {
+            tracing::warn!(connections = self.tracker.len(), "some requests did not end in time");
+        }
+    }
+}
+
+/// How connections are served.
+#[derive(Clone)]
+struct Serving {
     service: Service,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
     tls: Option<Tls>,
     head_timeout: Duration,
     stall_timeout: Duration,
-    places: Places,
-    tracker: TaskTracker,
     stopping: CancellationToken,
 }
 
-impl Connections {
+impl Serving {
     fn new(state: &AppState, around: Around) -> Self {
         let config = state.config();
         let mut http1 = http1::Builder::new();
@@ -118,69 +190,28 @@ impl Connections {
             tls: around.tls,
             head_timeout: config.head_timeout,
             stall_timeout: config.stall_timeout,
-            places: Places::new(config.max_connections),
-            tracker: TaskTracker::new(),
             stopping: state.draining().clone(),
         }
     }
 
-    /// Accepts for ever.
-    async fn accept(&self, listener: &TcpListener) {
-        loop {
-            let Some(permit) = self.places.wait().await else { return };
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    let is_proxy = self.service.is_proxy(peer.ip());
-                    let Some(place) = self.places.give(permit, peer.ip(), is_proxy) else {
-                        tracing::debug!("a connection was closed: its address has its share of all");
-                        continue;
-                    };
-                    let connection = self.connection(stream, peer);
-                    self.tracker.spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(error.message = %error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
     /// Serves one connection until it ends or, when the server stops, until its running requests are answered.
-    fn connection(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + use<> {
-        // Answers are written whole: waiting for more to fill a packet would only delay them.
-        let _ = stream.set_nodelay(true);
-        let stream = StallLimit::new(stream, self.stall_timeout);
-        let (http1, http2) = (self.http1.clone(), self.http2.clone());
-        let (tls, head_timeout) = (self.tls.clone(), self.head_timeout);
-        let (service, stopping) = (self.service.clone(), self.stopping.clone());
-        async move {
-            let via = Via { peer, is_tls: tls.is_some() };
-            let Some(tls) = tls else {
-                return serve_http1(&http1, stream, service, via, &stopping).await;
-            };
-            let handshake = tokio::time::timeout(head_timeout, tls.acceptor().accept(stream));
-            let Ok(Ok(stream)) = handshake.await else {
-                return tracing::debug!("a TLS handshake failed");
-            };
-            // The session is large: on the heap, so that plain connections do not pay for it.
-            let stream = Box::new(stream);
-            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                serve_http2(&http2, stream, service, via, &stopping).await;
-            } else {
-                Box::pin(serve_http1(&http1, stream, service, via, &stopping)).await;
-            }
-        }
-    }
-
-    async fn drain(self, timeout: Duration) {
-        self.stopping.cancel();
-        self.tracker.close();
-        if tokio::time::timeout(timeout, self.tracker.wait()).await.is_err() {
-            tracing::warn!(connections = self.tracker.len(), "some requests did not end in time");
+    async fn run(self, stream: TcpStream, peer: SocketAddr) {
+        let Self { service, http1, http2, tls, head_timeout, stall_timeout, stopping } = self;
+        let stream = StallLimit::new(stream, stall_timeout);
+        let via = Via { peer, is_tls: tls.is_some() };
+        let Some(tls) = tls else {
+            return serve_http1(&http1, stream, service, via, &stopping).await;
+        };
+        let handshake = tokio::time::timeout(head_timeout, tls.acceptor().accept(stream));
+        let Ok(Ok(stream)) = handshake.await else {
+            return tracing::debug!("a TLS handshake failed");
+        };
+        // The session is large: on the heap, so that plain connections do not pay for it.
+        let stream = Box::new(stream);
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            serve_http2(&http2, stream, service, via, &stopping).await;
+        } else {
+            Box::pin(serve_http1(&http1, stream, service, via, &stopping)).await;
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use audit_event::Json;
-use audit_web::{AppState, Around, ExportFiles, Parts, Surroundings, Tls};
+use audit_web::{AppState, Around, ExportFiles, Parts, Shards, Surroundings, Tls};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -37,6 +37,7 @@ pub(crate) struct Running {
     is_tls: bool,
     stop: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
+    shards: Shards,
 }
 
 impl App {
@@ -94,13 +95,15 @@ impl App {
         // A sender that is gone asks to stop as well.
         let stopped = async move { drop(stopped.await) };
         let is_tls = self.tls.is_some();
+        let shards = Shards::start(cores()).context("no threads can be started")?;
         let around = Around {
             front: gates.as_ref().and_then(Gates::front),
             tls: self.tls,
             origins: Some(gateway::origins(&self.config.gateway)?),
+            shards: Some(shards.clone()),
         };
         let server = tokio::spawn(audit_web::serve(self.listener, state, around, stopped));
-        Ok(Running { store, receiving, gates, address: self.address, is_tls, stop, server })
+        Ok(Running { store, receiving, gates, address: self.address, is_tls, stop, server, shards })
     }
 }
 
@@ -137,6 +140,8 @@ impl Running {
             store.close()
         });
         closed.await.context("closing panicked")??;
+        // Only now: tasks of requests whose client has left record what they did in there.
+        self.shards.end();
         Ok(served?)
     }
 }
@@ -188,9 +193,8 @@ pub(crate) fn web_parts(store: &Store) -> Parts {
 
 /// The API's settings.
 pub(crate) fn web_config(config: &Config) -> audit_web::Config {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let threads = match usize::from(config.index.threads) {
-        0 => cores.max(2),
+        0 => cores().max(2),
         threads => threads,
     };
     let max_body_bytes =
@@ -207,10 +211,14 @@ pub(crate) fn web_config(config: &Config) -> audit_web::Config {
         query_timeout: Duration::from_millis(config.index.timeout_ms),
         max_connections: usize::try_from(config.gateway.max_connections).unwrap_or(usize::MAX),
         query_threads: threads,
-        ingest_threads: cores,
         verify_every: config.verify.every(),
         // The configuration was checked when it was read; the default asks for a second admin.
         approvals: config.approvals.of_web().unwrap_or_default(),
+        ingest_threads: cores(),
         ..audit_web::Config::default()
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }

@@ -10,6 +10,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::runtime::{self, Handle};
 use tokio::time::{Instant, Sleep};
 
 use super::Error;
@@ -26,6 +27,8 @@ pub(super) struct Link {
     pub quiet: Quiet,
     /// Since when nobody uses it.
     pub idle_since: Instant,
+    /// The runtime that hears of its bytes.
+    pub home: runtime::Id,
 }
 
 /// A request of which no byte was written; it may go out on another connection.
@@ -44,6 +47,7 @@ impl Link {
             bell: Bell::new(),
             quiet: Quiet::new(moved),
             idle_since: Instant::now(),
+            home: Handle::current().id(),
         }))
     }
 

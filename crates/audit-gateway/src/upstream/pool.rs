@@ -1,10 +1,14 @@
 //! Idle connections, the one used last first.
+//!
+//! A connection goes on in the runtime in which it was opened, since that one hears of its bytes: were it used in
+//! another, each answer would wake a thread of the first to tell one of the second.
 
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::link::Link;
@@ -59,7 +63,12 @@ impl Pool {
     }
 
     fn pop(&self) -> Option<Box<Link>> {
-        let link = self.idle.lock().pop()?;
+        let here = Handle::current().id();
+        let link = {
+            let mut idle = self.idle.lock();
+            let last = idle.iter().rposition(|link| link.home == here)?;
+            idle.remove(last)
+        };
         (link.idle_since.elapsed() <= self.keep_alive).then_some(link)
     }
 }

@@ -42,7 +42,7 @@ async fn serve_with(config: Config, tls: Option<Tls>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let around = Around { front: Some(Front::new(echo)), tls, origins: None };
+    let around = Around { front: Some(Front::new(echo)), tls, origins: None, shards: None };
     let state = app.state.clone();
     let stopped = async move { drop(stopped.await) };
     let ended = tokio::spawn(async move { crate::serve(listener, state, around, stopped).await });

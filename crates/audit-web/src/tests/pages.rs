@@ -1,7 +1,7 @@
 //! The pages, as a browser meets them.
 
-mod emergency;
 mod access;
+mod emergency;
 mod event;
 mod events;
 mod exports;

@@ -143,7 +143,8 @@ fn on_roles(state: &AppState, reader: &Reader, form: &Form) -> Result<Done> {
     match form.get("act") {
         "create" => {
             let scope = Some(form.get("scope").trim()).filter(|scope| !scope.is_empty());
-            let rights = roles::read_rights(&form.all("permissions"), scope, &form.all("withheld"))?;
+            let all = |field| form.all(field).collect::<Vec<_>>();
+            let rights = roles::read_rights(&all("permissions"), scope, &all("withheld"))?;
             roles::create(state, reader, name, &rights)
                 .map(|role| Done::that(format!("The role {} can be given to tokens now.", role.name)))
         }

@@ -71,7 +71,7 @@ pub(crate) async fn handle(
     let caller = match state.access().present(form.get("token"), now) {
         Ok(caller) if !caller.may_come_from(visitor.ip()) => {
             attempts.failed(visitor.ip(), now);
-            refuse(&state, &visitor.known_as(caller), "wrong_network");
+            refuse(&state, &visitor.clone().known_as(caller), "wrong_network");
             let problem = "This token is not for the address that you come from.";
             return Ok(again(StatusCode::FORBIDDEN, problem.to_owned()));
         }

@@ -10,7 +10,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use jiff::tz::TimeZone;
 
+use super::events;
 use super::form::Form;
 use super::frame::Frame;
 use crate::endpoints::roles;
@@ -37,6 +39,15 @@ struct AccessPage {
     made: Option<(String, String)>,
     done: Option<String>,
     problem: Option<String>,
+}
+
+impl AccessPage {
+    /// A time as the reader's clock shows it.
+    fn time(&self, time: &str) -> String {
+        let zone = self.frame.zone.clone().unwrap_or(TimeZone::UTC);
+        let (date, clock) = events::row::local(time, &zone);
+        format!("{date}, {clock}")
+    }
 }
 
 /// A token as the page shows it.
@@ -176,6 +187,8 @@ async fn answer(state: &AppState, frame: Frame, reader: &Reader, done: Result<Do
     };
     let worker = state.clone();
     let found = state.queries().run(move || {
+        // So that the list knows of the uses of the last minutes, too.
+        worker.access().save_uses();
         let control = worker.access().control();
         Ok::<_, audit_control::Error>((control.tokens()?, roles::list::views(control)?))
     });

@@ -53,7 +53,7 @@ fn of(event: &Value, row: Row) -> Look {
     let filter = event.pointer("/details/filter").and_then(Value::as_str);
     let path = text("/http/path");
     let at = match (filter, row.target.as_str(), row.action.as_str()) {
-        (Some(""), ..) => "all events".to_owned(),
+        (Some("" | "*"), ..) => "all events".to_owned(),
         (Some(filter), ..) => filter.to_owned(),
         (None, _, "audit.access_denied") if !path.is_empty() => path.to_owned(),
         (None, "", _) => String::new(),
@@ -62,7 +62,7 @@ fn of(event: &Value, row: Row) -> Look {
     };
     Look {
         kind: looks::kind_of(&row.action).map_or("", |kind| kind.title),
-        is_filter: filter.is_some_and(|filter| !filter.is_empty()),
+        is_filter: filter.is_some_and(|filter| !matches!(filter, "" | "*")),
         at: match at.char_indices().nth(SHOWN) {
             Some((end, _)) => format!("{}…", &at[..end]),
             None => at,

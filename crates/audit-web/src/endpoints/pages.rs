@@ -60,16 +60,28 @@ pub(crate) fn refused(frame: &Frame, problem: &Problem) -> Response {
     let code = problem.code();
     let may_sign_in = code.status() == StatusCode::UNAUTHORIZED;
     let (title, detail) = if may_sign_in {
-        ("Sign in to see the audit log", "The audit log shows what happened to those who may see it")
+        let detail = "The audit log shows what happened to those who may see it".to_owned();
+        ("Sign in to see the audit log", detail)
     } else {
-        (code.title(), problem.detail())
+        (code.title(), sentence(problem.detail()))
     };
     let next = page_of_ours(&frame.here);
-    let page = Refused { frame, title, detail, may_sign_in, next, problem: None };
+    let page = Refused { frame, title, detail: &detail, may_sign_in, next, problem: None };
     let mut response = rendered(code.status(), frame, &page);
     // For the counters, which see the response only.
     response.extensions_mut().insert(code);
     response
+}
+
+/// The detail of a problem as a page says it: with a capital, unless it begins with a parameter's name.
+fn sentence(detail: &str) -> String {
+    let mut characters = detail.chars();
+    match characters.next() {
+        Some(first) if !detail.split(' ').next().is_some_and(|word| word.ends_with(':')) => {
+            first.to_uppercase().chain(characters).collect()
+        }
+        _ => detail.to_owned(),
+    }
 }
 
 /// A page with the headers that every page has, packed as the reader likes it.

@@ -46,7 +46,7 @@ pub(crate) async fn handle(
         Format::Csv => {
             let sheet = written::csv(&listing, asked.list, &allowed);
             let mut response = answer(&headers, "text/csv; charset=utf-8; header=present", sheet)?;
-            let name = format!("attachment; filename=\"people-{}.csv\"", asked.list.name());
+            let name = format!("attachment; filename=\"{}\"", asked.list.file_name());
             if let Ok(name) = HeaderValue::try_from(name) {
                 response.headers_mut().insert(CONTENT_DISPOSITION, name);
             }

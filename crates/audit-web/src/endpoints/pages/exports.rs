@@ -8,9 +8,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
+use jiff::tz::TimeZone;
 
 use super::form::Form;
 use super::frame::Frame;
+use super::people::Time;
 use super::{grouped, rendered, see};
 use crate::endpoints::exports::list::listed;
 use crate::endpoints::exports::{begin, progress, remove};
@@ -33,6 +35,7 @@ struct ExportsPage<'a> {
     /// Whether any is not finished, so that the page has to be looked at again.
     is_moving: bool,
     keep_days: u32,
+    zone: String,
     api: &'static str,
 }
 
@@ -41,7 +44,7 @@ struct Line {
     id: String,
     file: String,
     owner: String,
-    created: String,
+    created: Time,
     state: &'static str,
     state_name: &'static str,
     is_unfinished: bool,
@@ -52,7 +55,7 @@ struct Line {
     total: u64,
     size: String,
     percent: u64,
-    expires: Option<String>,
+    expires: Option<Time>,
     sha256: Option<String>,
     why: Option<&'static str>,
 }
@@ -61,9 +64,11 @@ struct Line {
 pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: Reader) -> Result<Response> {
     let worker = state.clone();
     let exports = state.queries().run(move || listed(&worker, &reader, SHOWN)).await??;
+    let zone = frame.zone.clone().unwrap_or(TimeZone::UTC);
     let page = ExportsPage {
+        zone: zone.iana_name().unwrap_or("UTC").to_owned(),
         is_moving: exports.iter().any(|export| export.state.is_unfinished()),
-        exports: exports.iter().map(|export| Line::of(&state, export)).collect(),
+        exports: exports.iter().map(|export| Line::of(&state, export, &zone)).collect(),
         keep_days: state.export_jobs().keep_days(),
         api: PREFIXES[0],
         frame: &frame,
@@ -124,7 +129,7 @@ fn not_our_form() -> Problem {
 }
 
 impl Line {
-    fn of(state: &AppState, export: &Export) -> Self {
+    fn of(state: &AppState, export: &Export, zone: &TimeZone) -> Self {
         let wish = Wish::of_row(export).ok();
         let bounds = wish.as_ref().map_or((None, None), Wish::bounds);
         let mut filter = wish.as_ref().map_or_else(String::new, Wish::filter);
@@ -135,7 +140,7 @@ impl Line {
         Self {
             file: crate::exports::file_name(export),
             owner: export.owner_name.clone(),
-            created: export.created.to_string(),
+            created: Time::of(export.created, zone),
             state: export.state.as_str(),
             state_name: name_of(export.state),
             is_unfinished: export.state.is_unfinished(),
@@ -146,7 +151,7 @@ impl Line {
             total: export.total,
             size: size(export.bytes),
             percent: percent(progress(export)),
-            expires: state.export_jobs().expires(export).map(|time| time.to_string()),
+            expires: state.export_jobs().expires(export).map(|time| Time::of(time, zone)),
             sha256: export.sha256.clone(),
             why: export.reason.as_deref().map(what_happened),
             id: export.id.clone(),

@@ -158,7 +158,7 @@ fn headings(asked: &Asked, allowed: &Allowed) -> Vec<Heading> {
         headings.push(of("when", &[("Last activity", C::LastActivity)]));
         headings.push(of("when", &[("Last sign-in", C::LastSignIn)]));
     } else {
-        headings.push(of("when", &[("Last seen by Open WebUI", C::LastActivity)]));
+        headings.push(of("when", &[("Last seen", C::LastActivity)]));
     }
     headings.push(of("number", &[("Failed sign-ins", C::FailedSignIns)]));
     if asked.list != List::Idle {
@@ -226,7 +226,6 @@ impl PeoplePage {
         events(&self.asked, person, &[("tokens", ">0")])
     }
 
-    /// Names that were tried: an address links to its attempts.
     fn when(&self, time: &Timestamp) -> Time {
         Time::of(*time, &self.asked.zone)
     }

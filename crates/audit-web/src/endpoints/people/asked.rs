@@ -43,6 +43,14 @@ impl List {
     pub fn name(self) -> &'static str {
         Self::ALL.into_iter().find(|(_, list)| *list == self).map_or("people", |(name, _)| name)
     }
+
+    /// What a file of it is called.
+    pub fn file_name(self) -> String {
+        match self {
+            Self::People => "people.csv".to_owned(),
+            list => format!("people-{}.csv", list.name()),
+        }
+    }
 }
 
 /// How the answer is written.

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use audit_query::filter::{Field, Filter};
-use audit_query::question::{Answers, Budget, Group, GroupKey, Measure, TimeRange};
+use audit_query::question::{Answers, Budget, Group, GroupKey, Measure, TableRow, TimeRange};
 use http::HeaderMap;
 
 use super::asked::{Asked, List};
 use super::seen::{self, Allowed, Person, Seen};
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::roster::{Accounts, NoRoster};
 use crate::state::AppState;
 
@@ -144,25 +144,7 @@ fn known_but_idle(
     budget: &Budget,
 ) -> Result<Vec<Person>> {
     let until = TimeRange { from: TimeRange::ALL.from, to: asked.range.to };
-    let named = |action: &str| {
-        let filter = vec![
-            allowed.within.clone(),
-            seen::is(Field::Action, action),
-            seen::is(Field::Outcome, "success"),
-            seen::is(Field::TargetType, "user"),
-        ];
-        let keys = [Field::TargetId, Field::TargetName].into_iter().map(GroupKey::Field).collect();
-        let group = Group {
-            filter: Filter::all_of(filter),
-            range: until,
-            keys,
-            measures: vec![Measure::Last],
-            limit: usize::MAX,
-            snapshot: Some(seen.snapshot),
-        };
-        Ok::<_, Problem>(index.group(&group, budget)?)
-    };
-    let rows = |action| if allowed.target { Ok(named(action)?.rows) } else { Ok::<_, Problem>(Vec::new()) };
+    let rows = |action| told_of_accounts(index, allowed, action, Filter::All, (until, seen.snapshot), budget);
     let deleted: HashSet<String> =
         rows("user.deleted")?.iter().filter_map(|row| seen::text(row, 0)).collect();
     let active: HashSet<&str> =
@@ -171,12 +153,7 @@ fn known_but_idle(
     let mut idle: Vec<Person> = Vec::new();
     let ever = Seen::ask(index, allowed, until, budget)?;
     let created = rows("user.created")?;
-    let created = created.iter().filter_map(|row| {
-        let (id, name) = (seen::text(row, 0)?, seen::text(row, 1));
-        let email = name.clone().filter(|name| name.contains('@'));
-        let name = name.filter(|name| !name.contains('@'));
-        Some(Person { key: id.clone(), id: Some(id), name, email, ..Person::default() })
-    });
+    let created = created.iter().filter_map(person_of);
     for person in ever.people.into_iter().chain(created) {
         let is_there = !active.contains(person.key.as_str()) && !deleted.contains(&person.key);
         if is_there && known.insert(person.key.clone()) {
@@ -187,4 +164,63 @@ fn known_but_idle(
         }
     }
     Ok(idle)
+}
+
+/// Whom the record saw created under this id, and who did nothing since.
+///
+/// # Errors
+/// When the index cannot answer.
+pub(super) fn created(
+    index: &impl Answers,
+    allowed: &Allowed,
+    snapshot: u64,
+    key: &str,
+    budget: &Budget,
+) -> Result<Option<Person>> {
+    let of_them = seen::is(Field::TargetId, key);
+    let rows = told_of_accounts(index, allowed, "user.created", of_them, (TimeRange::ALL, snapshot), budget)?;
+    Ok(rows.first().and_then(person_of))
+}
+
+/// Accounts to which this happened: id, name, and when last. None for who may not see what events are about.
+fn told_of_accounts(
+    index: &impl Answers,
+    allowed: &Allowed,
+    action: &str,
+    which: Filter,
+    (range, snapshot): (TimeRange, u64),
+    budget: &Budget,
+) -> Result<Vec<TableRow>> {
+    if !allowed.target {
+        return Ok(Vec::new());
+    }
+    let filter = vec![
+        allowed.within.clone(),
+        seen::is(Field::Action, action),
+        seen::is(Field::Outcome, "success"),
+        seen::is(Field::TargetType, "user"),
+        which,
+    ];
+    let group = Group {
+        filter: Filter::all_of(filter),
+        range,
+        keys: [Field::TargetId, Field::TargetName].into_iter().map(GroupKey::Field).collect(),
+        measures: vec![Measure::Last],
+        limit: usize::MAX,
+        snapshot: Some(snapshot),
+    };
+    Ok(index.group(&group, budget)?.rows)
+}
+
+/// The person of such an account, whose name may be an e-mail address.
+fn person_of(row: &TableRow) -> Option<Person> {
+    let (id, name) = (seen::text(row, 0)?, seen::text(row, 1));
+    let (email, name) =
+        name.map_or(
+            (None, None),
+            |name| {
+                if name.contains('@') { (Some(name), None) } else { (None, Some(name)) }
+            },
+        );
+    Some(Person { key: id.clone(), id: Some(id), name, email, ..Person::default() })
 }

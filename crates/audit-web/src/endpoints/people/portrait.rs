@@ -83,7 +83,10 @@ impl Portrait {
             };
             roster.accounts.iter().find(is_it)
         });
-        let known = ever.take(key).or_else(|| account.map(crate::roster::Account::person));
+        let known = match ever.take(key).or_else(|| account.map(crate::roster::Account::person)) {
+            None => super::listing::created(index, allowed, ever.snapshot, key, budget)?,
+            known => known,
+        };
         let known = known.ok_or_else(|| {
             Problem::new(Code::NoSuchPerson, "nobody of this id, e-mail address or name was ever seen here")
         })?;

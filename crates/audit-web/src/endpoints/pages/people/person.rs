@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use super::days::Days;
 use super::heat::Heat;
 use super::{PATH, Time, events, href};
+use crate::endpoints::pages::chart::Unit;
 use crate::endpoints::pages::events::row::{self, Row};
 use crate::endpoints::pages::events::view::PRESETS;
 use crate::endpoints::pages::frame::Frame;
@@ -160,7 +161,17 @@ impl PersonPage {
     }
 
     fn dollars(&self, cost: &f64) -> String {
-        format!("{cost:.2}")
+        // What cost something did not cost $0.00.
+        if *cost < 0.005 {
+            "< $0.01".to_owned()
+        } else {
+            Unit::Dollars.amount((cost * 100.0).round() / 100.0)
+        }
+    }
+
+    /// Whether an address is marked as new, so that it has to be said what that is.
+    fn has_new_addresses(&self) -> bool {
+        self.portrait.addresses.iter().any(|address| address.is_new)
     }
 
     fn no_roster(&self) -> Option<NoRoster> {

@@ -32,17 +32,28 @@ impl Cell {
     fn amount(what: What, value: Option<f64>, href: String) -> Self {
         let (text, plain) = match value {
             Some(value) => {
-                let text = what.unit().amount(value);
-                let plain = text.replace([',', '$'], "").replace(" ms", "");
-                (text, plain)
+                let exact = what.unit().amount(value);
+                let plain = exact.replace([',', '$'], "").replace(" ms", "");
+                (if what == What::Cost { cents(value) } else { exact }, plain)
             }
             None => ("not known".to_owned(), String::new()),
         };
+        // There are no events to see of nothing.
+        let href = if value == Some(0.0) { String::new() } else { href };
         Self { text, plain, href, is_number: true }
     }
 
     fn note(text: String) -> Self {
         Self { plain: text.clone(), text, href: String::new(), is_number: true }
+    }
+}
+
+/// A cost as it is read below others; less than a cent with what is significant of it.
+fn cents(value: f64) -> String {
+    match value {
+        0.0 => "$0".to_owned(),
+        small if small < 0.005 => What::Cost.unit().brief(small),
+        value => What::Cost.unit().amount((value * 100.0).round() / 100.0),
     }
 }
 

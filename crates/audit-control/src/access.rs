@@ -105,6 +105,8 @@ pub struct Token {
     pub digest: Digest,
     /// The text before it was rotated, and until when that is good.
     pub former: Option<(Digest, Timestamp)>,
+    /// When it was last rotated: from then on somebody else may hold it.
+    pub rotated: Option<Timestamp>,
     /// When it was made.
     pub created: Timestamp,
     /// From when on it is refused; `None`: never.
@@ -254,13 +256,22 @@ impl Directory {
         if !bool::from(known.digest.ct_eq(&digest)) {
             return Err(Denial::Unknown);
         }
+        self.by_digest(&digest, now)
+    }
+
+    /// Whom the secret of this digest stands for at `now`: a session that began with a secret ends with it.
+    ///
+    /// # Errors
+    /// [`Denial::Unknown`] and [`Denial::Expired`].
+    pub fn by_digest(&self, digest: &Digest, now: Timestamp) -> Result<Arc<Caller>, Denial> {
+        let known = self.tokens.get(digest).ok_or(Denial::Unknown)?;
         if known.expires.is_some_and(|expires| expires <= now) {
             return Err(Denial::Expired);
         }
         Ok(Arc::clone(&known.caller))
     }
 
-    /// Whom the token of this id stands for at `now`: what once began with a token asks so whether it is still good.
+    /// Whom the token of this id stands for at `now`.
     ///
     /// # Errors
     /// [`Denial::Unknown`] and [`Denial::Expired`].

@@ -33,7 +33,7 @@ pub use error::{Error, Result};
 pub use exports::{Export, ExportEnd, ExportState};
 pub use permission::{Permission, Permissions};
 pub use roles::{CustomRole, RoleRights, RoleView, rights_of};
-pub use secret::{Digest, Secret, SecretError, TOKEN_PREFIX};
+pub use secret::{Digest, Secret, SecretError, TOKEN_PREFIX, digest_presented};
 pub use sources::{FORMER_SECRET_MINUTES, Source, SourceDirectory};
 pub use store::{Control, DEFAULT_OVERLAP_HOURS, DEFAULT_TOKEN_DAYS, Expiry, NewToken};
 pub use verifications::{

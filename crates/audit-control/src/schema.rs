@@ -141,6 +141,9 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE tokens ADD COLUMN former BLOB;                          -- digest of the secret before
     ALTER TABLE tokens ADD COLUMN former_until INTEGER;
 ",
+    "
+    ALTER TABLE tokens ADD COLUMN rotated INTEGER;      -- when the secret was last replaced
+",
 ];
 
 /// Brings the database to the newest version; refuses one that is newer still.

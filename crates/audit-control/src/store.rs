@@ -22,8 +22,7 @@ pub const DEFAULT_OVERLAP_HOURS: u32 = 24;
 const MICROS_PER_HOUR: i64 = 60 * 60 * 1_000_000;
 const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 const NAME_CHARS: usize = 64;
-const COLUMNS: &str =
-    "id, name, role, digest, created, expires, last_used, revoked, scope, networks, former, former_until";
+const COLUMNS: &str = "id, name, role, digest, created, expires, last_used, revoked, scope, networks, former, former_until, rotated";
 /// More networks than this are not kept for a token.
 const MOST_NETWORKS: usize = 64;
 
@@ -119,6 +118,7 @@ impl Control {
             networks: new.networks.to_vec(),
             digest,
             former: None,
+            rotated: None,
             created: now,
             expires: new.expiry.at(now)?,
             last_used: None,
@@ -244,7 +244,7 @@ impl Control {
             .query_row(
                 &format!(
                     "UPDATE tokens SET former = iif(?4 > ?5, digest, NULL), former_until = iif(?4 > ?5, ?4, NULL),
-                        digest = ?2
+                        digest = ?2, rotated = ?3
                      WHERE (name = ?1 OR id = ?1) AND revoked IS NULL AND (expires IS NULL OR expires > ?3)
                      RETURNING {COLUMNS}"
                 ),
@@ -350,6 +350,7 @@ fn token_of_row(row: &Row<'_>) -> rusqlite::Result<Token> {
         networks,
         digest: row.get(3)?,
         former: former.zip(time(row.get(11)?)),
+        rotated: time(row.get(12)?),
         created: Timestamp::from_micros(row.get(4)?),
         expires: time(row.get(5)?),
         last_used: time(row.get(6)?),

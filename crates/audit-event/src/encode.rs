@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::groups::{self, Completed};
 use crate::taxonomy;
 use crate::time::Timestamp;
-use crate::vocabulary::{Category, Group, Mark, Marks, Severity};
+use crate::vocabulary::{Category, Group, Mark, Marks, Severity, Source};
 use crate::{limits, parse, secrets, validate};
 
 /// What a batch of events shares.
@@ -57,6 +57,7 @@ pub struct Encoder {
     core: Vec<u8>,
     /// The other groups, each followed by its end mark.
     others: Vec<u8>,
+    refuses_internal: bool,
 }
 
 /// Version, form and seed.
@@ -66,7 +67,15 @@ impl Encoder {
     /// An encoder for one batch.
     #[must_use]
     pub fn new(params: EncodeParams) -> Encoder {
-        Encoder { params, ids_made: 0, core: Vec::with_capacity(512), others: Vec::with_capacity(2048) }
+        let (core, others) = (Vec::with_capacity(512), Vec::with_capacity(2048));
+        Encoder { params, ids_made: 0, core, others, refuses_internal: false }
+    }
+
+    /// Whether [`Encoder::encode_json`] refuses events with the source `internal`: what the program says of itself
+    /// nobody else says.
+    #[must_use]
+    pub fn refusing_internal(self, refuses_internal: bool) -> Encoder {
+        Encoder { refuses_internal, ..self }
     }
 
     /// Starts another batch, keeping the buffers.
@@ -81,6 +90,10 @@ impl Encoder {
     /// As [`Event::parse`] and [`Encoder::encode`].
     pub fn encode_json(&mut self, line: &[u8]) -> Result<Encoded, EventError> {
         let parsed = parse::event(line).map_err(|refusal| *refusal)?;
+        if self.refuses_internal && parsed.event.source == Source::Internal {
+            let advice = "is what this program records itself: leave it out, or use `api`";
+            return Err(*refusal("source", ErrorKind::InvalidValue, advice));
+        }
         self.encode_values(&parsed.event).map_err(|refusal| *refusal)
     }
 

@@ -168,13 +168,21 @@ pub struct Intake {
     ledger: Ledger,
     clock: Arc<dyn Clock>,
     config: Arc<Config>,
+    is_of_strangers: bool,
 }
 
 impl Intake {
     /// An intake in front of this ledger.
     #[must_use]
     pub fn new(ledger: Ledger, clock: Arc<dyn Clock>, config: Config) -> Self {
-        Self { ledger, clock, config: Arc::new(config) }
+        Self { ledger, clock, config: Arc::new(config), is_of_strangers: false }
+    }
+
+    /// The same for what others send: JSON that gives itself the source `internal` is bad, for nobody else may speak as
+    /// this program.
+    #[must_use]
+    pub fn of_strangers(&self) -> Self {
+        Self { is_of_strangers: true, ..self.clone() }
     }
 
     /// Takes a request and returns when its events are durable.
@@ -322,6 +330,7 @@ impl Intake {
         let recorded_at = self.clock.now();
         let encoder =
             Encoder::new(EncodeParams { seed, recorded_at, instance: self.config.instance.clone() });
+        let encoder = encoder.refusing_internal(self.is_of_strangers);
         Ok(Batch::new(encoder, self.ledger.batch(), on_error, self.config.max_listed))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use audit_control::{Caller, Control, Denial, Directory, Role};
+use audit_control::{Caller, Control, Denial, Digest, Directory, Role, digest_presented};
 use audit_event::Timestamp;
 use http::HeaderValue;
 use parking_lot::{Mutex, RwLock};
@@ -58,17 +58,27 @@ impl Access {
         Ok(caller)
     }
 
-    /// Whom a token that somebody signs in with stands for.
+    /// Whom a token that somebody signs in with stands for, and the digest of its secret.
     ///
     /// # Errors
     /// [`Code::InvalidToken`] or [`Code::ExpiredToken`].
-    pub fn present(&self, token: &str, now: Timestamp) -> Result<Arc<Caller>> {
-        let caller = self.directory.read().authenticate(token.trim(), now).map_err(denied)?;
+    pub fn present(&self, token: &str, now: Timestamp) -> Result<(Arc<Caller>, Digest)> {
+        let token = token.trim();
+        let caller = self.directory.read().authenticate(token, now).map_err(denied)?;
+        let digest = digest_presented(token).map_err(|error| denied(error.into()))?;
         self.note_use(&caller.id, now);
-        Ok(caller)
+        Ok((caller, digest))
     }
 
-    /// Whom the token of this id stands for, for those who signed in with it.
+    /// Whom the secret of this digest stands for, for those who signed in with it.
+    ///
+    /// # Errors
+    /// As [`Access::present`].
+    pub fn by_digest(&self, digest: &Digest, now: Timestamp) -> Result<Arc<Caller>> {
+        self.directory.read().by_digest(digest, now).map_err(denied)
+    }
+
+    /// Whom the token of this id stands for.
     ///
     /// # Errors
     /// As [`Access::present`].

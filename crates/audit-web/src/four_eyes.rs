@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use audit_control::{Approval, Asked, Decision, Party, Permission};
+use audit_control::{Approval, Asked, Control, Decision, Party, Permission};
 use audit_event::{Event, Json, Outcome, Source, Target, Timestamp};
 use serde_json::json;
 
@@ -17,6 +17,7 @@ use crate::activity::success;
 use crate::in_process::InProcess;
 use crate::problem::{Code, Problem, Result};
 use crate::reader::Reader;
+use crate::sign_ins::EMERGENCY_ID;
 use crate::state::AppState;
 
 /// What needs a second admin.
@@ -141,8 +142,9 @@ pub(crate) fn cleared(state: &AppState, reader: &Reader, act: Act, parameters: &
 /// Decides a request. Blocks; the decision is on record when it returns.
 ///
 /// # Errors
-/// [`Code::NoSuchApproval`], [`Code::OwnRequest`], [`Code::ApprovalOver`]; [`Code::PermissionRequired`] for a token that
-/// was made after the request: whoever asks could have made it.
+/// [`Code::NoSuchApproval`], [`Code::OwnRequest`], [`Code::ApprovalOver`]; [`Code::PermissionRequired`] for an approval by
+/// what whoever asked could have made since: a token made or rotated, or a role changed, after the request; and by the
+/// emergency password, which is nobody's own.
 pub(crate) fn decide(
     state: &AppState,
     reader: &Reader,
@@ -153,16 +155,9 @@ pub(crate) fn decide(
     expire(state)?;
     let control = state.access().control();
     let request = control.approval(id)?;
-    let tokens = control.tokens()?;
-    let own_token = tokens.iter().find(|token| token.id == reader.caller().id);
     let is_own = request.requester.id == reader.caller().id;
-    if decision == Decision::Approve
-        && !is_own
-        && own_token.is_some_and(|token| token.created >= request.requested)
-    {
-        let detail =
-            "a token made after the request cannot approve it: whoever asked could have made the token";
-        return Err(Problem::lacking(Permission::ApprovalsDecide, detail));
+    if decision == Decision::Approve && !is_own {
+        check_second_person(control, reader, request.requested)?;
     }
     let decided = control.decide_approval(id, &party(reader), decision, note, state.now())?;
     let action = match decision {
@@ -172,6 +167,28 @@ pub(crate) fn decide(
     };
     state.activity().record(about(reader.visitor().did(action), &decided));
     Ok(decided)
+}
+
+/// That whoever approves is somebody whom the requester has not made since.
+fn check_second_person(control: &Control, reader: &Reader, requested: Timestamp) -> Result<()> {
+    let caller = reader.caller();
+    let is_late = |time: Timestamp| time >= requested;
+    let tokens = control.tokens()?;
+    let token = tokens.iter().find(|token| token.id == caller.id);
+    let roles = control.roles()?;
+    let role = roles.iter().find(|role| role.name == caller.role);
+    let detail = if caller.id == EMERGENCY_ID {
+        "the emergency password cannot approve: it is nobody's own, and whoever asked may know it"
+    } else if token.is_some_and(|token| is_late(token.created)) {
+        "a token made after the request cannot approve it: whoever asked could have made the token"
+    } else if token.and_then(|token| token.rotated).is_some_and(is_late) {
+        "a token rotated after the request cannot approve it: whoever asked could have rotated the token"
+    } else if role.is_some_and(|role| is_late(role.changed)) {
+        "a role changed after the request cannot approve it: whoever asked could have changed the role"
+    } else {
+        return Ok(());
+    };
+    Err(Problem::lacking(Permission::ApprovalsDecide, detail))
 }
 
 /// Ends what is over, and records that it is. Blocks.
@@ -192,10 +209,11 @@ pub(crate) fn expire(state: &AppState) -> Result<()> {
     Ok(())
 }
 
-/// How many admins there are: the live tokens that may decide, and the platform's administrators as one, since nobody here
-/// knows how many they are.
+/// How many admins there are: the live tokens that may decide, and the platform's administrators as one, as are those whom
+/// the identity provider may name, since nobody here knows how many they are.
 pub(crate) fn admins(state: &AppState) -> Result<usize> {
-    Ok(live_admins(state)?.len() + usize::from(state.sessions().is_some()))
+    let may_come = state.provider().is_some_and(|provider| provider.settings().names_admins());
+    Ok(live_admins(state)?.len() + usize::from(state.sessions().is_some()) + usize::from(may_come))
 }
 
 /// A token that may decide about requests.

@@ -24,7 +24,7 @@ mod attempts;
 mod holder;
 
 pub(crate) use attempts::Attempts;
-pub(crate) use holder::{Guest, Holder, emergency_caller, emergency_user};
+pub(crate) use holder::{EMERGENCY_ID, Guest, Holder, emergency_caller, emergency_user};
 
 /// The cookie that holds a session's id.
 const COOKIE_NAME: &str = "secureai_audit_session";

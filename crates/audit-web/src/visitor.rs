@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use audit_control::Caller;
+use audit_control::{Caller, digest_presented};
 use audit_event::{Actor, ActorType, Client, Event, Http, Org, Source};
 use axum::extract::FromRequestParts;
 use http::Extensions;
@@ -48,7 +48,7 @@ impl Visitor {
                 None => client_without_proxies(parts),
             },
             method: parts.method.to_string(),
-            path: parts.uri.path().chars().take(512).collect(),
+            path: without_secrets(parts.uri.path()).chars().take(512).collect(),
         }
     }
 
@@ -122,6 +122,16 @@ impl Visitor {
     }
 }
 
+/// A path without the token that somebody took for its name: the record is no place for it.
+pub(crate) fn without_secrets(path: &str) -> Cow<'_, str> {
+    let is_secret = |part: &str| digest_presented(part).is_ok();
+    if !path.split('/').any(is_secret) {
+        return Cow::Borrowed(path);
+    }
+    let parts = path.split('/').map(|part| if is_secret(part) { "saa_…" } else { part });
+    Cow::Owned(parts.collect::<Vec<_>>().join("/"))
+}
+
 /// Where nobody knows of proxies, the other end of the connection is the client.
 fn client_without_proxies(parts: &Parts) -> Client<'static> {
     let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
@@ -137,5 +147,20 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         Ok(Self::of(parts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use audit_control::Secret;
+
+    use super::*;
+
+    #[test]
+    fn a_token_in_a_path_is_not_kept() {
+        let secret = Secret::from_random(&[7; 32]);
+        let path = format!("/api/v1/auditlog/tokens/{}/rotate", secret.reveal());
+        assert_eq!(without_secrets(&path), "/api/v1/auditlog/tokens/saa_…/rotate");
+        assert_eq!(without_secrets("/api/v1/auditlog/tokens/saa_siem"), "/api/v1/auditlog/tokens/saa_siem");
     }
 }

@@ -13,6 +13,7 @@ fn token(random: u8, role: Role) -> (Token, Secret) {
         networks: Vec::new(),
         digest: secret.digest(),
         former: None,
+        rotated: None,
         created: Timestamp::from_micros(0),
         expires: None,
         last_used: None,

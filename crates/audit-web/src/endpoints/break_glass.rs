@@ -1,5 +1,8 @@
 //! `/break-glass`: emergency access, on or off.
+//!
+//! The password opens everything: it is given, and taken away, by those only who may do and see everything.
 
+use audit_control::Permissions;
 use audit_event::{Change, Event, Severity};
 use axum::Json;
 use axum::body::Body;
@@ -10,8 +13,10 @@ use serde_json::{Value, json};
 
 use crate::activity::success;
 use crate::body;
+use crate::endpoints::tokens::acts::may_give_all;
 use crate::params::Params;
 use crate::problem::{Code, Problem, Result};
+use crate::reader::Reader;
 use crate::state::AppState;
 use crate::visitor::Visitor;
 
@@ -35,10 +40,11 @@ pub(crate) async fn set(
     State(state): State<AppState>,
     uri: Uri,
     headers: HeaderMap,
-    visitor: Visitor,
+    reader: Reader,
     body: Body,
 ) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
+    may_give_all(&reader, Permissions::ALL)?;
     body::require_json(&headers)?;
     let bytes = body::collect(body, MAX_BODY_BYTES, state.config().body_timeout).await?;
     let wish: Wish = serde_json::from_slice(&bytes).map_err(|_| {
@@ -50,7 +56,7 @@ pub(crate) async fn set(
         .run(move || {
             let was_on = worker.emergency().since().is_some();
             worker.emergency().set(&wish.password, worker.now())?;
-            worker.activity().record(switched(&visitor, was_on, true));
+            worker.activity().record(switched(reader.visitor(), was_on, true));
             Ok::<_, audit_control::Error>(())
         })
         .await??;
@@ -58,14 +64,15 @@ pub(crate) async fn set(
 }
 
 /// `DELETE`: switches it off, and ends its sessions.
-pub(crate) async fn remove(State(state): State<AppState>, uri: Uri, visitor: Visitor) -> Result<Json<Value>> {
+pub(crate) async fn remove(State(state): State<AppState>, uri: Uri, reader: Reader) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
+    may_give_all(&reader, Permissions::ALL)?;
     let worker = state.clone();
     state
         .queries()
         .run(move || {
             if worker.emergency().remove()? {
-                worker.activity().record(switched(&visitor, true, false));
+                worker.activity().record(switched(reader.visitor(), true, false));
             }
             Ok::<_, audit_control::Error>(())
         })

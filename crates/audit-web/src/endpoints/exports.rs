@@ -107,8 +107,12 @@ pub(crate) fn progress(export: &Export) -> f64 {
 pub(crate) fn find(state: &AppState, id: &str, reader: &Reader) -> Result<Export> {
     let export = state.export_jobs().find(id)?;
     let is_theirs = owner_filter(reader).is_none_or(|owner| owner == export.owner);
-    let is_within = !reader.is_limited() || seen_by(reader) == export.scope;
-    if is_theirs && is_within { Ok(export) } else { Err(no_such_export(id)) }
+    if is_theirs && is_within(reader, &export) { Ok(export) } else { Err(no_such_export(id)) }
+}
+
+/// Whether the reader still sees what the export was allowed to hold.
+fn is_within(reader: &Reader, export: &Export) -> bool {
+    !reader.is_limited() || seen_by(reader) == export.scope
 }
 
 /// Whose exports a reader may know of; everybody's if `None`.

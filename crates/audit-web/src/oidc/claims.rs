@@ -52,7 +52,8 @@ impl Identity {
 impl Person {
     fn of(claims: &Map<String, Value>, settings: &Settings) -> Self {
         let text = |name: &str| texts(find(claims, name)).first().map(|text| cut(text));
-        let subject = text("sub").unwrap_or_default();
+        // Whole, as what tells people apart.
+        let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned();
         let email = text("email");
         let name = text("name").or_else(|| text("preferred_username")).or_else(|| email.clone());
         let department = settings.department_claim.as_deref().and_then(text);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use audit_control::{Permission, Role};
 use http::Uri;
 
 /// An identity provider and what its people may do.
@@ -87,6 +88,13 @@ impl Settings {
             return refuse("oidc.department_claim", "is needed where a role is held @department");
         }
         Ok(())
+    }
+
+    /// Whether anybody whom the provider names may decide about requests of admins.
+    pub(crate) fn names_admins(&self) -> bool {
+        let mut grants = self.roles.iter().map(|(_, grant)| grant).chain(&self.default_role);
+        let may = |role: Role| role.permissions().contains(Permission::ApprovalsDecide);
+        grants.any(|grant| grant.role.parse::<Role>().is_ok_and(may))
     }
 
     /// Where the provider sends people back to.

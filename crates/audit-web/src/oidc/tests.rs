@@ -152,6 +152,10 @@ async fn a_token_that_says_anything_wrong_is_not_believed() {
     check("nbf", json!(second + 61)).await;
     check("sub", json!("")).await;
     check("sub", json!("x".repeat(256))).await;
+    // Nobody comes as somebody of ours.
+    for sub in ["  ", "console", "break-glass", "tok_0123456789ab"] {
+        check("sub", json!(sub)).await;
+    }
 }
 
 #[tokio::test]

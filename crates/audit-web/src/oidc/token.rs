@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 
 use super::settings::Settings;
+use crate::sessions::is_id_of_ours;
 
 /// A token in its parts, not yet believed.
 pub(super) struct Token<'t> {
@@ -64,8 +65,14 @@ impl<'t> Token<'t> {
             return Err("it belongs to another sign-in");
         }
         // OpenID Connect Core 1.0, section 2.
-        if !text("sub").is_some_and(|sub| (1..=255).contains(&sub.len())) {
+        let subject = text("sub").unwrap_or_default();
+        if !(1..=255).contains(&subject.len())
+            || !subject.chars().any(|c| !c.is_whitespace() && !c.is_control())
+        {
             return Err("it names nobody");
+        }
+        if is_id_of_ours(subject) {
+            return Err("it names its person by an id that means somebody else here");
         }
         Ok(claims)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit_control::{Caller, Role};
+use audit_control::{Caller, Digest, Role};
 use audit_event::Timestamp;
 use zeroize::Zeroizing;
 
@@ -13,14 +13,14 @@ use crate::sessions::PlatformUser;
 use crate::state::AppState;
 
 /// What stands in events for the password that everybody shares.
-const EMERGENCY_ID: &str = "break-glass";
+pub(crate) const EMERGENCY_ID: &str = "break-glass";
 const EMERGENCY_NAME: &str = "Emergency access";
 
 /// What a session began with.
 #[derive(Debug, Clone)]
 pub(crate) enum Holder {
-    /// A token, by its id.
-    Token(String),
+    /// A token, by the digest of the secret that was shown: one that is replaced ends its sessions with it.
+    Token(Digest),
     /// A person whom the identity provider named.
     Guest(Arc<Guest>),
     /// The emergency password that was set at this time.

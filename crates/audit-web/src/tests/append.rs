@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use audit_control::Role;
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -171,7 +172,7 @@ async fn unknown_types_encodings_and_parameters_are_refused() {
     app.post("?on_error=ignore", JSON, body.clone()).await.problem(400, "invalid_parameter");
     app.post("?mode=fast", JSON, body.clone()).await.problem(400, "unknown_parameter");
     let request = app
-        .request(Method::POST, "/events", audit_control::Role::Ingest)
+        .request(Method::POST, "/events", Role::Ingest)
         .header(CONTENT_TYPE, JSON)
         .header(CONTENT_ENCODING, "br")
         .body(Body::from(body))
@@ -183,7 +184,7 @@ async fn unknown_types_encodings_and_parameters_are_refused() {
 
 async fn post_packed(app: &App, encoding: &str, body: Vec<u8>) -> Answer {
     let request = app
-        .request(Method::POST, "/events", audit_control::Role::Ingest)
+        .request(Method::POST, "/events", Role::Ingest)
         .header(CONTENT_TYPE, NDJSON)
         .header(CONTENT_ENCODING, encoding)
         .body(Body::from(body))
@@ -227,6 +228,26 @@ async fn an_upload_that_breaks_off_records_nothing() {
     let body = Body::from_stream(futures_util::stream::iter(pieces));
     app.post("", NDJSON, body).await.problem(400, "malformed_body");
     assert_eq!(app.ledger.size().get(), 0);
+}
+
+#[tokio::test]
+async fn nobody_but_who_may_do_everything_speaks_as_the_program() {
+    let app = App::start();
+    let forged = event("forged", 0, &json!({ "action": "audit.exported", "source": "internal" }));
+    for body in [
+        json!([forged]).to_string(),
+        json!([forged, event("long", 0, &json!({ "message": "x".repeat(17_000) }))]).to_string(),
+    ] {
+        let problem = app.post("", "application/json", body).await.problem(422, "invalid_events");
+        assert_eq!(problem["errors"][0]["field"], "source", "{problem}");
+    }
+    let skipped =
+        app.post("?on_error=skip", NDJSON, lines(&[forged.clone(), event("own", 0, &json!({}))])).await;
+    assert_eq!((&skipped.json()["recorded"], &skipped.json()["skipped"]), (&json!(1), &json!(1)));
+    // What another server recorded can be imported.
+    let request = app.request(Method::POST, "/events", Role::Admin).header("content-type", NDJSON);
+    let imported = Answer::of(app.send(request.body(Body::from(lines(&[forged]))).unwrap()).await).await;
+    assert_eq!(imported.status, StatusCode::CREATED, "{}", imported.text());
 }
 
 #[tokio::test]

@@ -145,6 +145,28 @@ async fn a_token_made_for_the_purpose_does_not_approve() {
 }
 
 #[tokio::test]
+async fn a_token_rotated_or_a_role_changed_for_the_purpose_does_not_approve() {
+    let app = App::start();
+    another_admin(&app, "second");
+    let first = app.token(Role::Admin).to_owned();
+    let deciders = json!({ "name": "deciders", "permissions": ["events.read"] });
+    assert_eq!(ask(&app, &first, Method::POST, "/roles", Some(deciders)).await.status, 201);
+    let third = json!({ "name": "third", "role": "deciders" });
+    let third = ask(&app, &first, Method::POST, "/tokens", Some(third)).await.json();
+    app.clock.advance_micros(1_000_000);
+    let id = asked_to_remove(&app).await;
+
+    let rotated = ask(&app, &first, Method::POST, "/tokens/second/rotate", Some(json!({}))).await.json();
+    let stolen = rotated["secret"].as_str().unwrap();
+    decide(&app, stolen, &id, "approve").await.problem(403, "permission_required");
+    let raised = json!({ "permissions": ["events.read", "approvals.decide"] });
+    assert_eq!(ask(&app, &first, Method::PUT, "/roles/deciders", Some(raised)).await.status, 200);
+    let raised = third["secret"].as_str().unwrap();
+    decide(&app, raised, &id, "approve").await.problem(403, "permission_required");
+    assert_eq!(decide(&app, raised, &id, "refuse").await.status, 200, "whoever may decide may stop it");
+}
+
+#[tokio::test]
 async fn settings_say_which_acts_need_two() {
     let never = Approvals { remove_source: Eyes::Two, change_source: Eyes::Two, ..Approvals::default() };
     let app = App::start_with(Config { approvals: never, ..Config::default() });

@@ -169,6 +169,53 @@ async fn a_change_of_the_role_holds_from_the_next_request_on() {
     assert_eq!(scope["after"], "department:other");
 }
 
+/// A token of a role with these permissions within a scope.
+fn token_of(app: &App, permissions: &[Permission], scope: &str) -> String {
+    let rights = RoleRights {
+        permissions: Permissions::of(permissions),
+        scope: Some(scope.to_owned()),
+        withheld: GroupSet::EMPTY,
+    };
+    control(app).create_role("other", &rights, NOW).unwrap();
+    let (_, secret) = control(app).create_token(&NewToken::of("other", "other"), NOW).unwrap();
+    app.state.access().reload().unwrap();
+    secret.reveal().to_owned()
+}
+
+#[tokio::test]
+async fn the_health_page_counts_the_events_of_the_scope_only() {
+    let app = App::start();
+    let events: Vec<_> =
+        (0..7).map(|number| of_department(number, if number < 2 { "sales" } else { "secret" })).collect();
+    app.record(&events).await;
+    let token = token_of(&app, &[Permission::HealthRead], "department:sales");
+    let bounded = Bounded { app, token };
+    let page = bounded.get_at("/audit/health").await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+    let line =
+        page.text().split("Ingest and import").nth(1).expect("the source").split("</tr>").next().unwrap();
+    assert!(line.contains('2') && !line.contains('7'), "{line}");
+    assert!(!page.text().contains("token; when it was last used"), "other people's tokens");
+}
+
+#[tokio::test]
+async fn exports_of_a_wider_scope_than_now_are_not_listed() {
+    let bounded = Bounded::start(&[of_department(0, "sales")], None, &[]).await;
+    let request = Request::builder().method(Method::POST).uri(format!("{}/exports", PREFIXES[0]));
+    let request =
+        request.header(AUTHORIZATION, format!("Bearer {}", bounded.token)).body(Body::empty()).unwrap();
+    assert_eq!(bounded.app.send(request).await.status(), StatusCode::ACCEPTED);
+    assert_eq!(bounded.get("/exports").await.json()["exports"].as_array().unwrap().len(), 1);
+    let narrowed = RoleRights {
+        permissions: Permissions::of(&[Permission::EventsRead, Permission::EventsExport]),
+        scope: Some("department:other".to_owned()),
+        withheld: GroupSet::EMPTY,
+    };
+    control(&bounded.app).change_role("bounded", &narrowed, NOW).unwrap();
+    bounded.app.state.access().reload().unwrap();
+    assert_eq!(bounded.get("/exports").await.json()["exports"], json!([]));
+}
+
 /// Every way to ask that takes a filter, and those that lead to one event.
 fn paths(query: &str, number: usize, department: &str) -> Vec<String> {
     let api = PREFIXES[0];

@@ -4,9 +4,15 @@
 //! encoding it. When nothing else is being recorded it is even written and synced on the spot: each thread to be
 //! woken on the way would take a good part of the sync's time again. Larger bodies go to the encoders' threads.
 //! Unless recorded on the spot, the request then waits for the ledger's callback, not for a thread.
+//!
+//! Events with the source `internal` are what this program says of itself: proofs of exports and the page on looks rest
+//! on them. Only who may do everything sends such, to import what another server recorded.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use audit_control::{Caller, Permissions};
+use audit_pipeline::Intake;
 use audit_pipeline::intake::{BadLine, Error, Framing, OnError, Taken};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -34,6 +40,8 @@ pub(crate) async fn handle(State(state): State<AppState>, request: Request) -> R
     let on_error = on_error(&head.uri)?;
     let declared = declared_framing(&head.headers)?;
     let encoding = Encoding::of_upload(&head.headers)?;
+    let caller = head.extensions.get::<Arc<Caller>>();
+    let is_trusted = caller.is_some_and(|caller| caller.may_give(Permissions::ALL));
     // The head and the body are slices of the connection's read buffer, which is used again for the next request only
     // if nobody holds them any more: for small events a new buffer each time would be a tenth of the whole cost.
     drop(head);
@@ -44,7 +52,7 @@ pub(crate) async fn handle(State(state): State<AppState>, request: Request) -> R
     if bytes.is_empty() {
         return Err(Problem::new(Code::MalformedBody, "the body is empty; send at least one event"));
     }
-    let upload = Upload { bytes, encoding, declared, on_error };
+    let upload = Upload { bytes, encoding, declared, on_error, is_trusted };
     let taken = append(&state, upload).await?;
     drop(reservation);
     Ok(receipt(&taken))
@@ -56,6 +64,8 @@ struct Upload {
     encoding: Encoding,
     declared: Option<Framing>,
     on_error: OnError,
+    /// Whether its events may be of the program's own.
+    is_trusted: bool,
 }
 
 async fn append(state: &AppState, upload: Upload) -> Result<Taken> {
@@ -86,7 +96,7 @@ impl Upload {
     /// Records the events of a body that is not packed, in this thread.
     fn record(self, state: &AppState) -> Result<Taken> {
         let framing = self.framing(&self.bytes)?;
-        let taken = state.intake().append(&self.bytes, framing, self.on_error);
+        let taken = self.intake(state).append(&self.bytes, framing, self.on_error);
         taken.map_err(|error| refused(error, Some(framing)))
     }
 
@@ -108,10 +118,13 @@ impl Upload {
             // The client may be gone; its events are recorded all the same.
             let _ = done.send(taken);
         };
-        state
-            .intake()
+        self.intake(state)
             .submit(events, framing, self.on_error, answer)
             .map_err(|error| refused(error, Some(framing)))
+    }
+
+    fn intake<'s>(&self, state: &'s AppState) -> &'s Intake {
+        if self.is_trusted { state.intake() } else { state.intake_of_strangers() }
     }
 
     /// How the events stand in the body. Whoever sends nothing but white space has lost what it meant to send.

@@ -34,5 +34,7 @@ pub(crate) async fn handle(State(state): State<AppState>, uri: Uri, reader: Read
 /// # Errors
 /// When they cannot be read.
 pub(crate) fn listed(state: &AppState, reader: &Reader, most: u32) -> Result<Vec<Export>> {
-    state.export_jobs().list(super::owner_filter(reader), most)
+    let mut exports = state.export_jobs().list(super::owner_filter(reader), most)?;
+    exports.retain(|export| super::is_within(reader, export));
+    Ok(exports)
 }

@@ -16,6 +16,7 @@ use super::{events::row, rendered};
 use crate::checks::{self, Finding, Level};
 use crate::figures::{ago, bytes, count};
 use crate::problem::Result;
+use crate::reader::Reader;
 use crate::state::AppState;
 use crate::surroundings::Status;
 use room::Room;
@@ -44,7 +45,7 @@ struct Follower {
 }
 
 /// Answers with the page. The platform is asked: this takes as long as its answer.
-pub(crate) async fn handle(State(state): State<AppState>, frame: Frame) -> Result<Response> {
+pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: Reader) -> Result<Response> {
     let (mut findings, status) = checks::all(&state).await?;
     // What is wrong comes first.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
@@ -56,7 +57,7 @@ pub(crate) async fn handle(State(state): State<AppState>, frame: Frame) -> Resul
             now: worker.now(),
             started: worker.started(),
             findings,
-            sources: sources::lines(&worker, &status, budget)?,
+            sources: sources::lines(&worker, &status, &reader, budget)?,
             followers: followers(&worker, &status),
             queues: queues(&worker, &status),
             room: Room::of(&worker, budget)?,

@@ -68,15 +68,15 @@ pub(crate) async fn handle(
         return Ok(response);
     }
     let again = |status: StatusCode, problem: String| attempt.again(status, problem);
-    let caller = match state.access().present(form.get("token"), now) {
-        Ok(caller) if !caller.may_come_from(visitor.ip()) => {
+    let (caller, digest) = match state.access().present(form.get("token"), now) {
+        Ok((caller, _)) if !caller.may_come_from(visitor.ip()) => {
             attempts.failed(visitor.ip(), now);
             refuse(&state, &visitor.clone().known_as(caller), "wrong_network");
             let problem = "This token is not for the address that you come from.";
             return Ok(again(StatusCode::FORBIDDEN, problem.to_owned()));
         }
-        Ok(caller) if caller.may(Permission::EventsRead) => caller,
-        Ok(caller) => {
+        Ok((caller, digest)) if caller.may(Permission::EventsRead) => (caller, digest),
+        Ok((caller, _)) => {
             attempts.failed(visitor.ip(), now);
             refuse(&state, &visitor.clone().known_as(caller), "permission_required");
             let problem =
@@ -92,7 +92,7 @@ pub(crate) async fn handle(
     };
     attempts.succeeded(visitor.ip());
     let session_id = sign_ins::random_id().map_err(Problem::internal)?;
-    let holder = Holder::Token(caller.id.clone());
+    let holder = Holder::Token(digest);
     let is_private = sign_ins::is_private(&extensions, &headers);
     let known = visitor.clone().known_as(caller);
     begin_session(&state, &known, (holder, session_id), &headers, is_private, see(&next))

@@ -44,8 +44,8 @@ pub(crate) async fn handle(
 /// Who signs out.
 fn known(state: &AppState, visitor: Visitor, session: &SignIn) -> Option<Visitor> {
     match session.holder() {
-        Holder::Token(id) => {
-            state.access().by_id(id, state.now()).ok().map(|caller| visitor.known_as(caller))
+        Holder::Token(digest) => {
+            state.access().by_digest(digest, state.now()).ok().map(|caller| visitor.known_as(caller))
         }
         Holder::Guest(guest) => {
             Some(visitor.signed_in_as(guest.caller(state)?, guest.user(session.session_id())))

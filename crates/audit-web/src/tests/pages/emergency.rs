@@ -52,6 +52,58 @@ async fn only_who_may_make_tokens_switches_it_on_or_off() {
 }
 
 #[tokio::test]
+async fn who_may_do_less_than_it_opens_does_not_set_it() {
+    let app = App::start();
+    let access = app.state.access();
+    let rights = |scope: Option<&str>, permissions| audit_control::RoleRights {
+        permissions,
+        scope: scope.map(str::to_owned),
+        withheld: audit_event::GroupSet::EMPTY,
+    };
+    let tokens_only = audit_control::Permissions::of(&[audit_control::Permission::TokensManage]);
+    for (name, rights) in [
+        ("token-clerk", rights(None, tokens_only)),
+        ("local-admin", rights(Some("department:Sales"), audit_control::Permissions::ALL)),
+    ] {
+        access.control().create_role(name, &rights, crate::tests::app::NOW).unwrap();
+        let new = audit_control::NewToken::of(name, name);
+        let secret = access.control().create_token(&new, crate::tests::app::NOW).unwrap().1;
+        access.reload().unwrap();
+        for method in [Method::PUT, Method::DELETE] {
+            let request = Request::builder()
+                .method(method)
+                .uri("/api/v1/auditlog/break-glass")
+                .header("authorization", format!("Bearer {}", secret.reveal()))
+                .header(CONTENT_TYPE, "application/json")
+                .body(Body::from(json!({ "password": PASSWORD }).to_string()))
+                .unwrap();
+            Answer::of(app.send(request).await).await.problem(403, "permission_required");
+        }
+    }
+    assert!(app.state.emergency().since().is_none());
+}
+
+#[tokio::test]
+async fn it_does_not_approve_what_somebody_else_asked_for() {
+    let app = App::start();
+    let new = audit_control::NewToken::of("second", "admin");
+    app.state.access().control().create_token(&new, crate::tests::app::NOW).unwrap();
+    app.state.access().reload().unwrap();
+    set(&app, PASSWORD).await;
+    let source =
+        |method| app.request(method, "/sources/openwebui/main", Role::Admin).body(Body::empty()).unwrap();
+    app.send(source(Method::PUT)).await;
+    let asked = Answer::of(app.send(source(Method::DELETE)).await).await.problem(409, "approval_required");
+    let mut browser = Browser::new(&app);
+    browser.submit("/audit/sign-in/emergency", &[("password", PASSWORD)]).await;
+    let page = browser.get("/audit/approvals").await;
+    let key = hidden(page.text(), "key").to_owned();
+    let id = asked["approval"]["id"].as_str().unwrap();
+    let form = [("key", key.as_str()), ("approval", id), ("decision", "approve")];
+    assert_eq!(browser.submit("/audit/approvals", &form).await.status, 403);
+}
+
+#[tokio::test]
 async fn it_opens_everything_and_is_loud_about_it() {
     let app = App::start();
     set(&app, PASSWORD).await;

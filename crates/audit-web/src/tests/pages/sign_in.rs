@@ -31,6 +31,20 @@ async fn the_session_reads_the_interface_of_programs_too_but_changes_nothing_the
 }
 
 #[tokio::test]
+async fn a_session_ends_with_the_secret_that_it_began_with() {
+    let app = App::start();
+    let mut browser = Browser::signed_in(&app).await;
+    assert_eq!(browser.get("/audit").await.status, 200);
+    let access = app.state.access();
+    access.control().rotate_token("auditor", 1, app.state.now()).unwrap();
+    access.reload().unwrap();
+    assert_eq!(browser.get("/audit").await.status, 200, "for as long as that is good");
+    access.control().rotate_token("auditor", 0, app.state.now()).unwrap();
+    access.reload().unwrap();
+    assert_eq!(browser.get("/audit").await.status, 401);
+}
+
+#[tokio::test]
 async fn a_token_that_may_not_read_does_not_sign_in() {
     let app = App::start();
     let mut browser = Browser::new(&app);

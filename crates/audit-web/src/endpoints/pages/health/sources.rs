@@ -7,6 +7,7 @@ use audit_query::question::Budget;
 use super::super::spark;
 use crate::problem::{Problem, Result};
 use crate::pulse::{self, Pulse};
+use crate::reader::Reader;
 use crate::state::AppState;
 use crate::surroundings::Status;
 
@@ -39,13 +40,27 @@ pub(super) struct Line {
     pub href: Option<String>,
 }
 
-/// All sources that are set up or have ever sent. Blocks.
+/// All sources that are set up or have ever sent. Whoever sees a part of the events sees what came of that part, and not
+/// whether a source is silent: that would be told by the others' events. Blocks.
 ///
 /// # Errors
 /// When index or control database cannot answer.
-pub(super) fn lines(state: &AppState, status: &Status, budget: &Budget) -> Result<Vec<Line>> {
+pub(super) fn lines(
+    state: &AppState,
+    status: &Status,
+    reader: &Reader,
+    budget: &Budget,
+) -> Result<Vec<Line>> {
     let foreign = Filter::of_field(Field::Source, "internal").map_err(Problem::internal)?.negate();
-    let pulses = pulse::of(state, Field::Source, &foreign, budget)?;
+    let pulses = pulse::of(state, Field::Source, &reader.within(foreign), budget)?;
+    if reader.is_limited() {
+        let of_source = |(source, name, about): &(&str, &str, &str)| {
+            let pulse = pulses.iter().find(|pulse| pulse.name == *source)?;
+            let line = of_pulse(pulse, name, format!("source:{source}"), false);
+            Some(Line { about: (*about).to_owned(), is_silent: false, ..line })
+        };
+        return Ok(NAMES.iter().filter_map(of_source).collect());
+    }
     let of_models = Filter::of_field(Field::Source, "model_gateway").map_err(Problem::internal)?;
     let providers = pulse::of(state, Field::Provider, &of_models, budget)?;
     let mut lines = Vec::new();

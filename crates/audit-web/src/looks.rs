@@ -18,8 +18,17 @@ pub(crate) struct LookKind {
 const KINDS: [(&str, &str, &[&str]); 6] = [
     ("searches", "Searches", &["audit.searched", "audit.streamed"]),
     ("views", "Views", &["audit.read", "audit.viewed"]),
-    ("exports", "Exports", &["audit.exported", "audit.reported"]),
-    ("proofs", "Proofs", &["audit.proof_issued", "audit.verified", "audit.verification_failed"]),
+    ("exports", "Exports", &["audit.exported", "audit.export_downloaded", "audit.reported"]),
+    (
+        "proofs",
+        "Proofs",
+        &[
+            "audit.proof_issued",
+            "audit.verified",
+            "audit.verification_cancelled",
+            "audit.verification_failed",
+        ],
+    ),
     ("denied", "Denied", &["audit.access_denied"]),
     ("sign-ins", "Sign-ins", &["audit.signed_in", "audit.signed_out"]),
 ];

@@ -67,13 +67,13 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Show the newest events, and follow with -f
     Tail(TailArgs),
-    /// Write events to a file or pipe; check a file that was exported
-    Export(ExportCommand),
+    /// Write events to a file or pipe
+    Export(ExportArgs),
     /// Count and sum events over time and by field
     Stats(StatsArgs),
     /// Re-read everything and say whether anything was altered or is missing
     Verify(VerifyArgs),
-    /// Get or check the proof that one event is in the record
+    /// Get or check proofs: of one event, of every line of an export, of an exported file
     #[command(subcommand)]
     Proof(ProofCommand),
     /// Rebuild the search index from the ledger
@@ -250,39 +250,6 @@ pub(crate) enum ExportFormat {
     Parquet,
 }
 
-/// `export`, and `export verify`.
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(crate) struct ExportCommand {
-    /// What else is to be done with exports.
-    #[command(subcommand)]
-    pub verb: Option<ExportVerb>,
-    /// What to export.
-    #[command(flatten)]
-    pub args: Option<ExportArgs>,
-}
-
-/// `export …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ExportVerb {
-    /// Check a file against its manifest: needs both and the public key, no network and no data directory
-    Verify(ExportVerifyArgs),
-}
-
-/// Options of `export verify`.
-#[derive(Debug, Args)]
-pub(crate) struct ExportVerifyArgs {
-    /// The exported file
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// Its manifest, as `GET /exports/ID/proof` gives it
-    #[arg(value_name = "MANIFEST")]
-    pub manifest: PathBuf,
-    /// The log's verifier key (`key show`), or a file with it
-    #[arg(long, value_name = "KEY|FILE")]
-    pub key: String,
-}
-
 /// Options of `export`.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -360,10 +327,10 @@ pub(crate) struct ProofGetArgs {
 /// Options of `proof verify`.
 #[derive(Debug, Args)]
 pub(crate) struct ProofVerifyArgs {
-    /// The proof, of one event or of an export; `-` is standard input
+    /// The proof of one event or of an export, or an export's manifest; `-` is standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// The export that the proof is of [default: FILE without `.proof`]
+    /// The export that the proof is of [default: FILE without `.proof` or `.manifest.json`]
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
     /// The log's verifier key (`key show`), or a file with it

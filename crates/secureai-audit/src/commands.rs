@@ -24,7 +24,7 @@ use std::{fmt, process::ExitCode};
 
 use crate::{
     api::{Api, Local, Remote},
-    cli::{Cli, Command, ExportVerb, Global, KeyCommand, ProofCommand},
+    cli::{Cli, Command, Global, KeyCommand, ProofCommand},
     config::{Config, Loaded},
     data_dir::DataDir,
     environment::Environment,
@@ -105,11 +105,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(args) => import::run(&context, &args).await,
         Command::Search(args) => search::run(&context, &args).await,
         Command::Tail(args) => tail::run(&context, &args).await,
-        Command::Export(export) => match (&export.verb, &export.args) {
-            (Some(ExportVerb::Verify(args)), _) => export::verify::run(&context, args),
-            (None, Some(args)) => export::run(&context, args).await,
-            (None, None) => Err(UsageError::new("give --format and --output, or a subcommand").into()),
-        },
+        Command::Export(args) => export::run(&context, &args).await,
         Command::Stats(args) => stats::run(&context, &args).await,
         Command::Verify(args) => verify::run(&context, &args).await,
         Command::Proof(ProofCommand::Get(args)) => proof::get(&context, &args).await,

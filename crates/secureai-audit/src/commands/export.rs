@@ -8,7 +8,6 @@ mod local;
 mod proof;
 mod remote;
 mod state;
-pub(super) mod verify;
 
 use std::{
     path::{Path, PathBuf},

@@ -1,11 +1,12 @@
 //! `proof get` and `proof verify`.
 
 mod export;
+mod manifest;
 
 use std::{
     fs::File,
     io::{BufRead, BufReader, Read as _, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -14,7 +15,7 @@ use audit_event::disclosure::Disclosure;
 use audit_tlog::TlogProof;
 use serde_json::{Value, json};
 
-use super::{Context, verify::read_key};
+use super::{Context, UsageError, verify::read_key};
 use crate::{
     api::Query,
     cli::{ProofGetArgs, ProofVerifyArgs},
@@ -48,7 +49,7 @@ pub(crate) async fn get(context: &Context, args: &ProofGetArgs) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks a proof: nothing is read but the file and the key.
+/// Checks a proof: nothing is read but the file, the key and, of an export, the export.
 pub(crate) fn verify(context: &Context, args: &ProofVerifyArgs) -> anyhow::Result<ExitCode> {
     let key = read_key(&args.key)?;
     let mut proof = open(&args.file)?;
@@ -57,6 +58,9 @@ pub(crate) fn verify(context: &Context, args: &ProofVerifyArgs) -> anyhow::Resul
     }
     let mut bytes = Vec::new();
     proof.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", args.file.display()))?;
+    if manifest::is_one(&bytes) {
+        return manifest::verify(context, args, &key, &bytes);
+    }
     let proof = TlogProof::parse(&bytes).context("this is no proof file")?;
     let extra = proof.extra.as_deref().context("the proof does not show the event it is of")?;
     let shown = std::str::from_utf8(extra).context("what the proof shows is no text")?;
@@ -89,6 +93,18 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
     }
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
+}
+
+/// The export that a proof is of: the one named, or that beside the proof with its name but for the `ending`.
+fn exported(args: &ProofVerifyArgs, ending: &str) -> Result<PathBuf, UsageError> {
+    if let Some(path) = &args.export {
+        return Ok(path.clone());
+    }
+    let name =
+        args.file.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(ending));
+    name.filter(|name| !name.is_empty())
+        .map(|name| args.file.with_file_name(name))
+        .ok_or_else(|| UsageError::new("this is the proof of an export: say of which, with --export FILE"))
 }
 
 /// `text` as one segment of a path.

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -12,9 +11,10 @@ use audit_query::export::{PROOF_TITLE, verify_export};
 use audit_tlog::Verifier;
 use serde_json::json;
 
+use super::exported;
 use crate::{
     cli::ProofVerifyArgs,
-    commands::{Context, UsageError},
+    commands::Context,
     output::{Bar, count},
 };
 
@@ -30,7 +30,7 @@ pub(super) fn verify(
     key: &Verifier,
     proof: &mut dyn BufRead,
 ) -> anyhow::Result<ExitCode> {
-    let path = exported(args)?;
+    let path = exported(args, ".proof")?;
     let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut export = BufReader::with_capacity(1 << 20, file);
     let bar = Bar::open_count("verifying");
@@ -55,16 +55,4 @@ pub(super) fn verify(
         ))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The file that the proof is of.
-fn exported(args: &ProofVerifyArgs) -> Result<PathBuf, UsageError> {
-    if let Some(path) = &args.export {
-        return Ok(path.clone());
-    }
-    let is_proof = args.file.extension().is_some_and(|extension| extension == "proof");
-    let without = args.file.file_stem().map(|name| args.file.with_file_name(name));
-    without
-        .filter(|path| is_proof && path != Path::new(""))
-        .ok_or_else(|| UsageError::new("this is the proof of an export: say of which, with --export FILE"))
 }

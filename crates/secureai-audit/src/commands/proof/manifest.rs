@@ -1,4 +1,4 @@
-//! `export verify`: a file, its manifest and the log's public key; nothing else is read.
+//! `proof verify` of a manifest: an exported file, its manifest and the log's public key; nothing else is read.
 //!
 //! The manifest holds the event with which the log recorded the export's end, and the proof that the log has it. What is
 //! proven so is that the file is, bit for bit, what the log says it exported: of which question, at which tree size, with
@@ -18,12 +18,8 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    cli::ExportVerifyArgs,
-    commands::{Context, verify::read_key},
-    keys::encode_hex,
-    output::count,
-};
+use super::exported;
+use crate::{cli::ProofVerifyArgs, commands::Context, keys::encode_hex, output::count};
 
 const KIND: &str = "secureai-audit-export-manifest/1";
 
@@ -45,16 +41,24 @@ struct Statement {
     checkpoint_size: u64,
 }
 
+/// Whether these bytes are a manifest: no other proof is JSON.
+pub(super) fn is_one(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"{")
+}
+
 /// Checks a file.
-pub(in crate::commands) fn run(context: &Context, args: &ExportVerifyArgs) -> anyhow::Result<ExitCode> {
-    let key = read_key(&args.key)?;
-    let text =
-        std::fs::read(&args.manifest).with_context(|| format!("cannot read {}", args.manifest.display()))?;
-    let manifest: Manifest = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is no manifest of an export", args.manifest.display()))?;
+pub(super) fn verify(
+    context: &Context,
+    args: &ProofVerifyArgs,
+    key: &Verifier,
+    manifest: &[u8],
+) -> anyhow::Result<ExitCode> {
+    let path = exported(args, ".manifest.json")?;
+    let manifest: Manifest = serde_json::from_slice(manifest)
+        .with_context(|| format!("{} is no manifest of an export", args.file.display()))?;
     ensure!(manifest.manifest == KIND, "the manifest is of another kind: {:?}", manifest.manifest);
-    let statement = signed(&manifest, &key)?;
-    let rows = compare(&args.file, &statement.details)?;
+    let statement = signed(&manifest, key)?;
+    let rows = compare(&path, &statement.details)?;
     report(context, &statement, rows)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -55,7 +55,7 @@ fn attempt(state: &AppState, id: &str, live: &Live) -> Result<()> {
     let start = if kept == start.bytes {
         start
     } else {
-        Position { snapshot: start.snapshot, ..Position::default() }
+        Position { snapshot: Some(export.tree_size), ..Position::default() }
     };
     exports.control().note_export_position(id, (start.rows, start.bytes), None)?;
     let (reached, written) = write(state, &wish, &export, start, &mut part, live);

@@ -109,7 +109,8 @@ async fn what_was_refused_or_withdrawn_is_not_done() {
         };
         assert_eq!(decide(&app, decider, &id, decision).await.status, 200);
         decide(&app, &second, &id, "approve").await.problem(409, "approval_over");
-        assert_eq!(app.deeds(action).await[0]["target"]["id"], id);
+        let deeds = app.deeds(action).await;
+        assert!(deeds.iter().any(|deed| deed["target"]["id"] == id.as_str()), "{action}");
         let anew = asked_again(&app, &first).await;
         assert_ne!(anew, id);
         decide(&app, &first, &anew, "withdraw").await;
@@ -179,7 +180,7 @@ async fn settings_say_which_acts_need_two() {
     let always = Approvals { revoke_last_admin: Eyes::Four, ..Approvals::default() };
     let app = App::start_with(Config { approvals: always, ..Config::default() });
     let first = app.token(Role::Admin);
-    ask(&app, first, Method::DELETE, "/tokens/admin", None).await.problem(409, "approval_required");
+    ask(&app, first, Method::DELETE, "/tokens/admin", None).await.problem(409, "last_admin");
     let second = another_admin(&app, "second");
     let revoked = ask(&app, &second, Method::DELETE, "/tokens/admin", None).await;
     assert_eq!(revoked.status, 200, "one admin of two is not the last");

@@ -66,7 +66,12 @@ async fn an_administrator_of_the_platform_is_let_in_by_name() {
     for credential in [COOKIE, BEARER] {
         let answer = send(&app, Method::GET, &api("/session"), &[credential]).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-        assert_eq!(answer.json(), json!({"id": "id-of-admin", "name": "The admin", "role": "admin"}));
+        let me = answer.json();
+        assert_eq!(
+            (&me["id"], &me["name"], &me["role"]),
+            (&json!("id-of-admin"), &json!("The admin"), &json!("admin"))
+        );
+        assert!(me["permissions"].as_array().unwrap().contains(&json!("tokens.manage")), "{me}");
     }
 }
 
@@ -105,7 +110,9 @@ async fn an_administrators_api_key_reads_and_changes() {
     let answer = send(&app, Method::GET, &api("/session"), &[key]).await;
     assert_eq!(answer.json()["id"], "id-of-admin");
     send(&app, Method::DELETE, &api("/tokens/nobody"), &[key]).await.problem(404, "no_such_token");
-    send(&app, Method::GET, &api("/session"), &[("x-api-key", "user")]).await.problem(403, "role_required");
+    send(&app, Method::GET, &api("/session"), &[("x-api-key", "user")])
+        .await
+        .problem(403, "permission_required");
     send(&app, Method::GET, &api("/session"), &[("x-api-key", "forged")]).await.problem(401, "missing_token");
     let without_platform = App::start();
     send(&without_platform, Method::GET, &api("/session"), &[key]).await.problem(401, "missing_token");

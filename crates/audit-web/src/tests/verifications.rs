@@ -61,7 +61,7 @@ async fn damage_on_the_disk_is_found_and_told_without_saying_where_the_directory
     let sound = [&found["integrity"]["sound"], &found["completeness"]["sound"]];
     assert!(sound.contains(&&json!(false)), "{found}");
     let text = found.to_string();
-    assert!(text.contains("ledger/wal"), "{text}");
+    assert!(text.contains("ledger/checkpoint"), "{text}");
     assert!(!text.contains(&app.state.premises().root.display().to_string()), "{text}");
     let told = app.deeds("audit.verification_failed").await;
     assert_eq!((&told[0]["severity"], &told[0]["reason"]), (&json!("critical"), &json!("not_sound")));

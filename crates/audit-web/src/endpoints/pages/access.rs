@@ -13,7 +13,7 @@ use http::StatusCode;
 use jiff::tz::TimeZone;
 
 use super::events;
-use super::form::Form;
+use super::form::{self, Form};
 use super::frame::Frame;
 use crate::endpoints::roles;
 use crate::endpoints::tokens::acts::{self, Wish};
@@ -117,9 +117,8 @@ async fn act(
     form: Form,
     act: fn(&AppState, &Reader, &Form) -> Result<Done>,
 ) -> Result<Done> {
-    if frame.form_key.as_deref() != Some(form.get("key")) {
-        let detail = "this form is of another session: open the page again and send it there";
-        return Err(Problem::new(Code::InvalidDocument, detail));
+    if !frame.is_own_form(&form) {
+        return Err(form::not_theirs());
     }
     let (worker, reader) = (state.clone(), reader.clone());
     state.queries().run(move || act(&worker, &reader, &form)).await?

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::events::row;
-use super::form::Form;
+use super::form::{self, Form};
 use super::frame::Frame;
 use super::{refused, rendered, see};
 use crate::endpoints::approvals::{ApprovalView, decide, list};
@@ -55,8 +55,7 @@ pub(crate) async fn decide(
 ) -> Response {
     let form = Form::read(body).await;
     if !frame.is_own_form(&form) {
-        let detail = "the page was open for too long; open it anew and send the form again";
-        return refused(&frame, &Problem::new(Code::PermissionRequired, detail));
+        return refused(&frame, &form::not_theirs());
     }
     let Some(decision) = decide::decision_of(form.get("decision")) else {
         return refused(

@@ -10,7 +10,7 @@ use axum::response::Response;
 use http::{StatusCode, Uri};
 use jiff::tz::TimeZone;
 
-use super::form::Form;
+use super::form::{self, Form};
 use super::frame::Frame;
 use super::people::Time;
 use super::{grouped, rendered, see};
@@ -92,7 +92,7 @@ pub(crate) async fn start(
 
 async fn started(state: &AppState, frame: &Frame, reader: &Reader, form: &Form) -> Result<Response> {
     if !frame.is_own_form(form) {
-        return Err(not_our_form());
+        return Err(form::not_theirs());
     }
     let query = new::query_of(form)?;
     if form.get("how") == "now" {
@@ -116,16 +116,9 @@ pub(crate) async fn delete(
     let form = Form::read(body).await;
     let removed = match frame.is_own_form(&form) {
         true => remove::remove(&state, id, reader).await.map(drop),
-        false => Err(not_our_form()),
+        false => Err(form::not_theirs()),
     };
     Ok(removed.map_or_else(|problem| super::refused(&frame, &problem), |()| see("/audit/exports")))
-}
-
-fn not_our_form() -> Problem {
-    Problem::new(
-        Code::PermissionRequired,
-        "this form is of another session: open the page again and send it there",
-    )
 }
 
 impl Line {

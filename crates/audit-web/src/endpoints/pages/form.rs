@@ -3,11 +3,19 @@
 use axum::body::Body;
 use http_body_util::{BodyExt as _, Limited};
 
+use crate::problem::{Code, Problem};
+
 /// No form of ours is longer, in bytes.
 const LONGEST: usize = 16 << 10;
 
 /// The fields of a form, `application/x-www-form-urlencoded`.
 pub(crate) struct Form(Vec<(String, String)>);
+
+/// The answer to a form that was not sent from a page that this reader was given.
+pub(super) fn not_theirs() -> Problem {
+    let detail = "this form is of another session: open the page again and send it there";
+    Problem::new(Code::PermissionRequired, detail)
+}
 
 impl Form {
     /// Reads a request's body; what is too long or broken off has no fields.

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::form::Form;
+use super::form::{self, Form};
 use super::frame::Frame;
 use super::{refused, see};
 use crate::params::PathPart;
@@ -36,8 +36,7 @@ pub(crate) async fn handle(
 ) -> Response {
     let form = Form::read(body).await;
     if !frame.is_own_form(&form) {
-        let detail = "the page was open for too long; open it anew and send the form again";
-        return refused(&frame, &Problem::new(Code::PermissionRequired, detail));
+        return refused(&frame, &form::not_theirs());
     }
     let worker = state.clone();
     match state.queries().run(move || act(&worker, &reader, &form)).await {

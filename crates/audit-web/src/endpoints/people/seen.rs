@@ -491,6 +491,10 @@ impl People {
         }
         let by_name = attempt.name.as_ref().and_then(|name| self.others_by_email.get(name));
         let id = by_name.map(|(id, _)| id.clone()).or_else(|| attempt.id.clone())?;
+        if let Some(at) = self.by_key.get(&id) {
+            // Known already, by another of their addresses.
+            return Some(*at);
+        }
         let other = self.others.remove(&id)?;
         // Known by name only: nothing of what they did lies in this time.
         let other = Found {

@@ -25,7 +25,7 @@ fn a_role_is_kept_changed_and_removed() {
     let made = control.create_role("sales", &sales, NOW).unwrap();
     drop(control);
     let control = Control::open(&dir.path().join("control.db")).unwrap();
-    assert_eq!(control.roles().unwrap(), [made.clone()]);
+    assert_eq!(control.roles().unwrap(), std::slice::from_ref(&made));
 
     let wider = rights(&[Permission::UsageRead, Permission::EventsRead], None, &[]);
     let (before, after) = control.change_role("sales", &wider, LATER).unwrap();

@@ -132,8 +132,8 @@ impl Pass<'_> {
             if accepted.is_empty() {
                 continue;
             }
-            let mut reader = RowReader::new(self.rows, page, keys)?;
-            let members = local.members(&mut reader, accepted, keys, numbers)?;
+            let reader = RowReader::new(self.rows, page, keys)?;
+            let members = local.members(&reader, accepted, keys, numbers)?;
             for (lane, condition) in lanes.iter_mut().zip(&conditions) {
                 let fulfilling = condition.accepted(self.rows, page, accepted)?;
                 if !fulfilling.is_empty() {

@@ -112,7 +112,7 @@ pub fn verify_export(
                 return Err(VerifyError::Count { export, proof });
             }
         }
-        if leaves.len() as u64 % TELL_EVERY == 0 {
+        if (leaves.len() as u64).is_multiple_of(TELL_EVERY) {
             progress(leaves.len() as u64);
         }
     }

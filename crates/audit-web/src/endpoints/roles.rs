@@ -124,7 +124,8 @@ fn changes(before: Option<&RoleRights>, after: Option<&RoleRights>) -> Vec<Chang
     let list = |texts: Vec<&'static str>| {
         Json::Array(texts.into_iter().map(|text| text.to_owned().into()).collect())
     };
-    let fields: [(&'static str, &dyn Fn(&RoleRights) -> Json<'static>); 3] = [
+    type Told<'a> = &'a dyn Fn(&RoleRights) -> Json<'static>;
+    let fields: [(&'static str, Told<'_>); 3] = [
         ("permissions", &|rights| list(rights.permissions.iter().map(|one| one.as_str()).collect())),
         ("scope", &|rights| rights.scope.clone().map_or(Json::Null, Json::from)),
         ("withheld", &|rights| list(rights.withheld_names())),

@@ -38,7 +38,7 @@ pub(super) fn end_as_cancelled(state: &AppState, export: &Stored) -> Result<()> 
     if let Some(files) = &exports.files {
         part::remove_part(&files.dir, &export.id).map_err(Problem::internal)?;
     }
-    end(state, &export.id, ending(state, ExportState::Cancelled, &Position::default()))
+    end(state, &export.id, &ending(state, ExportState::Cancelled, &Position::default()))
 }
 
 fn attempt(state: &AppState, id: &str, live: &Live) -> Result<()> {
@@ -174,7 +174,7 @@ fn conclude(
             failing(state, reason_of(other), &reached)
         }
     };
-    end(state, id, end_of)
+    end(state, id, &end_of)
 }
 
 fn finish(state: &AppState, export: &Stored, wish: &Wish, part: Part, reached: &Position) -> Result<()> {
@@ -185,7 +185,7 @@ fn finish(state: &AppState, export: &Stored, wish: &Wish, part: Part, reached: &
     end(
         state,
         &export.id,
-        ExportEnd {
+        &ExportEnd {
             bytes: reached.bytes,
             sha256: Some(sha256),
             ends,
@@ -226,7 +226,7 @@ fn fail(state: &AppState, id: &str, reason: &str) {
     {
         tracing::error!(error.message = %error, export.id = id, "an unfinished file could not be removed");
     }
-    if let Err(problem) = end(state, id, failing(state, reason, &Position::default())) {
+    if let Err(problem) = end(state, id, &failing(state, reason, &Position::default())) {
         tracing::error!(
             error.message = problem.detail(),
             export.id = id,
@@ -235,9 +235,9 @@ fn fail(state: &AppState, id: &str, reason: &str) {
     }
 }
 
-fn end(state: &AppState, id: &str, end: ExportEnd) -> Result<()> {
+fn end(state: &AppState, id: &str, end: &ExportEnd) -> Result<()> {
     let exports = state.export_jobs();
-    if exports.control().end_export(id, &end)? {
+    if exports.control().end_export(id, end)? {
         record::record_end(state, &exports.find(id)?);
     }
     Ok(())

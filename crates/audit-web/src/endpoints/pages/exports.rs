@@ -18,7 +18,7 @@ use crate::endpoints::exports::list::listed;
 use crate::endpoints::exports::{begin, progress, remove};
 use crate::exports::{Wish, what_happened};
 use crate::params::PathPart;
-use crate::problem::{Code, Problem, Result};
+use crate::problem::{Problem, Result};
 use crate::reader::Reader;
 use crate::router::PREFIXES;
 use crate::state::AppState;

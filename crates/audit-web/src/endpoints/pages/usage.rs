@@ -97,7 +97,7 @@ impl UsagePage {
     fn chips(&self) -> Vec<(&str, &str, String)> {
         let events = &self.view.events;
         let chips = events.filters().filter(|(name, _)| *name != "q");
-        chips.map(|(name, value)| (name, value, self.view.at(&events.toggled(name, value)))).collect()
+        chips.map(|(name, value)| (name, value, self.view.at(events.toggled(name, value)))).collect()
     }
 
     /// The ways to put calls together that this reader has.

@@ -298,9 +298,9 @@ impl Active {
             Measure::Count.when(actions(CONVERSATIONS)),
             Measure::Count.when(is(Field::Category, "file")),
         ];
-        let tokens = allowed.usage.then(|| measures.len());
+        let tokens = allowed.usage.then_some(measures.len());
         measures.extend(allowed.usage.then_some(Measure::Sum(NumberField::TotalTokens)));
-        let org = allowed.org.then(|| measures.len());
+        let org = allowed.org.then_some(measures.len());
         if allowed.org {
             measures.extend([Measure::Latest(Field::Role), Measure::Latest(Field::Department)]);
         }

@@ -75,7 +75,7 @@ pub(super) fn lines(
         if let Some(pulse) = pulse {
             lines.push(Line {
                 about: about.to_owned(),
-                ..of_pulse(pulse, name, format!("source:{source}"), false)
+                ..of_pulse(pulse, name, &format!("source:{source}"), false)
             });
         } else if !parts.is_empty() || is_set_up(source, status) {
             lines.push(Line { is_part: false, ..never(name, about) });
@@ -93,8 +93,8 @@ fn is_set_up(source: &str, status: &Status) -> bool {
     }
 }
 
-fn of_pulse(pulse: &Pulse, name: &str, query: String, is_part: bool) -> Line {
-    let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("q", &query).finish();
+fn of_pulse(pulse: &Pulse, name: &str, query: &str, is_part: bool) -> Line {
+    let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("q", query).finish();
     Line {
         name: name.to_owned(),
         about: String::new(),
@@ -129,7 +129,7 @@ fn models(pulses: &[Pulse], status: &Status) -> Vec<Line> {
             None => "provider, not set up now".to_owned(),
         };
         let query = format!("source:model_gateway provider:\"{}\"", pulse.name.replace(['"', '\\'], ""));
-        Line { about, ..of_pulse(pulse, &pulse.name, query, true) }
+        Line { about, ..of_pulse(pulse, &pulse.name, &query, true) }
     });
     let is_new = |name: &str| pulses.iter().all(|pulse| pulse.name != name);
     let unseen = status.gateways.models.iter().filter(|provider| is_new(&provider.name));

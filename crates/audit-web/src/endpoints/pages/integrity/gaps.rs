@@ -86,7 +86,7 @@ pub(super) fn find(state: &AppState, reader: &Reader, budget: &Budget) -> Result
         });
     }
     gaps.extend(unclean_starts(state, reader, budget)?);
-    gaps.sort_by(|a, b| b.time.cmp(&a.time));
+    gaps.sort_by_key(|gap| std::cmp::Reverse(gap.time));
     Ok(gaps)
 }
 

@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 import { integrity } from './integrity.mjs';
+import * as access from './access.mjs';
 import * as views from './views.mjs';
 import { PEOPLE_PAGES, firstPerson, people } from './people.mjs';
 import usage from './usage.mjs';
@@ -77,6 +78,7 @@ const PAGES = [
   ['exports', '/audit/exports'],
   ['export-new', '/audit/exports/new?event_type=authentication'],
   ['change', '/audit/events/CHANGE'],
+  ...access.PAGES,
   ...views.PAGES,
   ...PEOPLE_PAGES,
 ];
@@ -272,6 +274,7 @@ const tests = {
 };
 
 tests.integrity = () => integrity({ open, signIn, accessible, expect, faults, SHOTS });
+Object.assign(tests, access.tests({ open, signIn, expect, accessible, SHOTS }));
 Object.assign(tests, views.tests({ open, signIn, expect, accessible, SHOTS }));
 Object.assign(tests, usage({ open, signIn, expect, accessible, shots: SHOTS, faults }));
 tests.exports = () => exports({ open, signIn, expect, accessible });

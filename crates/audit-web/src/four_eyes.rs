@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use audit_control::{Approval, Asked, Control, Decision, Party, Permission};
+use audit_control::{Approval, Asked, Caller, Control, Decision, Party, Permission, Permissions};
 use audit_event::{Event, Json, Outcome, Source, Target, Timestamp};
 use serde_json::json;
 
@@ -213,10 +213,11 @@ pub(crate) fn expire(state: &AppState) -> Result<()> {
 /// the identity provider may name, since nobody here knows how many they are.
 pub(crate) fn admins(state: &AppState) -> Result<usize> {
     let may_come = state.provider().is_some_and(|provider| provider.settings().names_admins());
-    Ok(live_admins(state)?.len() + usize::from(state.sessions().is_some()) + usize::from(may_come))
+    let deciders = live_tokens(state, |caller| caller.may(Permission::ApprovalsDecide))?;
+    Ok(deciders.len() + usize::from(state.sessions().is_some()) + usize::from(may_come))
 }
 
-/// A token that may decide about requests.
+/// A token that may do what an admin does.
 pub(crate) struct AdminToken {
     pub id: String,
     name: String,
@@ -229,22 +230,22 @@ impl AdminToken {
     }
 }
 
-/// The one live token that may decide about requests, where there is no other. Blocks.
+/// The one live token that may manage tokens and roles and sees everything, where there is no other: one that may only
+/// decide about requests could not make another. Blocks.
 ///
 /// # Errors
 /// When the control database cannot be read.
 pub(crate) fn last_admin(state: &AppState) -> Result<Option<AdminToken>> {
-    let mut admins = live_admins(state)?;
+    let rights = Permissions::of(&[Permission::TokensManage, Permission::RolesManage]);
+    let mut admins = live_tokens(state, |caller| caller.may_give(rights))?;
     let last = admins.pop();
     Ok(last.filter(|_| admins.is_empty()))
 }
 
-fn live_admins(state: &AppState) -> Result<Vec<AdminToken>> {
+fn live_tokens(state: &AppState, may: impl Fn(&Caller) -> bool) -> Result<Vec<AdminToken>> {
     let (now, access) = (state.now(), state.access());
     let tokens = access.control().tokens()?.into_iter().filter(|token| token.is_live(now));
-    let decides =
-        |id: &str| access.by_id(id, now).is_ok_and(|caller| caller.may(Permission::ApprovalsDecide));
-    let admins = tokens.filter(|token| decides(&token.id));
+    let admins = tokens.filter(|token| access.by_id(&token.id, now).is_ok_and(|caller| may(&caller)));
     Ok(admins.map(|token| AdminToken { id: token.id, name: token.name }).collect())
 }
 

@@ -48,6 +48,19 @@ async fn a_token_works_from_its_making_to_its_revocation() {
 }
 
 #[tokio::test]
+async fn a_token_that_only_decides_does_not_make_the_last_admin_one_of_two() {
+    let app = App::start();
+    let role = json!({ "name": "deciders", "permissions": ["approvals.decide"] }).to_string();
+    let request = app.request(Method::POST, "/roles", Role::Admin).header(CONTENT_TYPE, "application/json");
+    assert_eq!(app.send(request.body(Body::from(role)).unwrap()).await.status(), StatusCode::CREATED);
+    assert_eq!(
+        create(&app, json!({ "name": "decider", "role": "deciders" })).await.status,
+        StatusCode::CREATED
+    );
+    revoke(&app, "admin").await.problem(409, "approval_required");
+}
+
+#[tokio::test]
 async fn the_list_shows_no_text() {
     let app = App::start();
     let secret = create(&app, json!({ "name": "siem", "role": "ingest", "expires_in_days": 7 })).await.json();

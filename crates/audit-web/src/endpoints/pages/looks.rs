@@ -6,7 +6,7 @@ mod row;
 
 use askama::Template;
 use audit_event::{Event, Json, Timestamp};
-use audit_query::filter::Field;
+use audit_query::filter::{Field, Filter};
 use audit_query::page_token::PageToken;
 use audit_query::params::Request as Question;
 use audit_query::question::{Answers as _, Budget, Group, GroupKey, Key, Measure, Value};
@@ -132,7 +132,11 @@ fn asked(view: &View) -> Result<Question> {
         }
         None => looks::ALL.iter().flat_map(|kind| kind.actions.iter().copied()).collect(),
     };
-    view.question_about(&[KIND], "action", &actions)
+    let mut question = view.question_about(&[KIND], "action", &actions)?;
+    // What others sent under these names is not what we saw.
+    let own = Filter::of_field(Field::Source, "internal").map_err(Problem::internal)?;
+    question.filter = Filter::all_of(vec![own, question.filter]);
+    Ok(question)
 }
 
 fn find(

@@ -107,3 +107,16 @@ async fn requests_wait_on_their_page_for_another_admin() {
         app.request(Method::DELETE, "/sources/openwebui/main", Role::Admin).body(Body::empty()).unwrap();
     assert_eq!(app.send(removed).await.status(), 200);
 }
+
+#[tokio::test]
+async fn looks_that_others_tell_of_are_not_shown() {
+    let app = App::start();
+    let told = json!({ "action": "audit.read", "actor": { "type": "user", "id": "u-9", "name": "Framed" } });
+    app.record(&[sample("told", 1, &told)]).await;
+    let mut browser = Browser::signed_in(&app).await;
+    app.state.activity().flush();
+    app.catch_up();
+    let page = browser.get("/audit/looks").await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    assert!(!page.text().contains("Framed"), "{}", page.text());
+}

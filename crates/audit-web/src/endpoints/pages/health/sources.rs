@@ -56,7 +56,7 @@ pub(super) fn lines(
     if reader.is_limited() {
         let of_source = |(source, name, about): &(&str, &str, &str)| {
             let pulse = pulses.iter().find(|pulse| pulse.name == *source)?;
-            let line = of_pulse(pulse, name, format!("source:{source}"), false);
+            let line = of_pulse(pulse, name, &format!("source:{source}"), false);
             Some(Line { about: (*about).to_owned(), is_silent: false, ..line })
         };
         return Ok(NAMES.iter().filter_map(of_source).collect());

@@ -91,7 +91,7 @@ async fn walk(config: Config) {
             let answer = Answer::of(app.send(sent).await).await;
             let status = answer.status;
             // Whom the gate let in the form itself refuses: a token has no session whose key it could carry.
-            let is_let_in = prefix.is_empty() && answer.text().contains("this form is of another session");
+            let is_let_in = prefix.is_empty() && answer.text().contains("form is of another session");
             let is_denied = is_denied(status) && !is_let_in;
             let case = format!("{method} {prefix}{path} as {who}: {status}");
             if matches!(admission, Admission::Source) {

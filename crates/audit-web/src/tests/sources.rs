@@ -205,12 +205,16 @@ async fn events_that_were_refused_are_counted_on_the_record_as_soon_as_the_ledge
     send(&app, "main", basic(&secret), &native("c", "auth.login", "ada")).await;
     disk.set_capacity(u64::MAX);
 
+    // One event, unless the recorder was telling of the first ones when the last was refused.
     let told = refusals(&app);
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0]["details"], json!({ "events": 3, "since": NOW.to_string() }));
-    assert_eq!((&told[0]["target"]["name"], &told[0]["reason"]), (&json!("main"), &json!("shutting_down")));
-    assert_eq!((&told[0]["severity"], &told[0]["outcome"]), (&json!("high"), &json!("failure")));
-    assert_eq!(refusals(&app).len(), 1, "each is told of once");
+    let events: u64 = told.iter().map(|event| event["details"]["events"].as_u64().unwrap()).sum();
+    assert_eq!(events, 3, "{told:?}");
+    assert_eq!(told[0]["details"]["since"], NOW.to_string());
+    for event in &told {
+        assert_eq!((&event["target"]["name"], &event["reason"]), (&json!("main"), &json!("shutting_down")));
+        assert_eq!((&event["severity"], &event["outcome"]), (&json!("high"), &json!("failure")));
+    }
+    assert_eq!(refusals(&app).len(), told.len(), "each is told of once");
     let status = app.get_json("/status").await;
     assert_eq!(status["sources"]["webhooks"][0]["refused"], 3);
 }

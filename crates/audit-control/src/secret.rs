@@ -67,7 +67,7 @@ impl std::fmt::Debug for Secret {
 /// The digest to look a presented token up by.
 ///
 /// # Errors
-/// [`SecretError::Shape`] when no token of ours can read like this. The checksum is left to [`check_checksum`], which
+/// [`SecretError::Shape`] when no token of ours can read like this. The checksum is left to `check_checksum`, which
 /// is of use only once the token was not found.
 pub fn digest_presented(text: &str) -> Result<Digest, SecretError> {
     let body = text.strip_prefix(PREFIX).ok_or(SecretError::Shape)?;

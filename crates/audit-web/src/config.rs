@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::exports::ExportFiles;
 use crate::four_eyes::Approvals;
+use crate::limits::Limits;
 
 /// Settings of the HTTP API. The defaults suit one machine and a few hundred clients.
 #[derive(Debug, Clone)]
@@ -48,6 +49,8 @@ pub struct Config {
     pub verify_every: Option<Duration>,
     /// What needs a second admin.
     pub approvals: Approvals,
+    /// How fast anybody may ask.
+    pub limits: Limits,
     /// On shutdown, how long running requests may take to end.
     pub drain_timeout: Duration,
 }
@@ -74,6 +77,7 @@ impl Default for Config {
             heartbeat: Duration::from_secs(15),
             verify_every: Some(Duration::from_secs(24 * 60 * 60)),
             approvals: Approvals::default(),
+            limits: Limits::default(),
             drain_timeout: Duration::from_secs(20),
         }
     }

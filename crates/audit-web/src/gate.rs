@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use audit_control::{Caller, Permission, Role};
-use audit_event::{Event, Outcome};
+use audit_event::{Event, Outcome, Timestamp};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -22,12 +22,13 @@ use crate::activity::{self, Viewed};
 use crate::endpoints::pages;
 use crate::endpoints::pages::frame::Frame;
 use crate::in_process::AtKeyboard;
+use crate::limits::Class;
 use crate::problem::{Code, Problem, Result};
 use crate::reader::Reader;
 use crate::router::{Admission, Kind};
 use crate::sessions::{self, PlatformUser};
 use crate::sign_ins::{self, Holder, SignIn, emergency_caller, emergency_user};
-use crate::sources;
+use crate::sources::{self, SourceName};
 use crate::state::AppState;
 use crate::visitor::Visitor;
 
@@ -38,6 +39,8 @@ pub(crate) struct Gate {
     pub state: AppState,
     /// Whom the route admits.
     pub admission: Admission,
+    /// What its requests count as.
+    pub class: Class,
     /// Whether programs or people read its answers.
     pub kind: Kind,
     /// The route's number in the counters.
@@ -140,6 +143,36 @@ impl Credential {
         }
     }
 
+    /// The bearer token, where it can be one of ours: what else there is is the platform's, or not to be guessed.
+    fn token(&self) -> Option<&[u8]> {
+        match self {
+            Self::Token(Some(value)) if sessions::is_our_token(value) => Some(value.as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// Whether it is looked at now, or too many wrong ones came from there.
+    fn may_be_tried(&self, from: Option<IpAddr>, state: &AppState) -> Result<()> {
+        self.token().map_or(Ok(()), |token| state.token_guesses().admit(from, token, state.now()))
+    }
+
+    /// Notes what came of it. A token that is known, although it may not do this or not any more, was not guessed.
+    fn note_trial(
+        &self,
+        admitted: &std::result::Result<Option<Known>, Refusal>,
+        from: Option<IpAddr>,
+        state: &AppState,
+    ) {
+        let Some(token) = self.token() else { return };
+        match admitted {
+            Ok(_) => state.token_guesses().good(from, token),
+            Err((None, problem)) if problem.code() == Code::InvalidToken => {
+                state.token_guesses().wrong(from, token, state.now());
+            }
+            Err(_) => {}
+        }
+    }
+
     /// Whom this stands for, if they may do what is `required`.
     async fn admitted(
         &self,
@@ -235,8 +268,12 @@ impl Gate {
 
     /// Decides whether the request may pass; its caller then travels with it.
     async fn admit(&self, request: &mut Request) -> Result<()> {
+        let (from, now) = (Visitor::address(request.extensions()), self.state.now());
         if matches!(self.admission, Admission::Source) {
-            return self.admit_source(request);
+            return self.admit_source(request, from);
+        }
+        if let Err(problem) = self.state.pacer().from_address(self.class, from, now) {
+            return Err(self.turned_away(request, problem));
         }
         if self.kind == Kind::Page && !only_reads(request.method()) && !is_from_us(request.headers()) {
             return Err(self.turned_away(request, not_our_form()));
@@ -248,8 +285,17 @@ impl Gate {
             return Ok(());
         }
         let by = Credential::of(request, self.kind, &self.state);
-        let from = Visitor::address(request.extensions());
-        match by.admitted(required, from, &self.state).await {
+        if let Err(problem) = by.may_be_tried(from, &self.state) {
+            return Err(self.turned_away(request, problem));
+        }
+        let admitted = by.admitted(required, from, &self.state).await;
+        by.note_trial(&admitted, from, &self.state);
+        let paced = admitted.and_then(|known| {
+            let id = known.as_ref().map(|known| known.caller.id.as_str());
+            let paced = id.map_or(Ok(()), |id| self.state.pacer().from_principal(self.class, id, now));
+            paced.map(|()| known.clone()).map_err(|problem| (known, problem))
+        });
+        match paced {
             Ok(known) => {
                 introduce(request, known);
                 request.extensions_mut().insert(Admitted { by, required, from });
@@ -274,17 +320,30 @@ impl Gate {
 
     /// Decides whether a request is from the source that its path names; whatever may be secret in the address is taken
     /// out before anybody else sees it.
-    fn admit_source(&self, request: &mut Request) -> Result<()> {
-        let state = &self.state;
-        let source = state.sources().authenticate(request.uri(), request.headers(), state.now());
+    fn admit_source(&self, request: &mut Request, from: Option<IpAddr>) -> Result<()> {
+        let now = self.state.now();
+        let shown = sources::Shown::of(request.uri(), request.headers());
         *request.uri_mut() = sources::without_secret(request.uri());
-        match source {
+        match shown.and_then(|shown| self.source_of(&shown, from, now)) {
             Ok(source) => {
                 request.extensions_mut().insert(source);
                 Ok(())
             }
             Err(problem) => Err(self.turned_away(request, problem)),
         }
+    }
+
+    fn source_of(&self, shown: &sources::Shown, from: Option<IpAddr>, now: Timestamp) -> Result<SourceName> {
+        let (state, guesses) = (&self.state, self.state.source_guesses());
+        guesses.admit(from, shown.secret.as_bytes(), now)?;
+        let source = state.sources().authenticate(shown, now);
+        match &source {
+            Ok(_) => guesses.good(from, shown.secret.as_bytes()),
+            Err(_) => guesses.wrong(from, shown.secret.as_bytes(), now),
+        }
+        let source = source?;
+        state.pacer().from_principal(self.class, &format!("source {}", source.0), now)?;
+        Ok(source)
     }
 
     /// Notes that somebody was refused, and why.

@@ -81,8 +81,8 @@ impl Drop for Place {
     }
 }
 
-/// What one customer of a network has: an IPv4 address, or an IPv6 network of 64 bits.
-fn household(peer: IpAddr) -> IpAddr {
+/// What counts as one address: what one customer of a network has, an IPv4 address or an IPv6 network of 64 bits.
+pub(crate) fn household(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
             Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into()

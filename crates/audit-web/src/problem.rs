@@ -141,6 +141,10 @@ codes! {
     TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "Too many live streams";
     /// Too many exports that are not finished.
     TooManyExports = "too_many_exports", TOO_MANY_REQUESTS, "Too many unfinished exports";
+    /// Requests come faster than allowed.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// Too many wrong credentials came from the address.
+    TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS, "Too many wrong credentials";
     /// Our fault; the log has the rest.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
     /// Too much waits already; try again.
@@ -213,6 +217,12 @@ impl Problem {
     pub fn retry_after_ms(self, ms: u64) -> Self {
         let seconds = ms.div_ceil(1_000).max(1);
         self.with_header(RETRY_AFTER, HeaderValue::from(seconds)).with("retry_after_ms", ms)
+    }
+
+    /// In how many seconds to try again, if it was said.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<&HeaderValue> {
+        self.0.headers.iter().find(|(name, _)| *name == RETRY_AFTER).map(|(_, value)| value)
     }
 
     /// Says which credentials would help (RFC 6750).

@@ -12,6 +12,7 @@ use crate::endpoints::{
     people, ready, roles, session, sources, stats, status, stream, tlog, tokens, verifications, views,
 };
 use crate::gate::{self, Gate};
+use crate::limits::Class;
 use crate::state::AppState;
 
 /// Where the API lives; the second is for those who expect a plural.
@@ -201,7 +202,8 @@ pub(crate) fn router(state: AppState) -> Router {
     let surface = endpoints().into_iter().map(|endpoint| (Kind::Api, spellings(endpoint.path), endpoint));
     let pages = pages().into_iter().map(|page| (Kind::Page, vec![page.path.to_owned()], page));
     for (route, (kind, paths, endpoint)) in surface.chain(pages).enumerate() {
-        let gate = Gate { state: state.clone(), admission: endpoint.admission, kind, route };
+        let class = Class::of(endpoint.path, endpoint.admission);
+        let gate = Gate { state: state.clone(), admission: endpoint.admission, class, kind, route };
         let handler = endpoint.handler.route_layer(from_fn_with_state(gate, gate::pass));
         for path in paths {
             router = router.route(&path, handler.clone());

@@ -46,6 +46,27 @@ pub(crate) struct Arrivals {
 #[derive(Debug, Clone)]
 pub(crate) struct SourceName(pub String);
 
+/// What a request shows: a source's name and a secret.
+pub(crate) struct Shown {
+    name: String,
+    /// As it came.
+    pub secret: String,
+}
+
+impl Shown {
+    /// Of a request; the secret is in the path behind the name, in the password of basic authentication, or in the query
+    /// as `token`.
+    ///
+    /// # Errors
+    /// [`Code::MissingToken`].
+    pub fn of(uri: &Uri, headers: &HeaderMap) -> Result<Self> {
+        let (name, in_path) = parts_of(uri.path());
+        let secret = in_path.map(str::to_owned).or_else(|| password(headers)).or_else(|| in_query(uri));
+        let missing = || refused(Code::MissingToken, "this address needs the source's secret");
+        Ok(Self { name: name.to_owned(), secret: secret.ok_or_else(missing)? })
+    }
+}
+
 /// Where a source's requests go, below the prefix; then comes its name.
 const ADDRESS: &str = "/sources/openwebui/";
 
@@ -71,19 +92,13 @@ impl Sources {
         Ok(!directory.is_empty())
     }
 
-    /// Whom a request is from; its secret is in the path behind the name, in the password of basic authentication, or in
-    /// the query as `token`.
+    /// Whom a request says it is from.
     ///
     /// # Errors
-    /// [`Code::MissingToken`] and [`Code::InvalidToken`]; neither says whether there is such a source.
-    pub fn authenticate(&self, uri: &Uri, headers: &HeaderMap, now: Timestamp) -> Result<SourceName> {
-        let (name, in_path) = parts_of(uri.path());
-        let presented = in_path.map(str::to_owned).or_else(|| password(headers)).or_else(|| in_query(uri));
-        let Some(presented) = presented else {
-            return Err(refused(Code::MissingToken, "this address needs the source's secret"));
-        };
-        if self.directory.read().admits(name, &presented, now) {
-            Ok(SourceName(name.to_owned()))
+    /// [`Code::InvalidToken`], which does not say whether there is such a source.
+    pub fn authenticate(&self, shown: &Shown, now: Timestamp) -> Result<SourceName> {
+        if self.directory.read().admits(&shown.name, &shown.secret, now) {
+            Ok(SourceName(shown.name.clone()))
         } else {
             Err(refused(
                 Code::InvalidToken,

@@ -16,6 +16,8 @@ use crate::activity::Activity;
 use crate::break_glass::Emergency;
 use crate::config::Config;
 use crate::exports::Exports;
+use crate::guesses::Guesses;
+use crate::limits::Pacer;
 use crate::metrics::Requests;
 use crate::oidc::Provider;
 use crate::premises::Premises;
@@ -83,6 +85,9 @@ struct Inner {
     access: Access,
     sources: Sources,
     sign_ins: SignIns,
+    pacer: Pacer,
+    token_guesses: Guesses,
+    source_guesses: Guesses,
     emergency: Emergency,
     activity: Activity,
     requests: Requests,
@@ -113,6 +118,9 @@ impl AppState {
             access: Access::load(Arc::clone(&parts.control))?,
             sources: Sources::load(&parts.control)?,
             sign_ins: SignIns::default(),
+            pacer: Pacer::new(config.limits),
+            token_guesses: Guesses::default(),
+            source_guesses: Guesses::default(),
             emergency: Emergency::load(Arc::clone(&parts.control))?,
             activity: Activity::start(
                 parts.intake.clone(),
@@ -209,6 +217,21 @@ impl AppState {
     /// Who signed in to the pages.
     pub(crate) fn sign_ins(&self) -> &SignIns {
         &self.0.sign_ins
+    }
+
+    /// How fast anybody may ask.
+    pub(crate) fn pacer(&self) -> &Pacer {
+        &self.0.pacer
+    }
+
+    /// Tokens that were tried out.
+    pub(crate) fn token_guesses(&self) -> &Guesses {
+        &self.0.token_guesses
+    }
+
+    /// Secrets of sources that were tried out.
+    pub(crate) fn source_guesses(&self) -> &Guesses {
+        &self.0.source_guesses
     }
 
     /// The way in when every other is shut.

@@ -8,6 +8,7 @@ mod disk_full;
 mod export;
 mod exports;
 mod front;
+mod limits;
 mod listing;
 mod openapi;
 mod operations;

@@ -214,6 +214,7 @@ pub(crate) fn web_config(config: &Config) -> audit_web::Config {
         verify_every: config.verify.every(),
         // The configuration was checked when it was read; the default asks for a second admin.
         approvals: config.approvals.of_web().unwrap_or_default(),
+        limits: config.limits.of_web(),
         ingest_threads: cores(),
         ..audit_web::Config::default()
     }

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod gateway;
+mod limits;
 mod models;
 mod oidc;
 mod secret;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     approvals::Approvals,
     gateway::{Gateway, Tls},
+    limits::Limits,
     models::Models,
     oidc::Oidc,
     secret::Secret,
@@ -43,6 +45,8 @@ pub(crate) struct Config {
     pub ledger: Ledger,
     pub index: Index,
     pub http: Http,
+    /// How fast anybody may ask.
+    pub limits: Limits,
     pub exports: Exports,
     pub tls: Tls,
     pub oidc: Oidc,
@@ -142,6 +146,7 @@ impl Default for Config {
             ledger: Ledger::default(),
             index: Index::default(),
             http: Http::default(),
+            limits: Limits::default(),
             exports: Exports::default(),
             tls: Tls::default(),
             oidc: Oidc::default(),
@@ -298,6 +303,7 @@ impl Config {
         if self.exports.at_once == 0 {
             return refuse("exports.at_once", "must be at least 1");
         }
+        self.limits.check()?;
         self.tls.check()?;
         self.oidc.check()?;
         self.gateway.check()?;

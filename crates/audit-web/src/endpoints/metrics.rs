@@ -20,6 +20,7 @@ pub(crate) async fn handle(
     write_process(&state, &mut page);
     write_ledger(&state, &mut page);
     write_index(&state, &mut page);
+    write_refusals(&state, &mut page);
     state.requests().write(&mut page);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.into_text()))
 }
@@ -42,6 +43,29 @@ fn write_process(state: &AppState, page: &mut Page) {
         "Notes of what readers did that were lost because too many came at once.",
         state.activity().dropped(),
     );
+}
+
+fn write_refusals(state: &AppState, page: &mut Page) {
+    state.pacer().write(page);
+    let [tokens, tokens_waiting] = state.token_guesses().counts();
+    let [sources, sources_waiting] = state.source_guesses().counts();
+    page.family(
+        "secureai_audit_wrong_credentials_total",
+        "counter",
+        "Wrong credentials: tokens and secrets of sources that nobody has, failed sign-ins.",
+    );
+    let sign_ins = state.sign_ins().attempts.failures();
+    for (kind, count) in [("token", tokens), ("source", sources), ("sign_in", sign_ins)] {
+        page.sample(&crate::metrics::label("kind", kind), count);
+    }
+    page.family(
+        "secureai_audit_locked_out_total",
+        "counter",
+        "Credentials that were not looked at because too many wrong ones came from their address.",
+    );
+    for (kind, count) in [("token", tokens_waiting), ("source", sources_waiting)] {
+        page.sample(&crate::metrics::label("kind", kind), count);
+    }
 }
 
 fn write_ledger(state: &AppState, page: &mut Page) {

@@ -28,7 +28,8 @@ pub(crate) mod views;
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER,
+    X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -68,6 +69,9 @@ pub(crate) fn refused(frame: &Frame, problem: &Problem) -> Response {
     let next = page_of_ours(&frame.here);
     let page = Refused { frame, title, detail: &detail, may_sign_in, next, problem: None };
     let mut response = rendered(code.status(), frame, &page);
+    if let Some(seconds) = problem.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, seconds.clone());
+    }
     // For the counters, which see the response only.
     response.extensions_mut().insert(code);
     response

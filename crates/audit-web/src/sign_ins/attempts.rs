@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use audit_event::Timestamp;
 use parking_lot::Mutex;
+
+use crate::places::household;
 
 const SECOND: i64 = 1_000_000;
 /// Failures that cost nothing.
@@ -18,7 +21,10 @@ const REMEMBERED: usize = 10_000;
 
 /// Failed attempts by address.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts(Mutex<HashMap<IpAddr, Failures>>);
+pub(crate) struct Attempts {
+    by_address: Mutex<HashMap<IpAddr, Failures>>,
+    failures: AtomicU64,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Failures {
@@ -38,16 +44,17 @@ impl Failures {
 impl Attempts {
     /// How many seconds somebody at this address has to wait; `None`: not at all.
     pub fn wait(&self, ip: Option<IpAddr>, now: Timestamp) -> Option<i64> {
-        let failures = *self.0.lock().get(&network(ip?))?;
+        let failures = *self.by_address.lock().get(&household(ip?))?;
         let left = failures.next() - now.as_micros();
         (left > 0).then(|| (left + SECOND - 1) / SECOND)
     }
 
     /// An attempt failed.
     pub fn failed(&self, ip: Option<IpAddr>, now: Timestamp) {
-        let Some(ip) = ip.map(network) else { return };
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let Some(ip) = ip.map(household) else { return };
         let now = now.as_micros();
-        let mut by_address = self.0.lock();
+        let mut by_address = self.by_address.lock();
         if by_address.len() >= REMEMBERED && !by_address.contains_key(&ip) {
             by_address.retain(|_, failures| now - failures.last < FORGET_AFTER);
             let quietest = by_address.iter().min_by_key(|(_, failures)| failures.last).map(|(ip, _)| *ip);
@@ -62,21 +69,15 @@ impl Attempts {
         *failures = Failures { count: failures.count.saturating_add(1), last: now };
     }
 
+    /// Failures so far, of all addresses.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
     /// An attempt succeeded: nothing is held against the address any more.
     pub fn succeeded(&self, ip: Option<IpAddr>) {
         if let Some(ip) = ip {
-            self.0.lock().remove(&network(ip));
-        }
-    }
-}
-
-/// What counts as one address: of IPv6 a whole subnet, since whoever has one address there has them all.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => {
-            let [a, b, c, d, ..] = ip.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+            self.by_address.lock().remove(&household(ip));
         }
     }
 }

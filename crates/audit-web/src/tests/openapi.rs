@@ -104,10 +104,31 @@ fn an_operation_that_needs_a_role_can_say_no() {
 }
 
 #[test]
+fn whatever_may_be_asked_too_often_can_say_so() {
+    for (path, item) in document()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let is_probe = matches!(path.as_str(), "/healthz" | "/readyz");
+            assert_eq!(operation["responses"].get("429").is_none(), is_probe, "{method} {path}");
+        }
+    }
+}
+
+#[test]
 fn every_problem_code_is_explained_in_the_guide() {
     let guide = include_str!("../../../../docs/API.md");
     for code in Code::ALL {
         let heading = format!("#### {}\n", code.as_str());
         assert!(guide.contains(&heading), "docs/API.md has no heading for {}", code.as_str());
+    }
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let mut names = std::collections::HashSet::new();
+    for item in document()["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            let name = operation["operationId"].as_str().unwrap().to_owned();
+            assert!(names.insert(name.clone()), "{name}");
+        }
     }
 }

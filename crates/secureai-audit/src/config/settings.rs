@@ -56,6 +56,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting { path: "http.public_tlog", kind: Kind::Flag, about: "anybody may read checkpoints and tiles" },
     Setting { path: "http.public_metrics", kind: Kind::Flag, about: "anybody may read /metrics" },
     Setting {
+        path: "limits.reads_per_second",
+        kind: Kind::Number,
+        about: "requests of one token or person a second, appending excepted; 0: no limit",
+    },
+    Setting { path: "limits.reads_at_once", kind: Kind::Number, about: "the same at once, after a pause" },
+    Setting {
+        path: "limits.appends_per_second",
+        kind: Kind::Number,
+        about: "requests of one token or source that append, a second; 0: no limit",
+    },
+    Setting { path: "limits.appends_at_once", kind: Kind::Number, about: "the same at once, after a pause" },
+    Setting {
+        path: "limits.address_per_second",
+        kind: Kind::Number,
+        about: "requests of one address a second, appending excepted; 0: no limit",
+    },
+    Setting { path: "limits.address_at_once", kind: Kind::Number, about: "the same at once, after a pause" },
+    Setting {
         path: "exports.keep_days",
         kind: Kind::Number,
         about: "days for which the file of an export in the background is kept",

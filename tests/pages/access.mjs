@@ -1,7 +1,9 @@
 // Access: a token is made, given another secret and revoked, with scripts and without; both tables fit a phone.
+import { accessible, expect, open, SHOTS, signIn } from './browser.mjs';
+
 export const PAGES = [['access', '/audit/access']];
 
-export const tests = ({ open, signIn, expect, accessible, SHOTS }) => ({
+export const tests = {
   async access() {
     for (const javaScriptEnabled of [true, false]) {
       const how = javaScriptEnabled ? 'with scripts' : 'without scripts';
@@ -25,4 +27,4 @@ export const tests = ({ open, signIn, expect, accessible, SHOTS }) => ({
       await page.context().close();
     }
   },
-});
+};

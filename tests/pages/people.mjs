@@ -1,6 +1,7 @@
 // People: the list by heading, words and time; one person; without JavaScript.
+import { expect, open, signIn } from './browser.mjs';
 
-export const PEOPLE_PAGES = [
+export const PAGES = [
   ['people', '/audit/users'],
   ['people-30d', '/audit/users?range=30d&sort=failed_sign_ins'],
   ['people-tried', '/audit/users?list=tried'],
@@ -8,13 +9,15 @@ export const PEOPLE_PAGES = [
   ['person', 'FIRST-PERSON'],
 ];
 
-/// The address of the page of whoever used most tokens.
+// The address of the page of whoever used most tokens.
 export async function firstPerson(page) {
   await page.goto('/audit/users?sort=tokens');
   return page.locator('table.people tbody th a').first().getAttribute('href');
 }
 
-export async function people({ open, signIn, expect }) {
+export const tests = { people };
+
+async function people() {
   const page = await open();
   await signIn(page);
   await page.click('nav >> text=People');

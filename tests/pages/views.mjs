@@ -1,4 +1,6 @@
-// Saved views, columns, who looked, approvals. Called from pages.mjs with its helpers.
+// Saved views, columns, who looked, approvals.
+import { accessible, expect, open, SHOTS, signIn } from './browser.mjs';
+
 export const PAGES = [
   ['views', '/audit?view=expensive-model-calls&event_type=model_usage&q=cost%3E%3D0.01&range=90d&columns=who,what,outcome,model,tokens,cost'],
   ['looks', '/audit/looks'],
@@ -6,7 +8,7 @@ export const PAGES = [
   ['approvals', '/audit/approvals'],
 ];
 
-export const tests = ({ open, signIn, expect, accessible, SHOTS }) => ({
+export const tests = {
   // With scripts and without: the same forms.
   async views() {
     for (const javaScriptEnabled of [true, false]) {
@@ -57,4 +59,4 @@ export const tests = ({ open, signIn, expect, accessible, SHOTS }) => ({
     expect(await page.locator('#events tbody tr').count() >= 1, 'an event says who looked at it');
     await page.context().close();
   },
-});
+};

@@ -1,4 +1,7 @@
 // Shows how exports that are being written come along, and copies checksums.
+const SOON_MS = 200;
+const AGAIN_MS = 500;
+
 export function exports(list) {
   for (const button of list.querySelectorAll('[data-copy]')) {
     if (!navigator.clipboard) break;
@@ -8,7 +11,7 @@ export function exports(list) {
       button.textContent = 'Copied';
     });
   }
-  if (list.querySelector('[data-moving]')) setTimeout(look, 500, list);
+  if (list.querySelector('[data-moving]')) setTimeout(look, SOON_MS, list);
 }
 
 const number = new Intl.NumberFormat();
@@ -25,5 +28,5 @@ async function look(list) {
   }
   // The page as the server shows it has the file, the checksum and the proof.
   if (has_ended) location.reload();
-  else setTimeout(look, 1000, list);
+  else setTimeout(look, AGAIN_MS, list);
 }

@@ -138,13 +138,13 @@ class World:
         self.services.stop(self.provider_process)
 
     def audit(self, name, port, client, secret, provider=None):
-        data = self.folder / name
-        data.mkdir()
-        (data / "secret").write_text("secret: with/odd+characters%\n")
-        line = f'client_secret_file = "{data / "secret"}"' if secret else ""
+        data, beside = self.folder / name, self.folder / f"{name}-set-up"
+        beside.mkdir()
+        (beside / "secret").write_text("secret: with/odd+characters%\n")
+        line = f'client_secret_file = "{beside / "secret"}"' if secret else ""
         config = CONFIG.format(provider=provider or self.provider_port, client=client, secret=line, port=port)
-        (data / "config.toml").write_text(config)
-        command = [str(self.binary), "serve", "--data-dir", str(data), "--listen", f"127.0.0.1:{port}"]
+        (beside / "config.toml").write_text(config)
+        command = [str(self.binary), "serve", "--data-dir", str(data), "--config", str(beside / "config.toml"), "--listen", f"127.0.0.1:{port}"]
         process = self.services.start(name, command)
         wait_for_port(port, process)
         return f"http://127.0.0.1:{port}"
@@ -180,6 +180,9 @@ def run(world):
 
     def refused(name, status, words, email="auditor@example.test", at=base, **how):
         browser, answer = sign_in(at, email, **how)
+        while answer.status == 429 and status != 429:
+            time.sleep(int(answer.headers["retry-after"]))
+            browser, answer = sign_in(at, email, **how)
         check(name, answer.status == status and words in answer.text and session(browser, at) == 401, f"{answer.status} {answer.text}")
 
     refused("somebody without a role is told so", 403, "none of your groups may see the audit log", email="nobody@example.test")

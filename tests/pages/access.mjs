@@ -22,6 +22,7 @@ export const tests = {
       const second = await page.textContent('.secret');
       expect(second.startsWith('saa_') && second !== first, `${how}: it is given another secret`);
       await page.screenshot({ path: `${SHOTS}/access-rotated-${javaScriptEnabled}.png`, fullPage: true });
+      await page.click(`summary[aria-label="Revoke ${name}…"]`);
       await page.click(`button[aria-label="Revoke ${name}"]`);
       expect(await page.locator(`button[aria-label="Revoke ${name}"]`).count() === 0, `${how}: it is revoked`);
       await page.context().close();

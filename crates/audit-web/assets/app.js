@@ -8,7 +8,8 @@ themes();
 menus();
 keys();
 
-if (document.querySelector('#q')) import('./complete.js').then(({ complete }) => complete(document.querySelector('#q')));
+if (document.querySelector('#q, [data-filter]')) import('./complete.js').then(({ complete }) => document.querySelectorAll('#q, [data-filter]').forEach(complete));
+if (document.querySelector('[data-filter]')) import('./scope.js').then(({ scope }) => document.querySelectorAll('[data-filter]').forEach(scope));
 if (document.querySelector('[data-suggest]')) import('./suggest.js').then(({ suggest }) => suggest());
 if (document.querySelector('.histogram')) import('./histogram.js').then(({ histogram }) => histogram(document.querySelector('.histogram')));
 if (document.querySelector('.chart')) import('./chart.js').then(({ chart }) => document.querySelectorAll('.chart').forEach(chart));

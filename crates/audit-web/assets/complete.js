@@ -5,14 +5,14 @@ let fields = null;
 export function complete(box) {
   const list = document.createElement('ul');
   list.className = 'complete';
-  list.id = 'complete';
+  list.id = `${box.id}-complete`;
   list.setAttribute('role', 'listbox');
   list.setAttribute('aria-label', 'Suggestions');
   list.hidden = true;
   box.after(list);
   box.setAttribute('role', 'combobox');
   box.setAttribute('aria-expanded', 'false');
-  box.setAttribute('aria-controls', 'complete');
+  box.setAttribute('aria-controls', list.id);
   box.setAttribute('aria-autocomplete', 'list');
   let chosen = -1;
   let asked = 0;
@@ -64,7 +64,7 @@ export function complete(box) {
     box.removeAttribute('aria-activedescendant');
     list.replaceChildren(...items.map((item, at) => {
       const line = document.createElement('li');
-      line.id = `complete-${at}`;
+      line.id = `${list.id}-${at}`;
       line.setAttribute('role', 'option');
       line.setAttribute('aria-selected', 'false');
       line.dataset.insert = item.insert;

@@ -1,4 +1,5 @@
 // Counts under the pointer and the focus; drag to narrow the time; arrow keys move from bar to bar.
+import { number } from './locale.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -31,24 +32,31 @@ export function histogram(figure) {
     bars[to].tabIndex = 0;
     bars[to].focus();
   });
-  brush(svg, bars, tip);
+  brush(svg, bars, say);
 
   function show(bar) {
+    if (svg.querySelector('.brush')) return;
     const [head, ...parts] = bar.dataset.tip.split('\n');
+    say(bar, bar, head, parts);
+  }
+
+  // Beside the bars that it is about, where there is more room.
+  function say(first, last, head, parts) {
     const strong = document.createElement('b');
     strong.textContent = head;
     tip.replaceChildren(strong, parts.length ? `\n${parts.join('\n')}` : '');
     tip.hidden = false;
-    const [box, around] = [bar.getBoundingClientRect(), figure.getBoundingClientRect()];
-    const isRight = box.left - around.left > around.width / 2;
+    const around = figure.getBoundingClientRect();
+    const [left, right] = [first.getBoundingClientRect().left - around.left, around.right - last.getBoundingClientRect().right];
+    const isRight = left > right;
     // The style sheet policy forbids inline styles in markup; a script may set them one by one.
-    tip.style.left = isRight ? 'auto' : `${box.right - around.left + 8}px`;
-    tip.style.right = isRight ? `${around.right - box.left + 8}px` : 'auto';
+    tip.style.left = isRight ? 'auto' : `${around.width - right + 8}px`;
+    tip.style.right = isRight ? `${around.width - left + 8}px` : 'auto';
   }
   function hide() { tip.hidden = true; }
 }
 
-function brush(svg, bars, tip) {
+function brush(svg, bars, say) {
   let from = null;
   let to = null;
   let area = null;
@@ -69,12 +77,14 @@ function brush(svg, bars, tip) {
       area.setAttribute('y', '0');
       area.setAttribute('height', '100');
       svg.append(area);
-      tip.hidden = true;
     }
-    const [first, last] = sorted().map((bar) => bar.querySelector('.hit'));
+    const ends = sorted();
+    const [first, last] = ends.map((bar) => bar.querySelector('.hit'));
     const x = Number(first.getAttribute('x'));
     area.setAttribute('x', x);
     area.setAttribute('width', Number(last.getAttribute('x')) + Number(last.getAttribute('width')) - x);
+    const count = bars.slice(bars.indexOf(ends[0]), bars.indexOf(ends[1]) + 1).reduce((sum, bar) => sum + countOf(bar), 0);
+    say(...ends, `${number(count)} events`, [nameOf(ends[0]), `to ${nameOf(ends[1])}`]);
   });
   addEventListener('pointerup', () => {
     if (from && area) {
@@ -91,3 +101,7 @@ function brush(svg, bars, tip) {
     from = area = null;
   });
 }
+
+// A bar is called `Week of 13 Jul 2026: 3,586 events`.
+const nameOf = (bar) => bar.dataset.tip.split('\n')[0].replace(/: [^:]*$/, '');
+const countOf = (bar) => Number(bar.dataset.tip.split('\n')[0].split(': ').at(-1).replace(/\D/g, ''));

@@ -74,7 +74,7 @@ export function tail(button) {
   }
 
   function say() {
-    const seen = count === 0 ? 'Waiting for events' : `${number(count)} ${count === 1 ? 'event' : 'events'} since you follow`;
+    const seen = count === 0 ? 'Waiting for events' : `${number(count)} ${count === 1 ? 'event' : 'events'} since you began to follow`;
     state.textContent = isPaused ? `Paused. ${seen}` : seen;
   }
 }

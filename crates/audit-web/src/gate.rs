@@ -56,6 +56,10 @@ pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     let mut response = activity::settled(async {
         match (gate.admit(&mut request).await, reader) {
             (Ok(()), _) => gate.answered(request, next).await,
+            // Whoever lacks one permission finds the pages that others of theirs open.
+            (Err(problem), Some(reader)) if problem.member("required_permission").is_some() => {
+                pages::refused(&reader.inside(request.extensions().get()), &problem)
+            }
             (Err(problem), Some(reader)) => pages::refused(&reader, &problem),
             (Err(problem), None) => problem.into_response(),
         }

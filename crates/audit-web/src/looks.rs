@@ -9,19 +9,21 @@ use audit_event::taxonomy;
 pub(crate) struct LookKind {
     /// In the address.
     pub name: &'static str,
-    /// On the page.
+    /// On the page: all of them, and one.
     pub title: &'static str,
+    pub one: &'static str,
     pub actions: Vec<&'static str>,
 }
 
 /// Everything else that the audit log records of itself is a change.
-const KINDS: [(&str, &str, &[&str]); 6] = [
-    ("searches", "Searches", &["audit.searched", "audit.streamed"]),
-    ("views", "Views", &["audit.read", "audit.viewed"]),
-    ("exports", "Exports", &["audit.exported", "audit.export_downloaded", "audit.reported"]),
+const KINDS: [(&str, &str, &str, &[&str]); 6] = [
+    ("searches", "Searches", "Search", &["audit.searched", "audit.streamed"]),
+    ("views", "Views", "View", &["audit.read", "audit.viewed"]),
+    ("exports", "Exports", "Export", &["audit.exported", "audit.export_downloaded", "audit.reported"]),
     (
         "proofs",
         "Proofs",
+        "Proof",
         &[
             "audit.proof_issued",
             "audit.verified",
@@ -29,8 +31,8 @@ const KINDS: [(&str, &str, &[&str]); 6] = [
             "audit.verification_failed",
         ],
     ),
-    ("denied", "Denied", &["audit.access_denied"]),
-    ("sign-ins", "Sign-ins", &["audit.signed_in", "audit.signed_out"]),
+    ("denied", "Denied", "Denied", &["audit.access_denied"]),
+    ("sign-ins", "Sign-ins", "Sign-in", &["audit.signed_in", "audit.signed_out"]),
 ];
 /// What changes the audit log's own settings and is not named after it.
 const OTHER_CHANGES: [&str; 5] =
@@ -40,12 +42,12 @@ const OTHER_CHANGES: [&str; 5] =
 pub(crate) static ALL: LazyLock<Vec<LookKind>> = LazyLock::new(|| {
     let mut kinds: Vec<_> = KINDS
         .iter()
-        .map(|(name, title, actions)| LookKind { name, title, actions: actions.to_vec() })
+        .map(|(name, title, one, actions)| LookKind { name, title, one, actions: actions.to_vec() })
         .collect();
     let is_placed = |action: &str| kinds.iter().any(|kind| kind.actions.contains(&action));
     let own = taxonomy::ALL.iter().map(|info| info.action).filter(|action| action.starts_with("audit."));
     let actions = own.filter(|action| !is_placed(action)).chain(OTHER_CHANGES).collect();
-    kinds.push(LookKind { name: "changes", title: "Changes", actions });
+    kinds.push(LookKind { name: "changes", title: "Changes", one: "Change", actions });
     kinds
 });
 

@@ -21,7 +21,6 @@ pub(crate) mod health;
 pub(crate) mod integrity;
 pub(crate) mod looks;
 pub(crate) mod people;
-mod spark;
 pub(crate) mod usage;
 pub(crate) mod views;
 
@@ -60,12 +59,8 @@ struct Refused<'a> {
 pub(crate) fn refused(frame: &Frame, problem: &Problem) -> Response {
     let code = problem.code();
     let may_sign_in = code.status() == StatusCode::UNAUTHORIZED;
-    let (title, detail) = if may_sign_in {
-        let detail = "The audit log shows what happened to those who may see it".to_owned();
-        ("Sign in to see the audit log", detail)
-    } else {
-        (code.title(), sentence(problem.detail()))
-    };
+    let title = if may_sign_in { "Sign in to see the audit log" } else { code.title() };
+    let detail = sentence(problem.detail());
     let next = page_of_ours(&frame.here);
     let page = Refused { frame, title, detail: &detail, may_sign_in, next, problem: None };
     let mut response = rendered(code.status(), frame, &page);

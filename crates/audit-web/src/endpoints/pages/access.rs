@@ -4,12 +4,14 @@
 //! platform's session reads only.
 
 use askama::Template;
-use audit_control::{DEFAULT_OVERLAP_HOURS, Expiry, Permission, RoleView, Secret, Token};
+use audit_control::{
+    DEFAULT_OVERLAP_HOURS, Expiry, Permission, Permissions, RoleRights, RoleView, Secret, Token,
+};
 use audit_event::Group;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use jiff::tz::TimeZone;
 
 use super::events;
@@ -24,6 +26,8 @@ use crate::state::AppState;
 
 /// The longest life that the form offers, in days.
 const MAX_DAYS: u32 = 3_650;
+/// The life that the form begins with.
+const DEFAULT_DAYS: &str = "90";
 
 #[derive(Template)]
 #[template(path = "access.html")]
@@ -32,7 +36,8 @@ struct AccessPage {
     tokens: Vec<Row>,
     roles: Vec<RoleView>,
     permissions: &'static [Permission],
-    groups: Vec<&'static str>,
+    token_form: TokenForm,
+    role_form: RoleForm,
     may_change_tokens: bool,
     may_change_roles: bool,
     /// The name of a token and its secret, shown this once.
@@ -47,6 +52,102 @@ impl AccessPage {
         let zone = self.frame.zone.clone().unwrap_or(TimeZone::UTC);
         let (date, clock) = events::row::local(time, &zone);
         format!("{date}, {clock}")
+    }
+
+    /// How many of the tokens have the role that is being changed.
+    fn bearers(&self) -> usize {
+        self.tokens.iter().filter(|token| token.role == self.role_form.name).count()
+    }
+}
+
+/// Groups of an event's fields that a role can withhold, and what is in them.
+const GROUPS: [(Group, &str); 6] = [
+    (Group::Actor, "Who it was: name, e-mail address, id, session"),
+    (Group::Org, "Their department and role"),
+    (Group::Client, "Where they came from: address and program"),
+    (Group::Target, "What it was about: type, name and id"),
+    (Group::Usage, "Model, tokens, cost and duration"),
+    (Group::Content, "The sentence, changes, request and details"),
+];
+
+/// What the form for a new token begins with.
+struct TokenForm {
+    is_open: bool,
+    name: String,
+    role: String,
+    scope: String,
+    networks: String,
+    days: String,
+}
+
+impl Default for TokenForm {
+    fn default() -> Self {
+        let days = DEFAULT_DAYS.to_owned();
+        Self {
+            is_open: false,
+            name: String::new(),
+            role: "viewer".to_owned(),
+            scope: String::new(),
+            networks: String::new(),
+            days,
+        }
+    }
+}
+
+impl TokenForm {
+    /// As it was sent.
+    fn sent(form: &Form) -> Self {
+        let text = |name| form.get(name).to_owned();
+        Self {
+            is_open: true,
+            name: text("name"),
+            role: text("role"),
+            scope: text("scope"),
+            networks: text("networks"),
+            days: text("days"),
+        }
+    }
+}
+
+/// What the form for a role begins with.
+#[derive(Default)]
+struct RoleForm {
+    is_open: bool,
+    /// Whether it changes a role that there is.
+    is_change: bool,
+    name: String,
+    permissions: Permissions,
+    scope: String,
+    withheld: Vec<String>,
+}
+
+impl RoleForm {
+    fn of(role: &RoleView) -> Self {
+        Self {
+            is_open: true,
+            is_change: true,
+            name: role.name.clone(),
+            permissions: role.permissions,
+            scope: role.scope.clone().unwrap_or_default(),
+            withheld: role.withheld.iter().map(|group| (*group).to_owned()).collect(),
+        }
+    }
+
+    fn withholds(&self, group: &Group) -> bool {
+        self.withheld.iter().any(|name| name == group.as_str())
+    }
+
+    /// As it was sent.
+    fn sent(form: &Form) -> Self {
+        let ticked = form.all("permissions").collect::<Vec<_>>().join(",");
+        Self {
+            is_open: true,
+            is_change: form.get("act") == "change",
+            name: form.get("name").to_owned(),
+            permissions: Permissions::parse(&ticked).unwrap_or_default(),
+            scope: form.get("scope").to_owned(),
+            withheld: form.all("withheld").map(str::to_owned).collect(),
+        }
     }
 }
 
@@ -81,9 +182,26 @@ impl Done {
     }
 }
 
-/// Answers with the page.
-pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: Reader) -> Response {
-    answer(&state, frame, &reader, Ok(Done::default())).await
+/// The forms as the page shows them.
+#[derive(Default)]
+struct Forms {
+    token: TokenForm,
+    role: RoleForm,
+    /// The role to be changed, as the address names it.
+    chosen: Option<String>,
+}
+
+/// Answers with the page; `?role=` names a role to change.
+pub(crate) async fn handle(
+    State(state): State<AppState>,
+    uri: Uri,
+    frame: Frame,
+    reader: Reader,
+) -> Response {
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let chosen = form_urlencoded::parse(query).find(|(name, _)| name == "role");
+    let forms = Forms { chosen: chosen.map(|(_, value)| value.into_owned()), ..Forms::default() };
+    answer(&state, frame, &reader, Ok(Done::default()), forms).await
 }
 
 /// Makes, rotates or revokes a token, as the form's field `act` says, and shows the page.
@@ -94,11 +212,15 @@ pub(crate) async fn change_tokens(
     body: Body,
 ) -> Response {
     let form = Form::read(body).await;
+    let sent = Forms { token: TokenForm::sent(&form), ..Forms::default() };
+    let is_new = form.get("act") == "create";
     let done = act(&state, &frame, &reader, form, on_tokens).await;
-    answer(&state, frame, &reader, done).await
+    // What was not accepted stands in the form again.
+    let forms = if done.is_err() && is_new { sent } else { Forms::default() };
+    answer(&state, frame, &reader, done, forms).await
 }
 
-/// Makes or removes a role, and shows the page.
+/// Makes, changes or removes a role, and shows the page.
 pub(crate) async fn change_roles(
     State(state): State<AppState>,
     frame: Frame,
@@ -106,8 +228,11 @@ pub(crate) async fn change_roles(
     body: Body,
 ) -> Response {
     let form = Form::read(body).await;
+    let sent = Forms { role: RoleForm::sent(&form), ..Forms::default() };
+    let is_removal = form.get("act") == "remove";
     let done = act(&state, &frame, &reader, form, on_roles).await;
-    answer(&state, frame, &reader, done).await
+    let forms = if done.is_err() && !is_removal { sent } else { Forms::default() };
+    answer(&state, frame, &reader, done, forms).await
 }
 
 async fn act(
@@ -151,17 +276,20 @@ fn on_tokens(state: &AppState, reader: &Reader, form: &Form) -> Result<Done> {
 fn on_roles(state: &AppState, reader: &Reader, form: &Form) -> Result<Done> {
     let name = form.get("name").trim();
     match form.get("act") {
-        "create" => {
-            let scope = Some(form.get("scope").trim()).filter(|scope| !scope.is_empty());
-            let all = |field| form.all(field).collect::<Vec<_>>();
-            let rights = roles::read_rights(&all("permissions"), scope, &all("withheld"))?;
-            roles::create(state, reader, name, &rights)
-                .map(|role| Done::that(format!("The role {} can be given to tokens now.", role.name)))
-        }
+        "create" => roles::create(state, reader, name, &rights(form)?)
+            .map(|role| Done::that(format!("The role {} can be given to tokens now.", role.name))),
+        "change" => roles::change(state, reader, name, &rights(form)?)
+            .map(|role| Done::that(format!("The role {} is changed, for all who have it.", role.name))),
         "remove" => roles::remove(state, reader, name)
             .map(|role| Done::that(format!("The role {} is removed.", role.name))),
         _ => Err(no_such_act()),
     }
+}
+
+fn rights(form: &Form) -> Result<RoleRights> {
+    let scope = Some(form.get("scope").trim()).filter(|scope| !scope.is_empty());
+    let all = |field| form.all(field).collect::<Vec<_>>();
+    roles::read_rights(&all("permissions"), scope, &all("withheld"))
 }
 
 fn no_such_act() -> Problem {
@@ -179,10 +307,16 @@ fn expiry(days: &str) -> Result<Expiry> {
     })
 }
 
-async fn answer(state: &AppState, frame: Frame, reader: &Reader, done: Result<Done>) -> Response {
+async fn answer(
+    state: &AppState,
+    frame: Frame,
+    reader: &Reader,
+    done: Result<Done>,
+    forms: Forms,
+) -> Response {
     let (status, done, problem) = match done {
         Ok(done) => (StatusCode::OK, done, None),
-        Err(problem) => (problem.code().status(), Done::default(), Some(problem.detail().to_owned())),
+        Err(problem) => (problem.code().status(), Done::default(), Some(super::sentence(problem.detail()))),
     };
     let worker = state.clone();
     let found = state.queries().run(move || {
@@ -197,6 +331,8 @@ async fn answer(state: &AppState, frame: Frame, reader: &Reader, done: Result<Do
         Err(problem) => return super::refused(&frame, &problem),
     };
     let has_session = frame.form_key.is_some();
+    let chosen = roles.iter().find(|role| !role.built_in && Some(&role.name) == forms.chosen.as_ref());
+    let role_form = chosen.map_or(forms.role, RoleForm::of);
     let page = AccessPage {
         // The newest first; what is over stands in the record.
         tokens: tokens
@@ -207,11 +343,8 @@ async fn answer(state: &AppState, frame: Frame, reader: &Reader, done: Result<Do
             .collect(),
         roles,
         permissions: Permission::ALL,
-        groups: Group::ALL
-            .iter()
-            .filter(|group| **group != Group::Core)
-            .map(|group| group.as_str())
-            .collect(),
+        token_form: forms.token,
+        role_form,
         may_change_tokens: has_session && reader.may(Permission::TokensManage),
         may_change_roles: has_session && reader.may(Permission::RolesManage),
         made: done.made,

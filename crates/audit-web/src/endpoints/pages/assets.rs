@@ -32,6 +32,7 @@ const ASSETS: &[(&str, &str)] = assets![
     "keys.js"
     "list.js"
     "locale.js"
+    "scope.js"
     "suggest.js"
     "tail.js"
     "verification.js"

@@ -159,7 +159,9 @@ impl Wrong {
             let word = query.get(at..at + length)?;
             Some([query[..at].to_owned(), word.to_owned(), query[at + length..].to_owned()])
         });
-        Self { detail: problem.detail().to_owned(), pieces }
+        let detail = problem.detail();
+        let detail = if is_about_query { detail.strip_prefix("q: ").unwrap_or(detail) } else { detail };
+        Self { detail: super::sentence(detail), pieces }
     }
 }
 

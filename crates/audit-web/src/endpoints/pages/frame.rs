@@ -82,8 +82,8 @@ impl Frame {
         }
     }
 
-    /// For whom the gate has let in.
-    fn inside(self, caller: Option<&Arc<Caller>>) -> Self {
+    /// For somebody whom the gate knows.
+    pub fn inside(self, caller: Option<&Arc<Caller>>) -> Self {
         let permissions = caller.map_or(Permissions::NONE, |caller| caller.permissions);
         Self { reader: caller.map(|caller| (caller.name.clone(), caller.role.clone())), permissions, ..self }
     }

@@ -162,7 +162,7 @@ impl HealthPage {
     fn mark(&self, level: Level) -> &'static str {
         match level {
             Level::Good => "success",
-            Level::Warning => "unknown",
+            Level::Warning => "warning",
             Level::Bad => "failure",
         }
     }

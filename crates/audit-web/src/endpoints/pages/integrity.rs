@@ -13,9 +13,10 @@ use axum::response::Response;
 use http::StatusCode;
 use jiff::tz::TimeZone;
 
+use super::chart::Sparkline;
 use super::form::Form;
 use super::frame::Frame;
-use super::{events::row, rendered, see, spark};
+use super::{events::row, grouped, rendered, see};
 use crate::endpoints::verifications::View as Check;
 use crate::figures::{count, printable};
 use crate::problem::{Code, Result};
@@ -31,8 +32,6 @@ const HERE: &str = "/audit/integrity";
 const LISTED: usize = 10;
 /// Checkpoints that the chart and its table show at most.
 const POINTS: usize = 200;
-/// The chart's size, in its own units.
-const CHART: (f64, f64) = (1_000.0, 120.0);
 
 #[derive(Template)]
 #[template(path = "integrity.html")]
@@ -169,18 +168,11 @@ impl IntegrityPage {
         [listed, others]
     }
 
-    /// The line of the chart.
-    fn growth(&self) -> String {
+    /// How the ledger grew between two checkpoints.
+    fn growth(&self, (first, last): &(&KeptCheckpoint, &KeptCheckpoint)) -> Sparkline {
         let points: Vec<_> = self.points.iter().map(|point| (point.time.as_micros(), point.size)).collect();
-        spark::growth(&points, CHART)
-    }
-
-    fn width(&self) -> f64 {
-        CHART.0
-    }
-
-    fn height(&self) -> f64 {
-        CHART.1
+        let title = format!("Events over time, from {} to {}", grouped(first.size), grouped(last.size));
+        Sparkline::steps(title, &points)
     }
 
     fn time(&self, time: &Timestamp) -> String {

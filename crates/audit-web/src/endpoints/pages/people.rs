@@ -118,7 +118,7 @@ fn tabs(asked: &Asked, listing: &Listing) -> Vec<Tab> {
     };
     vec![
         tab(List::People, "Everyone seen", Some(counts.people)),
-        tab(List::Tried, "Not an account", Some(counts.tried)),
+        tab(List::Tried, "Unknown names", Some(counts.tried)),
         tab(List::Idle, "Account without activity", counts.idle),
         tab(List::Gone, "Activity without account", counts.gone),
     ]
@@ -149,7 +149,7 @@ fn headings(asked: &Asked, allowed: &Allowed) -> Vec<Heading> {
             of("when", &[("Last tried", C::LastActivity)]),
         ];
     }
-    headings.push(of("who", &[("Name", C::Name), ("E-mail", C::Email), ("Id", C::Id)]));
+    headings.push(of("who", &[("Name", C::Name), ("E-mail", C::Email)]));
     if allowed.org {
         headings.push(of("standing", &[("Department", C::Department), ("Role", C::Role)]));
     }
@@ -160,7 +160,8 @@ fn headings(asked: &Asked, allowed: &Allowed) -> Vec<Heading> {
     } else {
         headings.push(of("when", &[("Last seen", C::LastActivity)]));
     }
-    headings.push(of("number", &[("Failed sign-ins", C::FailedSignIns)]));
+    // A hyphen at which the heading does not break.
+    headings.push(of("number", &[("Failed sign\u{2011}ins", C::FailedSignIns)]));
     if asked.list != List::Idle {
         if allowed.usage {
             headings.push(of("number", &[("Tokens", C::Tokens)]));

@@ -304,7 +304,7 @@ fn bars(view: &UsageView, figures: &Figures) -> Result<Vec<Bar>> {
         let note = match (value, change.is_empty()) {
             (None, _) => "not known".to_owned(),
             (Some(_), true) => String::new(),
-            (Some(_), false) => format!("change {change}"),
+            (Some(_), false) => format!("change {}", sheet::written(&change)),
         };
         Bar { name, value: value.unwrap_or_default(), note, href, is_rest }
     };
@@ -332,7 +332,7 @@ fn tiles(view: &UsageView, figures: &Figures, spans: &[Span], knows_chats: bool)
                     .total
                     .of_what(what)
                     .map_or("not known".to_owned(), |value| what.unit().brief(value)),
-                change: sheet::change(what, &figures.total, figures.before.as_ref()),
+                change: sheet::written(&sheet::change(what, &figures.total, figures.before.as_ref())),
                 note: match figures.total.of_what(what) {
                     Some(value) if what == What::Cost && unpriced > 0 => {
                         format!("{} of the calls that have a cost", what.unit().full(value))
@@ -340,7 +340,7 @@ fn tiles(view: &UsageView, figures: &Figures, spans: &[Span], knows_chats: bool)
                     Some(value) => what.unit().full(value),
                     None => String::new(),
                 },
-                course: Sparkline::draw(String::new(), &course),
+                course: Sparkline::line(String::new(), &course),
                 href: view.showing(what),
                 is_chosen: what == view.what,
             }

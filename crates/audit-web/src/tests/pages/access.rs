@@ -72,6 +72,39 @@ async fn a_role_is_made_and_stands_in_the_matrix_until_it_is_removed() {
 }
 
 #[tokio::test]
+async fn a_role_is_changed_on_its_page_and_the_change_is_on_record() {
+    let app = App::start();
+    let (mut browser, key) = admin(&app).await;
+    let role = |act: &'static str, scope: &'static str| {
+        [
+            ("key", key.as_str()),
+            ("act", act),
+            ("name", "sales-lead"),
+            ("permissions", "events.read"),
+            ("scope", scope),
+            ("withheld", "content"),
+        ]
+    };
+    browser.submit("/audit/access/roles", &role("create", "department:Sales")).await;
+    let page = browser.get("/audit/access?role=sales-lead").await;
+    assert!(page.text().contains("<details id=\"role\" open>"), "{}", page.text());
+    assert!(page.text().contains("name=\"permissions\" value=\"events.read\" checked"));
+    assert!(page.text().contains("name=\"withheld\" value=\"content\" checked"));
+    assert!(page.text().contains("value=\"department:Sales\" data-filter"));
+
+    let changed = browser.submit("/audit/access/roles", &role("change", "department:Finance")).await;
+    assert!(changed.text().contains("The role sales-lead is changed"), "{}", changed.text());
+    let deed = app.deeds("audit.role_changed").await[0].clone();
+    assert_eq!(deed["changes"][0]["after"], "department:Finance");
+
+    let wrong = browser.submit("/audit/access/roles", &role("change", "departmant:Sales")).await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.text().contains("value=\"departmant:Sales\" data-filter"), "what was sent is kept");
+    let none = browser.get("/audit/access?role=admin").await;
+    assert!(!none.text().contains("<details id=\"role\" open>"), "a built-in role cannot be changed");
+}
+
+#[tokio::test]
 async fn a_form_of_another_session_changes_nothing() {
     let app = App::start();
     let (mut browser, _) = admin(&app).await;

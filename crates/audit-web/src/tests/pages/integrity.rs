@@ -99,7 +99,7 @@ async fn health_shows_sources_checks_disk_and_retention() {
     let page = Browser::signed_in(&app).await.get("/audit/health").await;
     assert_eq!(page.status, 200, "{}", page.text());
     let sources = part(page.text(), "<h2 id=\"sources\">", "</section>");
-    for there in ["Gateway", "openai", "token; when it was last used", "class=\"spark\"", "active"] {
+    for there in ["Gateway", "openai", "token; when it was last used", "class=\"sparkline\"", "active"] {
         assert!(sources.contains(there), "{there} is not in {sources}");
     }
     for there in ["Kept for ever", "looked at by the binary", "doctor --url", "kept in reserve"] {

@@ -30,7 +30,7 @@ async fn the_page_shows_who_looked_at_what_and_how_much() {
         "2 events",
         &sha256,
         "permission required",
-        "Sign-ins",
+        "Sign-in",
     ] {
         assert!(rows.contains(shown), "{shown}: {rows}");
     }

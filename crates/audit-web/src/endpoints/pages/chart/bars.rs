@@ -7,8 +7,9 @@ use super::{SERIES, Unit, coordinate};
 
 /// Height of a row, in pixels.
 const ROW: f64 = 38.0;
-/// Characters of a name that fit beside its amount on a phone.
-const NAME: usize = 30;
+/// Characters of a name that fit beside its amount, on a phone and elsewhere.
+const BRIEF: usize = 30;
+const LONG: usize = 80;
 
 /// The chart. Made by [`Bars::draw`].
 #[derive(Debug, Template)]
@@ -39,6 +40,8 @@ pub(crate) struct Bar {
 struct Row {
     pattern: usize,
     name: String,
+    /// The name as it fits, elsewhere and on a phone.
+    long: String,
     brief: String,
     amount: String,
     full: String,
@@ -64,7 +67,8 @@ impl Bars {
                 // Beyond the series of the chart over time all bars look like its rest.
                 pattern: if bar.is_rest || at >= SERIES { SERIES + 1 } else { at + 1 },
                 name: bar.name.clone(),
-                brief: shortened(&bar.name),
+                long: shortened(&bar.name, LONG),
+                brief: shortened(&bar.name, BRIEF),
                 amount: unit.brief(bar.value),
                 full: unit.full(bar.value),
                 note: bar.note.clone(),
@@ -80,8 +84,8 @@ impl Bars {
     }
 }
 
-fn shortened(name: &str) -> String {
-    match name.char_indices().nth(NAME) {
+fn shortened(name: &str, most: usize) -> String {
+    match name.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_owned(),
     }

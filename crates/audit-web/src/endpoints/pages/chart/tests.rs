@@ -125,16 +125,30 @@ fn the_largest_are_shown_with_what_is_left() {
 
 #[test]
 fn a_sparkline_runs_from_edge_to_edge() {
-    let drawn = Sparkline::draw(String::new(), &[0.0, 5.0, 10.0]).render().unwrap();
+    let drawn = Sparkline::line(String::new(), &[0.0, 5.0, 10.0]).render().unwrap();
     assert!(drawn.contains("d=\"M0 22L50 12L100 2\""), "{drawn}");
     assert!(drawn.contains("aria-hidden"), "{drawn}");
-    let named = Sparkline::draw("Calls a day".to_owned(), &[1.0, 1.0]).render().unwrap();
+    let named = Sparkline::line("Calls a day".to_owned(), &[1.0, 1.0]).render().unwrap();
     assert!(named.contains("role=\"img\" aria-label=\"Calls a day\""), "{named}");
 }
 
 #[test]
 fn a_sparkline_of_nothing_is_empty() {
     for nothing in [&[][..], &[1.0]] {
-        assert!(Sparkline::draw(String::new(), nothing).render().unwrap().contains("class=\"line\" d=\"\""));
+        assert!(Sparkline::line(String::new(), nothing).render().unwrap().contains("class=\"line\" d=\"\""));
     }
+}
+
+#[test]
+fn bars_stand_where_there_is_something() {
+    let drawn = Sparkline::bars("Events".to_owned(), &[0, 4, 2]).render().unwrap();
+    assert!(drawn.contains("d=\"M33.33 0h26.67V24H33.33zM66.67 12h26.67V24H66.67z\""), "{drawn}");
+    assert!(Sparkline::bars(String::new(), &[]).is_empty());
+}
+
+#[test]
+fn what_grew_goes_in_steps() {
+    let drawn = Sparkline::steps(String::new(), &[(0, 0), (50, 10), (100, 20)]).render().unwrap();
+    assert!(drawn.contains("class=\"line\" d=\"M0 22H0V22H50V12H100V2H100\""), "{drawn}");
+    assert!(Sparkline::steps(String::new(), &[]).is_empty());
 }

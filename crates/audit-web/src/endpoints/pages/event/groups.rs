@@ -4,6 +4,8 @@ use audit_query::filter::{Field, FieldKind};
 use form_urlencoded::byte_serialize;
 use serde_json::Value;
 
+use super::super::grouped;
+
 /// Title, and the event's members in it. Changes and details have places of their own.
 const GROUPS: &[(&str, &[&str])] = &[
     (
@@ -31,6 +33,30 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Details", &["details"]),
 ];
 
+/// Members whose fields go without their member's name: the group says it.
+const MEMBERS: [&str; 7] = ["actor", "org", "client", "target", "http", "usage", "model"];
+
+/// What comes first of a member with several fields.
+const FIRST: [&str; 4] = ["name", "email", "type", "id"];
+
+/// Fields whose names are not their paths' words.
+const NAMES: [(&str, &str); 14] = [
+    ("recorded_at", "Recorded"),
+    ("id", "Event id"),
+    ("session_id", "Session"),
+    ("actor.email", "E-mail"),
+    ("org.department", "Department"),
+    ("org.role", "Role"),
+    ("client.ip", "IP address"),
+    ("client.peer_ip", "Address of the peer"),
+    ("client.forwarded_for", "Forwarded for"),
+    ("model.id", "Model"),
+    ("usage.cost_usd", "Cost in US dollars"),
+    ("latency_ms", "Latency in milliseconds"),
+    ("http.request_id", "Request id"),
+    ("http.status", "Status code"),
+];
+
 /// A part of the page.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -43,6 +69,8 @@ pub(crate) struct Group {
 pub(crate) struct Shown {
     /// On the page.
     pub name: String,
+    /// In the filter language.
+    pub path: String,
     /// As text; objects and lists as JSON.
     pub value: String,
     /// Whether it is JSON.
@@ -66,6 +94,9 @@ fn leaves(path: &str, value: Option<&Value>) -> Vec<Shown> {
     match value {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Object(members)) if path != "details" || is_flat(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members
+                .sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
             members.iter().flat_map(|(name, value)| leaves(&format!("{path}.{name}"), Some(value))).collect()
         }
         Some(value) => vec![shown(path, value)],
@@ -89,8 +120,11 @@ fn shown(path: &str, value: &Value) -> Shown {
         _ if is_json => serde_json::to_string_pretty(value).unwrap_or_default(),
         _ => value.to_string(),
     };
+    let is_amount = value.is_u64() && (path.starts_with("usage.") || path == "latency_ms");
+    let text = if is_amount { grouped(text) } else { text };
     Shown {
         name: name_of(path),
+        path: path.to_owned(),
         alike: if is_json || value.is_array() { None } else { alike(path, &text) },
         is_json,
         is_time: ["time", "recorded_at"].contains(&path),
@@ -98,10 +132,18 @@ fn shown(path: &str, value: &Value) -> Shown {
     }
 }
 
-/// `client.user_agent` is "user agent" in its group.
+/// What a field is called in its group: `actor.email` is "E-mail" below "Who".
 fn name_of(path: &str) -> String {
-    let path = path.strip_prefix("details.").or_else(|| path.strip_prefix("client.")).unwrap_or(path);
-    path.replace(['_', '.'], " ")
+    if let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == path) {
+        return (*name).to_owned();
+    }
+    if let Some(own) = path.strip_prefix("details.") {
+        return own.to_owned();
+    }
+    let of_group = MEMBERS.iter().find_map(|member| path.strip_prefix(member)?.strip_prefix('.'));
+    let words = of_group.unwrap_or(path).replace(['_', '.'], " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The address of the events whose field has this value, if one can ask so.
@@ -138,11 +180,11 @@ mod tests {
         let groups = of(&event);
         let fields: Vec<_> = groups.iter().flat_map(|group| &group.fields).collect();
         let find = |name: &str| *fields.iter().find(|field| field.name == name).expect(name);
-        assert_eq!(find("category").alike.as_deref(), Some("/audit?event_type=authentication"));
-        assert_eq!(find("actor email").alike.as_deref(), Some("/audit?actor.email=a%2Bb%40example.com"));
-        assert_eq!(find("ip").alike.as_deref(), Some("/audit?ip=192.0.2.7"));
-        assert_eq!(find("forwarded for").value, "10.0.0.1, 10.0.0.2");
-        assert_eq!(find("usage input tokens").alike, None);
+        assert_eq!(find("Category").alike.as_deref(), Some("/audit?event_type=authentication"));
+        assert_eq!(find("E-mail").alike.as_deref(), Some("/audit?actor.email=a%2Bb%40example.com"));
+        assert_eq!(find("IP address").alike.as_deref(), Some("/audit?ip=192.0.2.7"));
+        assert_eq!(find("Forwarded for").value, "10.0.0.1, 10.0.0.2");
+        assert_eq!(find("Input tokens").alike, None);
         assert_eq!(find("tries").value, "3");
     }
 }

@@ -4,7 +4,7 @@ use audit_event::Timestamp;
 use audit_query::filter::{Field, Filter};
 use audit_query::question::Budget;
 
-use super::super::spark;
+use super::super::chart::Sparkline;
 use crate::problem::{Problem, Result};
 use crate::pulse::{self, Pulse};
 use crate::reader::Reader;
@@ -32,8 +32,8 @@ pub(super) struct Line {
     pub last: Option<Timestamp>,
     /// Events of the last hour and of the last 24 hours, where they are known.
     pub counts: Option<(u64, u64)>,
-    /// Path of the chart.
-    pub chart: String,
+    /// Its events, hour by hour.
+    pub chart: Sparkline,
     /// Whether it has fallen silent.
     pub is_silent: bool,
     /// Its events.
@@ -101,7 +101,10 @@ fn of_pulse(pulse: &Pulse, name: &str, query: &str, is_part: bool) -> Line {
         is_part,
         last: Some(pulse.last),
         counts: Some((pulse.events_of(1), pulse.events_of(24))),
-        chart: spark::bars(&pulse.beats(CHART_HOURS)),
+        chart: Sparkline::bars(
+            format!("Events of {name}, hour by hour, over {CHART_HOURS} hours"),
+            &pulse.beats(CHART_HOURS),
+        ),
         is_silent: pulse.is_silent(),
         href: Some(format!("/audit?{query}")),
     }
@@ -115,7 +118,7 @@ fn never(name: &str, about: &str) -> Line {
         is_part: true,
         last: None,
         counts: None,
-        chart: String::new(),
+        chart: Sparkline::default(),
         is_silent: false,
         href: None,
     }

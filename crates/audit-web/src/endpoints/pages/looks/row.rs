@@ -15,6 +15,17 @@ use crate::state::AppState;
 /// Characters of a filter or an address that a line shows; the event's own page has all of them.
 const SHOWN: usize = 300;
 
+/// The pages that show no events of their own, by address.
+const PAGES: [(&str, &str); 7] = [
+    ("/audit/exports", "Exports"),
+    ("/audit/exports/new", "New export"),
+    ("/audit/integrity", "Integrity"),
+    ("/audit/health", "Health"),
+    ("/audit/looks", "Who looked"),
+    ("/audit/approvals", "Approvals"),
+    ("/audit/access", "Access"),
+];
+
 /// What a line shows.
 pub(crate) struct Look {
     pub row: Row,
@@ -58,10 +69,11 @@ fn of(event: &Value, row: Row) -> Look {
         (None, _, "audit.access_denied") if !path.is_empty() => path.to_owned(),
         (None, "", _) => String::new(),
         (None, target, _) if row.target_type == "event" => format!("event {target}"),
+        (None, target, _) if row.target_type == "page" => name_of_page(target).to_owned(),
         (None, target, _) => target.to_owned(),
     };
     Look {
-        kind: looks::kind_of(&row.action).map_or("", |kind| kind.title),
+        kind: looks::kind_of(&row.action).map_or("", |kind| kind.one),
         is_filter: filter.is_some_and(|filter| !matches!(filter, "" | "*")),
         at: match at.char_indices().nth(SHOWN) {
             Some((end, _)) => format!("{}…", &at[..end]),
@@ -71,6 +83,12 @@ fn of(event: &Value, row: Row) -> Look {
         sha256: text("/details/sha256").to_owned(),
         row,
     }
+}
+
+/// What a page is called in the navigation; its address, if it is not there.
+fn name_of_page(address: &str) -> &str {
+    let path = address.split('?').next().unwrap_or_default();
+    PAGES.iter().find(|(page, _)| *page == path).map_or(address, |(_, name)| name)
 }
 
 fn much(event: &Value) -> Vec<String> {
@@ -113,7 +131,7 @@ mod tests {
     fn a_search_says_what_was_asked_and_how_much_was_shown() {
         let look = look(&json!({"action": "audit.searched",
             "details": {"filter": "outcome:denied", "results": 50, "matched": 1234, "repeated": 1}}));
-        assert_eq!((look.at.as_str(), look.is_filter, look.kind), ("outcome:denied", true, "Searches"));
+        assert_eq!((look.at.as_str(), look.is_filter, look.kind), ("outcome:denied", true, "Search"));
         assert_eq!(look.much, ["50 shown", "of 1,234", "1 time more within ten minutes"]);
     }
 

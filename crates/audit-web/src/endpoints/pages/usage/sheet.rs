@@ -1,5 +1,6 @@
 //! A table of the page, on the page and as CSV: the same cells.
 
+use super::super::grouped;
 use super::figures::{Amounts, Figures, Row};
 use super::view::{By, UsageView, What};
 use super::{Span, name_of};
@@ -43,8 +44,8 @@ impl Cell {
         Self { text, plain, href, is_number: true }
     }
 
-    fn note(text: String) -> Self {
-        Self { plain: text.clone(), text, href: String::new(), is_number: true }
+    fn note(text: String, plain: String) -> Self {
+        Self { plain, text, href: String::new(), is_number: true }
     }
 }
 
@@ -134,8 +135,10 @@ fn columns() -> impl Iterator<Item = What> {
 fn line(view: &UsageView, name: String, row: &Row, href: &str) -> Vec<Cell> {
     let mut cells = vec![Cell::text(name, href.to_owned())];
     cells.extend(columns().map(|what| Cell::amount(what, row.now.of_what(what), href.to_owned())));
-    cells.push(Cell::note(row.now.unpriced().to_string()));
-    cells.push(Cell::note(change(view.what, &row.now, row.before.as_ref())));
+    let unpriced = row.now.unpriced();
+    cells.push(Cell::note(grouped(unpriced), unpriced.to_string()));
+    let change = change(view.what, &row.now, row.before.as_ref());
+    cells.push(Cell::note(written(&change), change));
     cells
 }
 
@@ -151,6 +154,19 @@ pub(super) fn change(what: What, now: &Amounts, before: Option<&Amounts>) -> Str
         }
         (Some(now), Some(_)) if now > 0.0 => "new".to_owned(),
         _ => String::new(),
+    }
+}
+
+/// A change as it is read: with a minus that is one, and thousands apart.
+pub(super) fn written(change: &str) -> String {
+    let (sign, rest) = match change.split_at_checked(1) {
+        Some(("-", rest)) => ("−", rest),
+        Some(("+", rest)) => ("+", rest),
+        _ => ("", change),
+    };
+    match rest.split_once(' ') {
+        Some((number, unit)) => format!("{sign}{} {unit}", grouped(number)),
+        None => change.to_owned(),
     }
 }
 

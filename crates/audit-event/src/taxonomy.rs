@@ -354,6 +354,7 @@ pub static ALL: &[ActionInfo] = &[
     action("source.events_refused", System, High, "Events refused", "Events of the source {target} were refused and are not on the record"),
     action("source.lines_skipped", System, Medium, "Lines skipped", "Lines of the source {target} could not be read"),
     action("source.removed", Administration, High, "Source removed", "{actor} removed the source {target}"),
+    action("source.sender_identified", System, Info, "Sender identified", "{actor} sends events with the certificate of {target}"),
     action("system.capture_lowered", Administration, High, "Capture lowered", "Less is recorded than before the restart"),
     action("system.shutdown.completed", System, Info, "Stopped", "Open WebUI stopped"),
     action("system.shutdown.started", System, Info, "Stop began", "Open WebUI began to stop"),

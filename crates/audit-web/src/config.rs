@@ -49,6 +49,8 @@ pub struct Config {
     pub verify_every: Option<Duration>,
     /// What needs a second admin.
     pub approvals: Approvals,
+    /// Whoever brings events needs a client certificate, beside a token or a source's secret.
+    pub certificate_to_append: bool,
     /// How fast anybody may ask.
     pub limits: Limits,
     /// On shutdown, how long running requests may take to end.
@@ -77,6 +79,7 @@ impl Default for Config {
             heartbeat: Duration::from_secs(15),
             verify_every: Some(Duration::from_secs(24 * 60 * 60)),
             approvals: Approvals::default(),
+            certificate_to_append: false,
             limits: Limits::default(),
             drain_timeout: Duration::from_secs(20),
         }

@@ -19,6 +19,7 @@ use http::header::{AUTHORIZATION, HOST, ORIGIN, SET_COOKIE, X_CONTENT_TYPE_OPTIO
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::activity::{self, Viewed};
+use crate::certificate::{self, ClientCertificate};
 use crate::endpoints::pages;
 use crate::endpoints::pages::frame::Frame;
 use crate::in_process::AtKeyboard;
@@ -262,6 +263,7 @@ async fn by_session(
 impl Gate {
     /// Lets the handler answer; what was seen and no handler tells of is recorded by its address.
     async fn answered(&self, mut request: Request, next: Next) -> Response {
+        self.note_certificate(&mut request);
         let viewed = Viewed::of(&mut request);
         let response = next.run(request).await;
         if let Some(viewed) = viewed {
@@ -273,6 +275,9 @@ impl Gate {
     /// Decides whether the request may pass; its caller then travels with it.
     async fn admit(&self, request: &mut Request) -> Result<()> {
         let (from, now) = (Visitor::address(request.extensions()), self.state.now());
+        if self.lacks_certificate(request) {
+            return Err(self.turned_away(request, certificate::needed()));
+        }
         if matches!(self.admission, Admission::Source) {
             return self.admit_source(request, from);
         }
@@ -310,6 +315,27 @@ impl Gate {
                 Err(self.turned_away(request, problem))
             }
         }
+    }
+
+    /// Whether a request brings events without the certificate that it needs. Callers in this process have no connection.
+    fn lacks_certificate(&self, request: &Request) -> bool {
+        let extensions = request.extensions();
+        self.class == Class::Append
+            && self.state.config().certificate_to_append
+            && extensions.get::<ClientCertificate>().is_none()
+            && extensions.get::<AtKeyboard>().is_none()
+    }
+
+    /// Records by whose certificate events are brought, once in ten minutes and with a count.
+    fn note_certificate(&self, request: &mut Request) {
+        if self.class != Class::Append {
+            return;
+        }
+        let Some(certificate) = request.extensions().get::<ClientCertificate>().cloned() else { return };
+        let (parts, body) = std::mem::take(request).into_parts();
+        let visitor = Visitor::of(&parts);
+        *request = Request::from_parts(parts, body);
+        self.state.activity().note(certificate.sends(&visitor), &visitor.key(), certificate.fingerprint());
     }
 
     /// The cookies with which a reader's session goes on, where its id has been about for long.

@@ -12,6 +12,7 @@ mod access;
 mod activity;
 mod body;
 mod break_glass;
+mod certificate;
 pub mod checks;
 mod config;
 mod encoding;

@@ -71,6 +71,8 @@ codes! {
     PermissionRequired = "permission_required", FORBIDDEN, "This is not allowed to you";
     /// Good credentials, from an address that they are not for.
     WrongNetwork = "wrong_network", FORBIDDEN, "The access token is not for your address";
+    /// Events are brought over a connection without a client certificate.
+    CertificateRequired = "certificate_required", FORBIDDEN, "A client certificate is needed";
     /// A question about a field that is withheld from the caller.
     FieldWithheld = "field_withheld", FORBIDDEN, "This field is withheld from you";
     /// No such route.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::certificate::ClientCertificate;
 use crate::endpoints::fallback;
 use crate::front::{Front, FrontBody, Via};
 use crate::origins::{Origin, Origins};
@@ -184,6 +185,7 @@ impl Serving {
                 front: around.front,
                 front_body_timeout: config.front_body_timeout,
                 origins: around.origins,
+                certificate: None,
             },
             http1,
             http2,
@@ -196,7 +198,7 @@ impl Serving {
 
     /// Serves one connection until it ends or, when the server stops, until its running requests are answered.
     async fn run(self, stream: TcpStream, peer: SocketAddr) {
-        let Self { service, http1, http2, tls, head_timeout, stall_timeout, stopping } = self;
+        let Self { mut service, http1, http2, tls, head_timeout, stall_timeout, stopping } = self;
         let stream = StallLimit::new(stream, stall_timeout);
         let via = Via { peer, is_tls: tls.is_some() };
         let Some(tls) = tls else {
@@ -208,6 +210,8 @@ impl Serving {
         };
         // The session is large: on the heap, so that plain connections do not pay for it.
         let stream = Box::new(stream);
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        service.certificate = shown.map(ClientCertificate::of);
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             serve_http2(&http2, stream, service, via, &stopping).await;
         } else {
@@ -269,6 +273,8 @@ struct Service {
     front: Option<Front>,
     front_body_timeout: Duration,
     origins: Option<Arc<dyn Origins>>,
+    /// The client's, of a connection that has one.
+    certificate: Option<ClientCertificate>,
 }
 
 impl Service {
@@ -296,6 +302,9 @@ impl Service {
         }
         request.extensions_mut().insert(PeerAddr(via.peer));
         request.extensions_mut().insert(via);
+        if let Some(certificate) = &self.certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         if let Some(origins) = &self.origins {
             let client = origins.client(via.peer.ip(), request.headers());
             request.extensions_mut().insert(Origin(client));

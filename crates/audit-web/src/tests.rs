@@ -4,6 +4,7 @@ mod access;
 mod app;
 mod append;
 mod approvals;
+mod certificates;
 mod disk_full;
 mod export;
 mod exports;

@@ -48,7 +48,10 @@ impl App {
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
         let tls = match (&config.tls.certificate_file, &config.tls.key_file) {
-            (Some(certificate), Some(key)) => Some(Tls::load(certificate, key).context("tls")?),
+            (Some(certificate), Some(key)) => {
+                let client_ca = config.tls.client_ca_file.as_deref();
+                Some(Tls::load(certificate, key, client_ca).context("tls")?)
+            }
             _ => None,
         };
         Ok(Self { config, listener, address, tls })
@@ -214,6 +217,7 @@ pub(crate) fn web_config(config: &Config) -> audit_web::Config {
         verify_every: config.verify.every(),
         // The configuration was checked when it was read; the default asks for a second admin.
         approvals: config.approvals.of_web().unwrap_or_default(),
+        certificate_to_append: config.tls.require_client_certificate,
         limits: config.limits.of_web(),
         ingest_threads: cores(),
         ..audit_web::Config::default()

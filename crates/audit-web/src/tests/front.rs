@@ -155,7 +155,7 @@ impl Files {
     }
 
     fn load(&self) -> Result<Tls, crate::TlsError> {
-        Tls::load(&self.directory.path().join("c.pem"), &self.directory.path().join("k.pem"))
+        Tls::load(&self.directory.path().join("c.pem"), &self.directory.path().join("k.pem"), None)
     }
 }
 

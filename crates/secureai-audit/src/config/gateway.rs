@@ -65,6 +65,10 @@ pub(crate) struct Tls {
     pub certificate_file: Option<PathBuf>,
     /// Its private key, as a PEM file.
     pub key_file: Option<PathBuf>,
+    /// Certificates that vouch for those of clients, as a PEM file; with it clients are asked for one.
+    pub client_ca_file: Option<PathBuf>,
+    /// Whoever brings events needs such a certificate.
+    pub require_client_certificate: bool,
 }
 
 impl Default for Gateway {
@@ -181,10 +185,22 @@ impl Gateway {
 
 impl Tls {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.certificate_file.is_some() == self.key_file.is_some() {
-            return Ok(());
+        if self.certificate_file.is_some() != self.key_file.is_some() {
+            return Err(refuse("tls", "certificate_file and key_file belong together"));
         }
-        Err(refuse("tls", "certificate_file and key_file belong together"))
+        if self.client_ca_file.is_some() && self.certificate_file.is_none() {
+            return Err(refuse(
+                "tls.client_ca_file",
+                "clients show certificates over TLS only: set certificate_file",
+            ));
+        }
+        if self.require_client_certificate && self.client_ca_file.is_none() {
+            return Err(refuse(
+                "tls.require_client_certificate",
+                "needs client_ca_file, which says whose are good",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -256,6 +272,12 @@ mod tests {
     #[test]
     fn certificate_and_key_belong_together() {
         assert!(Tls::default().check().is_ok());
-        assert!(Tls { certificate_file: Some("c.pem".into()), key_file: None }.check().is_err());
+        let certificate = || Some("c.pem".into());
+        assert!(Tls { certificate_file: certificate(), ..Tls::default() }.check().is_err());
+        let served = Tls { certificate_file: certificate(), key_file: certificate(), ..Tls::default() };
+        assert!(served.check().is_ok());
+        assert!(Tls { client_ca_file: certificate(), ..served.clone() }.check().is_ok());
+        assert!(Tls { client_ca_file: certificate(), ..Tls::default() }.check().is_err());
+        assert!(Tls { require_client_certificate: true, ..served }.check().is_err());
     }
 }

@@ -91,6 +91,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting { path: "tls.key_file", kind: Kind::Text, about: "its private key (PEM)" },
     Setting {
+        path: "tls.client_ca_file",
+        kind: Kind::Text,
+        about: "CA of clients' certificates (PEM); with it clients are asked for one",
+    },
+    Setting {
+        path: "tls.require_client_certificate",
+        kind: Kind::Flag,
+        about: "whoever sends events needs one",
+    },
+    Setting {
         path: "oidc.issuer",
         kind: Kind::Text,
         about: "identity provider for signing in to the pages; unset: none",

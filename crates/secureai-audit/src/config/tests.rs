@@ -80,6 +80,7 @@ fn the_table_of_settings_is_complete() {
         "keys.signing_key",
         "tls.certificate_file",
         "tls.key_file",
+        "tls.client_ca_file",
         "oidc.issuer",
         "oidc.client_id",
         "oidc.client_secret",

@@ -169,7 +169,8 @@ def admin_entry(stack: Stack) -> list[str]:
         (folder / "node_modules").symlink_to(os.environ["NODE_MODULES"])
     shutil.copy(HERE / "admin_entry.mjs", folder)
     env = {**os.environ, "BASE": stack.base, "EMAIL": ADMIN[0], "PASSWORD": ADMIN[1],
-           "OTHER_EMAIL": "ben.b@example.test", "OTHER_PASSWORD": "Passw0rd-b!"}  # fmt: skip
+           "OTHER_EMAIL": "ben.b@example.test", "OTHER_PASSWORD": "Passw0rd-b!", "GONE_EMAIL": "eve.b@example.test",
+           "UPSTREAM": f"http://127.0.0.1:{stack.ports['owui']}"}  # fmt: skip
     done = subprocess.run(["node", "admin_entry.mjs"], cwd=folder, env=env, timeout=300)
     return [] if done.returncode == 0 else ["the entry in the admin panel"]
 

@@ -263,8 +263,9 @@ pub(crate) fn file_name(export: &Stored) -> String {
 }
 
 fn checked_name(name: &str) -> Result<String> {
-    let is_bad =
-        |c: char| c.is_control() || matches!(c, '/' | '\\' | '"' | ':' | '*' | '?' | '<' | '>' | '|');
+    let is_bad = |c: char| {
+        is_unseen(c) || matches!(c, '/' | '\\' | '"' | ':' | '*' | '?' | '<' | '>' | '|')
+    };
     if name.chars().count() <= NAME_CHARS && !name.contains(is_bad) && !name.starts_with('.') {
         return Ok(name.to_owned());
     }
@@ -272,6 +273,13 @@ fn checked_name(name: &str) -> Result<String> {
         "names a file: at most {NAME_CHARS} characters, none of / \\ \" : * ? < > | and none that is invisible, no dot in front"
     );
     Err(Problem::invalid_parameter("name", advice))
+}
+
+/// Whether a character shows nothing by itself: control characters, and those that join or turn what is beside them
+/// (Unicode's format characters of general use), with which a file could look as if its name ended otherwise.
+fn is_unseen(c: char) -> bool {
+    let is_format = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
+    c.is_control() || is_format || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 
 fn default_name(range: TimeRange) -> String {

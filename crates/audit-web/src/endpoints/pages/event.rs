@@ -26,6 +26,11 @@ use changes::Change;
 use groups::Group;
 use related::Related;
 
+/// Bytes of a value that are always shown whole.
+const LONG: usize = 320;
+/// And its lines.
+const LINES: usize = 8;
+
 #[derive(Template)]
 #[template(path = "event.html")]
 struct EventPage {
@@ -85,6 +90,11 @@ async fn show(state: &AppState, frame: &Frame, name: String, reader: &Reader) ->
     let event = Event { target: Some(target), ..success(reader.visitor().did("audit.read")) };
     state.activity().note(event, &reader.visitor().key(), &shown.row.index.to_string());
     Ok(shown)
+}
+
+/// Whether a value gets a box of its own that scrolls, which the keyboard must then reach: it may not fit on a phone.
+fn scrolls(value: &str) -> bool {
+    value.len() > LONG || value.lines().nth(LINES).is_some()
 }
 
 fn zone_of(frame: &Frame) -> TimeZone {

@@ -50,7 +50,7 @@ fn without_a_name_the_days_are_the_name() {
 
 #[test]
 fn what_could_not_be_a_file_is_no_name() {
-    for name in ["a/b", "..", ".hidden", "a\\b", "a\nb", "a\"b", "a:b", &"x".repeat(101)] {
+    for name in ["a/b", "..", ".hidden", "a\\b", "a\nb", "a\"b", "a:b", "\u{202e}gpj.exe", &"x".repeat(101)] {
         let problem = Wish::new(&question(&[]), Some(name), &Reader::of_everything()).unwrap_err();
         assert_eq!(problem.code(), Code::InvalidParameter, "{name:?}");
     }

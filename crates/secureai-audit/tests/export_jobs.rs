@@ -103,7 +103,9 @@ fn ended(server: &Server, id: &str) -> Value {
 fn a_server_that_is_killed_in_the_middle_of_an_export_makes_it_whole_after_its_start() {
     let home = Home::new();
     home.with_events(EVENTS);
-    for (format, is_noted) in [("ndjson", false), ("ndjson", true), ("csv", true), ("json", false), ("parquet", false)] {
+    for (format, is_noted) in
+        [("ndjson", false), ("ndjson", true), ("csv", true), ("json", false), ("parquet", false)]
+    {
         let id = kill_midway(&home, format, is_noted);
         let server = home.serve();
         let export = ended(&server, &id);

@@ -263,9 +263,7 @@ pub(crate) fn file_name(export: &Stored) -> String {
 }
 
 fn checked_name(name: &str) -> Result<String> {
-    let is_bad = |c: char| {
-        is_unseen(c) || matches!(c, '/' | '\\' | '"' | ':' | '*' | '?' | '<' | '>' | '|')
-    };
+    let is_bad = |c: char| is_unseen(c) || matches!(c, '/' | '\\' | '"' | ':' | '*' | '?' | '<' | '>' | '|');
     if name.chars().count() <= NAME_CHARS && !name.contains(is_bad) && !name.starts_with('.') {
         return Ok(name.to_owned());
     }

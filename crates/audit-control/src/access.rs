@@ -107,6 +107,8 @@ pub struct Token {
     pub former: Option<(Digest, Timestamp)>,
     /// When it was last rotated: from then on somebody else may hold it.
     pub rotated: Option<Timestamp>,
+    /// The id of whoever made or last rotated it and so was shown its text; `None`: not known, or at the console.
+    pub shown_to: Option<String>,
     /// When it was made.
     pub created: Timestamp,
     /// From when on it is refused; `None`: never.
@@ -150,13 +152,23 @@ pub struct Caller {
 impl Caller {
     /// Somebody with a built-in role, who sees every event whole.
     pub fn with_role(id: impl Into<String>, name: impl Into<String>, role: Role) -> Self {
+        Self::with_rights(id, name, role.as_str(), RoleRights::built_in(role))
+    }
+
+    /// Somebody with the role of this name, which gives these rights.
+    pub fn with_rights(
+        id: impl Into<String>,
+        name: impl Into<String>,
+        role: impl Into<String>,
+        rights: RoleRights,
+    ) -> Self {
         Self {
             id: id.into(),
             name: name.into(),
-            role: role.as_str().to_owned(),
-            permissions: role.permissions(),
-            scopes: Vec::new(),
-            withheld: GroupSet::EMPTY,
+            role: role.into(),
+            permissions: rights.permissions,
+            scopes: rights.scope.into_iter().collect(),
+            withheld: rights.withheld,
             networks: Vec::new(),
         }
     }

@@ -144,6 +144,9 @@ const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE tokens ADD COLUMN rotated INTEGER;      -- when the secret was last replaced
 ",
+    "
+    ALTER TABLE tokens ADD COLUMN shown_to TEXT;        -- id of whoever the secret was shown to; NULL: not known
+",
 ];
 
 /// Brings the database to the newest version; refuses one that is newer still.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use audit_control::{Caller, Control, Denial, Digest, Directory, Role, digest_presented};
+use audit_control::{Caller, Control, Denial, Digest, Directory, digest_presented};
 use audit_event::Timestamp;
 use http::HeaderValue;
 use parking_lot::{Mutex, RwLock};
@@ -86,9 +86,11 @@ impl Access {
         self.directory.read().by_id(id, now).map_err(denied)
     }
 
-    /// Somebody without a token who holds the role of this name; `None` when there is no such role.
+    /// Somebody without a token who holds the role of this name, built-in or not, as it is now; `None` when there is no
+    /// such role.
     pub fn with_role(&self, id: &str, name: &str, role: &str) -> Option<Caller> {
-        role.parse::<Role>().ok().map(|role| Caller::with_role(id, name, role))
+        let rights = self.directory.read().rights(role)?;
+        Some(Caller::with_rights(id, name, role, rights))
     }
 
     fn note_use(&self, id: &str, now: Timestamp) {

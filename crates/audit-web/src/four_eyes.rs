@@ -9,7 +9,9 @@
 
 use std::time::Duration;
 
-use audit_control::{Approval, Asked, Caller, Control, Decision, Party, Permission, Permissions};
+use audit_control::{
+    Approval, Asked, Caller, Control, Decision, Party, Permission, Permissions, RoleRights, Token,
+};
 use audit_event::{Event, Json, Outcome, Source, Target, Timestamp};
 use serde_json::json;
 
@@ -116,7 +118,7 @@ pub(crate) fn cleared(state: &AppState, reader: &Reader, act: Act, parameters: &
     let needs_two = match state.config().approvals.of(act) {
         Eyes::Two => false,
         Eyes::Four => true,
-        Eyes::Auto => admins(state)? > 1,
+        Eyes::Auto => admins(state)? + lately_revoked(state)? > 1,
     };
     if is_console || !needs_two {
         return Ok(());
@@ -157,7 +159,7 @@ pub(crate) fn decide(
     let request = control.approval(id)?;
     let is_own = request.requester.id == reader.caller().id;
     if decision == Decision::Approve && !is_own {
-        check_second_person(control, reader, request.requested)?;
+        check_second_person(control, reader, &request)?;
     }
     let decided = control.decide_approval(id, &party(reader), decision, note, state.now())?;
     let action = match decision {
@@ -170,11 +172,14 @@ pub(crate) fn decide(
 }
 
 /// That whoever approves is somebody whom the requester has not made since.
-fn check_second_person(control: &Control, reader: &Reader, requested: Timestamp) -> Result<()> {
-    let caller = reader.caller();
-    let is_late = |time: Timestamp| time >= requested;
+fn check_second_person(control: &Control, reader: &Reader, request: &Approval) -> Result<()> {
+    let (caller, requester) = (reader.caller(), request.requester.id.as_str());
+    let is_late = |time: Timestamp| time >= request.requested;
     let tokens = control.tokens()?;
     let token = tokens.iter().find(|token| token.id == caller.id);
+    let asking = tokens.iter().find(|token| token.id == requester);
+    let was_shown_to =
+        |token: Option<&Token>, id: &str| token.is_some_and(|token| token.shown_to.as_deref() == Some(id));
     let roles = control.roles()?;
     let role = roles.iter().find(|role| role.name == caller.role);
     let detail = if caller.id == EMERGENCY_ID {
@@ -183,6 +188,9 @@ fn check_second_person(control: &Control, reader: &Reader, requested: Timestamp)
         "a token made after the request cannot approve it: whoever asked could have made the token"
     } else if token.and_then(|token| token.rotated).is_some_and(is_late) {
         "a token rotated after the request cannot approve it: whoever asked could have rotated the token"
+    } else if was_shown_to(token, requester) || was_shown_to(asking, &caller.id) {
+        "one of the two tokens was made or rotated with the other, so that one person may hold both: somebody else has to \
+         approve it"
     } else if role.is_some_and(|role| is_late(role.changed)) {
         "a role changed after the request cannot approve it: whoever asked could have changed the role"
     } else {
@@ -212,9 +220,28 @@ pub(crate) fn expire(state: &AppState) -> Result<()> {
 /// How many admins there are: the live tokens that may decide, and the platform's administrators as one, as are those whom
 /// the identity provider may name, since nobody here knows how many they are.
 pub(crate) fn admins(state: &AppState) -> Result<usize> {
-    let may_come = state.provider().is_some_and(|provider| provider.settings().names_admins());
+    let may_decide = |role: &str| {
+        let caller = state.access().with_role("", "", role);
+        caller.is_some_and(|caller| caller.may(Permission::ApprovalsDecide))
+    };
+    let may_come = state.provider().is_some_and(|provider| provider.settings().role_names().any(may_decide));
     let deciders = live_tokens(state, |caller| caller.may(Permission::ApprovalsDecide))?;
     Ok(deciders.len() + usize::from(state.sessions().is_some()) + usize::from(may_come))
+}
+
+/// Admins whose tokens were revoked so lately that they could still have decided: whoever revokes the others first is not
+/// alone for that.
+fn lately_revoked(state: &AppState) -> Result<usize> {
+    let lasting = i64::try_from(state.config().approvals.expire.as_micros()).unwrap_or(i64::MAX);
+    let since = state.now().as_micros().saturating_sub(lasting);
+    let tokens = state.access().control().tokens()?;
+    let lately =
+        tokens.iter().filter(|token| token.revoked.is_some_and(|revoked| revoked.as_micros() > since));
+    let decided = lately.filter(|token| {
+        let caller = state.access().with_role(&token.id, &token.name, &token.role);
+        caller.is_some_and(|caller| caller.may(Permission::ApprovalsDecide))
+    });
+    Ok(decided.count())
 }
 
 /// A token that may do what an admin does.
@@ -240,6 +267,32 @@ pub(crate) fn last_admin(state: &AppState) -> Result<Option<AdminToken>> {
     let mut admins = live_tokens(state, |caller| caller.may_give(rights))?;
     let last = admins.pop();
     Ok(last.filter(|_| admins.is_empty()))
+}
+
+/// That a role's new rights leave somebody who may manage tokens and roles and sees everything. At the console, where one
+/// can make another, everything may be changed. Blocks.
+///
+/// # Errors
+/// [`crate::problem::Code::LastAdmin`].
+pub(crate) fn leaves_an_admin(
+    state: &AppState,
+    reader: &Reader,
+    role: &str,
+    rights: &RoleRights,
+) -> Result<()> {
+    let managing = Permissions::of(&[Permission::TokensManage, Permission::RolesManage]);
+    let still = Caller::with_rights("", "", role, rights.clone()).may_give(managing);
+    if still || reader.caller().id == InProcess::CALLER_ID {
+        return Ok(());
+    }
+    let admins = live_tokens(state, |caller| caller.may_give(managing))?;
+    let others = live_tokens(state, |caller| caller.may_give(managing) && caller.role != role)?;
+    match admins.first() {
+        Some(last) if others.is_empty() => {
+            Err(audit_control::Error::LastAdmin { name: last.name.clone() }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn live_tokens(state: &AppState, may: impl Fn(&Caller) -> bool) -> Result<Vec<AdminToken>> {

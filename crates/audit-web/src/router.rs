@@ -1,6 +1,6 @@
 //! The whole HTTP surface: every route with whom it admits.
 
-use audit_control::Permission;
+use audit_control::{Caller, Permission};
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
@@ -21,7 +21,7 @@ pub(crate) const PREFIXES: [&str; 2] = ["/api/v1/auditlog", "/api/v1/auditlogs"]
 /// Every route, below each of the prefixes. What is not here does not exist; what is here says whom it admits.
 #[rustfmt::skip]
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    use Admission::{Anyone, Needs, Source};
+    use Admission::{Anyone, Known, Needs, Source};
     use Permission::{
         ApprovalsDecide, EventsAppend, EventsExport, EventsRead, HealthRead, IntegrityRead, PeopleRead, RolesManage,
         SourcesManage, TokensManage, ViewsManage,
@@ -81,7 +81,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         get   ("/break-glass",   Needs(TokensManage), break_glass::look),
         put   ("/break-glass",   Needs(TokensManage), break_glass::set),
         delete("/break-glass",   Needs(TokensManage), break_glass::remove),
-        get   ("/session",       Needs(EventsRead), session::handle),
+        get   ("/session",       Known,   session::handle),
         get   ("/status",        Needs(HealthRead), status::handle),
     ]
 }
@@ -144,6 +144,8 @@ pub(crate) enum Kind {
 pub(crate) enum Admission {
     /// Callers who may do this.
     Needs(Permission),
+    /// Callers whoever they are, whatever they may do.
+    Known,
     /// Everyone.
     Anyone,
     /// The source that the path names, with its secret.
@@ -153,12 +155,35 @@ pub(crate) enum Admission {
 }
 
 impl Admission {
-    /// What a caller needs to be allowed, if anything. A source needs nothing: it may do this one thing.
-    pub fn required(self, config: &Config) -> Option<Permission> {
+    /// What a caller has to show. A source shows nothing of this kind: it may do this one thing.
+    pub fn required(self, config: &Config) -> Required {
         match self {
-            Self::Needs(permission) => Some(permission),
-            Self::Anyone | Self::Source => None,
-            Self::AnyoneIf(setting, permission) => (!setting(config)).then_some(permission),
+            Self::Needs(permission) => Required::Permission(permission),
+            Self::Known => Required::Credential,
+            Self::Anyone | Self::Source => Required::Nothing,
+            Self::AnyoneIf(setting, _) if setting(config) => Required::Nothing,
+            Self::AnyoneIf(_, permission) => Required::Permission(permission),
+        }
+    }
+}
+
+/// What a caller has to show to be let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Required {
+    /// Nothing.
+    Nothing,
+    /// Who they are.
+    Credential,
+    /// Who they are, and that they may do this.
+    Permission(Permission),
+}
+
+impl Required {
+    /// What `caller` lacks of it.
+    pub fn lacked_by(self, caller: &Caller) -> Option<Permission> {
+        match self {
+            Self::Nothing | Self::Credential => None,
+            Self::Permission(permission) => (!caller.may(permission)).then_some(permission),
         }
     }
 }

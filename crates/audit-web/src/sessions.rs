@@ -36,6 +36,10 @@ pub trait Sessions: Send + Sync {
     fn key_header(&self) -> &HeaderName;
 }
 
+/// What stands before the ids of people whom the identity provider names: whoever has the same id at the platform is
+/// somebody else, and has nothing of theirs.
+pub(crate) const GUESTS: &str = "oidc:";
+
 /// Whether an id that somebody else gives out reads like one that we give: of a token, the console, emergency access.
 /// Whoever bears it would be taken for those.
 pub(crate) fn is_id_of_ours(id: &str) -> bool {

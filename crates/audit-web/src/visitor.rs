@@ -62,6 +62,12 @@ impl Visitor {
         self.caller.as_ref()
     }
 
+    /// The id of a person where they come from, of others the caller's.
+    pub fn id(&self) -> Option<&str> {
+        let person = self.user.as_ref().map(|user| user.id.as_str());
+        person.or_else(|| self.caller.as_ref().map(|caller| caller.id.as_str()))
+    }
+
     /// What the caller is called.
     pub fn name(&self) -> Option<&str> {
         self.caller.as_ref().map(|caller| caller.name.as_str())
@@ -113,7 +119,7 @@ impl Visitor {
                 } else {
                     ActorType::ApiKey
                 }),
-                id: Some(Cow::Owned(caller.id.clone())),
+                id: self.id().map(|id| Cow::Owned(id.to_owned())),
                 name: Some(Cow::Owned(caller.name.clone())),
                 email: self.user.as_ref().and_then(|user| user.email.clone()).map(Cow::Owned),
             },

@@ -84,7 +84,7 @@ pub(crate) enum Command {
     /// Emergency access: a password that opens the pages when nobody can sign in otherwise
     #[command(subcommand)]
     BreakGlass(BreakGlassCommand),
-    /// Make, list and remove roles
+    /// Make, list, change and remove roles
     #[command(subcommand)]
     Role(RoleCommand),
     /// Connect, list and remove sources that tell of Open WebUI beside the gateway
@@ -404,6 +404,8 @@ pub(crate) enum RoleCommand {
     Create(RoleCreateArgs),
     /// List the roles and what each may do
     List,
+    /// Change what a role allows and shows; what is not said stays as it is
+    Change(RoleChangeArgs),
     /// Remove a role that no live token has
     Remove(RoleRemoveArgs),
 }
@@ -423,6 +425,23 @@ pub(crate) struct RoleCreateArgs {
     /// Groups of an event that it does not show: actor, org, client, target, usage, content
     #[arg(long, value_delimiter = ',', value_name = "GROUP")]
     pub withhold: Vec<String>,
+}
+
+/// Options of `role change`.
+#[derive(Debug, Args)]
+pub(crate) struct RoleChangeArgs {
+    /// The role's name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// What it allows from now on, separated by commas (`role list` shows all)
+    #[arg(long, value_delimiter = ',', value_name = "PERMISSION")]
+    pub permissions: Option<Vec<String>>,
+    /// Which events it shows from now on: a filter; '' for all
+    #[arg(long, value_name = "FILTER")]
+    pub scope: Option<String>,
+    /// Groups of an event that it does not show from now on; '' for none
+    #[arg(long, value_delimiter = ',', value_name = "GROUP")]
+    pub withhold: Option<Vec<String>>,
 }
 
 /// Options of `role remove`.

@@ -212,6 +212,37 @@ fn tokens_are_printed_alone_and_work_until_revoked() {
 }
 
 #[test]
+fn a_role_is_made_changed_in_part_and_removed() {
+    let home = Home::new();
+    let made =
+        ["role", "create", "desk", "--permissions", "events.read,usage.read", "--scope", "department:Sales"];
+    home.run(&made).good();
+    let role = |home: &Home| {
+        let listed = home.run(&["--json", "role", "list"]).good().out;
+        let roles: serde_json::Value = serde_json::from_str(&listed).unwrap();
+        let all = roles["roles"].as_array().unwrap();
+        all.iter().find(|role| role["name"] == "desk").cloned().unwrap_or_default()
+    };
+    home.run(&["role", "change", "desk", "--withhold", "actor,content"]).good();
+    let withheld = role(&home);
+    assert_eq!(withheld["withheld"], serde_json::json!(["actor", "content"]));
+    assert_eq!(withheld["scope"], "department:Sales", "what is not said stays");
+    home.run(&["role", "change", "desk", "--scope", "", "--permissions", "usage.read", "--withhold", ""])
+        .good();
+    let narrowed = role(&home);
+    assert_eq!(narrowed["permissions"], serde_json::json!(["usage.read"]));
+    assert_eq!(
+        (&narrowed["scope"], &narrowed["withheld"]),
+        (&serde_json::Value::Null, &serde_json::json!([]))
+    );
+    home.run(&["role", "change", "desk"]).refused(2, "--permissions");
+    home.run(&["role", "change", "nobody", "--scope", "a"]).refused(1, "nobody");
+    home.run(&["role", "change", "admin", "--scope", "a"]).refused(1, "built");
+    home.run(&["role", "remove", "desk"]).good();
+    assert!(role(&home).is_null());
+}
+
+#[test]
 fn the_same_commands_against_a_running_server() {
     let home = Home::new();
     home.with_events(EVENTS);

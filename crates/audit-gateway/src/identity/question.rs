@@ -71,9 +71,11 @@ impl Question<'_> {
         Verdict::Refused(refusal, self.formerly)
     }
 
-    /// A good key that may not ask: whoever it was issued to, if that was seen.
+    /// A good key that may not ask: whoever it was issued to, if that was seen. What they were then they need not be now,
+    /// and nobody can be asked: their role is not told, so that such a key opens nothing of ours.
     fn nameless(self, key: &CacheKey) -> Verdict {
         let owner = self.inner.state.lock().owners.get(key).cloned();
+        let owner = owner.map(|owner| Arc::new(Person { role: None, ..Person::clone(&owner) }));
         owner.map_or(Verdict::Nameless, Verdict::Person)
     }
 }

@@ -548,6 +548,7 @@ async fn a_restricted_key_is_whose_it_was_issued_to() {
     passed.conclude(&resolver).await;
     let by_key = resolver.resolve("/api/models", &headers(&[("x-api-key", "sk-1".into())])).await;
     assert_eq!((id(&by_key), by_key.credential), (Some("u-ada"), CredentialKind::ApiKey));
+    assert!(ada.is_admin() && !by_key.is_admin(), "an administrator then is not known to be one now");
     let other = resolver.resolve("/api/models", &headers(&[("x-api-key", "sk-2".into())])).await;
     assert_eq!(other.standing, Standing::Open, "good, but nobody's as far as is known");
 }

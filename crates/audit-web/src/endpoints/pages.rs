@@ -142,7 +142,10 @@ fn page_of_ours(address: &str) -> &str {
     let rest = address.strip_prefix("/audit").unwrap_or("//");
     let begins_well = rest.is_empty() || rest.starts_with(['/', '?']);
     let is_plain = address.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let is_ours = begins_well && is_plain && !rest.starts_with("//") && !rest.starts_with("/sign-");
+    // Browsers resolve dot segments, however they are spelled: none may lead out of here.
+    let path = rest.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
+    let stays = !path.split('/').any(|segment| segment == "." || segment == "..");
+    let is_ours = begins_well && is_plain && stays && !rest.starts_with("//") && !rest.starts_with("/sign-");
     if is_ours { address } else { "/audit" }
 }
 
@@ -183,6 +186,12 @@ mod tests {
             "/auditor",
             "/audit\\@evil.example",
             "/audit/sign-out",
+            "/audit/../oauth/login?next=//evil.example",
+            "/audit/events/../../x",
+            "/audit/%2e%2E/x",
+            "/audit/.%2e/x",
+            "/audit/./sign-out",
+            "/audit/..",
             "/audit?\r\nset-cookie: a=b",
         ] {
             assert_eq!(page_of_ours(other), "/audit", "{other:?}");

@@ -9,6 +9,7 @@ use audit_event::{Change, Event, GroupSet, Json, Target};
 use super::document::{Document, invalid};
 use super::tokens::acts::{check_scope, may_give_all};
 use crate::activity::success;
+use crate::four_eyes;
 use crate::problem::Result;
 use crate::reader::Reader;
 use crate::state::AppState;
@@ -43,6 +44,7 @@ pub(crate) fn change(
 ) -> Result<CustomRole> {
     check(reader, rights)?;
     may_take(state, reader, name)?;
+    four_eyes::leaves_an_admin(state, reader, name, rights)?;
     let (before, after) = state.access().control().change_role(name, rights, state.now())?;
     let in_force = state.access().reload();
     let changes = changes(Some(&before.rights), Some(&after.rights));

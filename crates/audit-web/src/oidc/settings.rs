@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use audit_control::{Permission, Role};
+use audit_control::Role;
 use http::Uri;
 
 /// An identity provider and what its people may do.
@@ -84,17 +84,22 @@ impl Settings {
             return refuse("oidc.session_hours", "must be at least 1");
         }
         let grants = self.roles.iter().map(|(_, grant)| grant).chain(&self.default_role);
-        if self.department_claim.is_none() && grants.into_iter().any(|grant| grant.own_department) {
+        let mut grants = grants.into_iter();
+        if grants.clone().any(|grant| grant.role == Role::Viewer.as_str() && !grant.own_department) {
+            let why =
+                "a viewer sees a part: say viewer@department, or name a role of your own that has a scope";
+            return refuse("oidc.roles", why);
+        }
+        if self.department_claim.is_none() && grants.any(|grant| grant.own_department) {
             return refuse("oidc.department_claim", "is needed where a role is held @department");
         }
         Ok(())
     }
 
-    /// Whether anybody whom the provider names may decide about requests of admins.
-    pub(crate) fn names_admins(&self) -> bool {
-        let mut grants = self.roles.iter().map(|(_, grant)| grant).chain(&self.default_role);
-        let may = |role: Role| role.permissions().contains(Permission::ApprovalsDecide);
-        grants.any(|grant| grant.role.parse::<Role>().is_ok_and(may))
+    /// The roles that people may come with, by name.
+    pub(crate) fn role_names(&self) -> impl Iterator<Item = &str> {
+        let grants = self.roles.iter().map(|(_, grant)| grant).chain(&self.default_role);
+        grants.map(|grant| grant.role.as_str())
     }
 
     /// Where the provider sends people back to.
@@ -193,6 +198,8 @@ mod tests {
         check("oidc.client_id", &|bad| bad.client_id.clear());
         check("oidc.client_secret", &|bad| bad.client_secret = Some(String::new()));
         check("oidc.roles", &|bad| bad.roles.clear());
+        check("oidc.roles", &|bad| bad.roles[0].1 = Grant::parse("viewer"));
+        check("oidc.roles", &|bad| bad.default_role = Some(Grant::parse("viewer")));
         check("oidc.department_claim", &|bad| bad.department_claim = None);
         check("oidc.session_hours", &|bad| bad.session = Duration::ZERO);
     }

@@ -9,7 +9,7 @@ use audit_event::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::oidc::{Identity, Settings};
-use crate::sessions::PlatformUser;
+use crate::sessions::{GUESTS, PlatformUser};
 use crate::state::AppState;
 
 /// What stands in events for the password that everybody shares.
@@ -61,7 +61,8 @@ impl Guest {
     /// What they may do and see, as roles are now. `None`: the role is no more.
     pub fn caller(&self, state: &AppState) -> Option<Caller> {
         let Identity { person, grant } = &self.identity;
-        let mut caller = state.access().with_role(&person.subject, &person.name, &grant.role)?;
+        let id = format!("{GUESTS}{}", person.subject);
+        let mut caller = state.access().with_role(&id, &person.name, &grant.role)?;
         if grant.own_department {
             let department = person.department.as_deref()?;
             caller.scopes.push(format!("department:{}", quoted(department)));

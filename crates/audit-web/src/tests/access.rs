@@ -8,7 +8,7 @@ use http::{Method, Request, StatusCode};
 
 use super::app::{Answer, App, NOW};
 use crate::Config;
-use crate::router::{Admission, PREFIXES, endpoints, pages};
+use crate::router::{Admission, PREFIXES, Required, endpoints, pages};
 
 /// A request for a route, with its path's parameters filled in so that its handler answers quickly.
 fn request(method: &str, path: &str, prefix: &str, token: Option<&str>) -> Request<Body> {
@@ -97,10 +97,13 @@ async fn walk(config: Config) {
             if matches!(admission, Admission::Source) {
                 // A token of whatever role is no source's secret.
                 assert_eq!(status, StatusCode::UNAUTHORIZED, "{case}");
-            } else if let Some(required) = required {
-                let may = permissions.is_some_and(|permissions| permissions.contains(required));
+            } else if required != Required::Nothing {
+                let may = permissions.is_some_and(|permissions| match required {
+                    Required::Permission(required) => permissions.contains(required),
+                    Required::Credential | Required::Nothing => true,
+                });
                 // The list as a whole is an export, which needs that permission besides.
-                let exports = method == "GET" && path == "/" && required == Permission::EventsRead;
+                let exports = method == "GET" && path == "/";
                 let may = may
                     && (!exports || permissions.is_some_and(|all| all.contains(Permission::EventsExport)));
                 assert_eq!(!is_denied, may, "{case}");
@@ -246,4 +249,17 @@ async fn both_prefixes_answer_with_and_without_a_slash() {
             .unwrap();
         assert_eq!(app.send(request).await.status(), StatusCode::OK, "{path}");
     }
+}
+
+#[tokio::test]
+async fn everybody_who_is_known_may_ask_who_they_are() {
+    let app = App::start();
+    for role in Role::ALL {
+        let Some(token) = (role != Role::Viewer).then(|| app.token(role)) else { continue };
+        let answer = Answer::of(app.send(request("GET", "/session", PREFIXES[0], Some(token))).await).await;
+        assert_eq!(answer.status, StatusCode::OK, "{role}");
+        assert_eq!(answer.json()["role"], role.as_str());
+    }
+    let stranger = Answer::of(app.send(request("GET", "/session", PREFIXES[0], None)).await).await;
+    stranger.problem(401, "missing_token");
 }

@@ -199,3 +199,68 @@ async fn a_decision_says_what_it_is() {
     }
     decide(&app, &second, "apr_none", "approve").await.problem(404, "no_such_approval");
 }
+
+#[tokio::test]
+async fn two_tokens_that_one_person_was_shown_are_not_four_eyes() {
+    let app = App::start();
+    let first = app.token(Role::Admin).to_owned();
+    let hoarded = json!({ "name": "hoarded", "role": "admin" });
+    let made = ask(&app, &first, Method::POST, "/tokens", Some(hoarded)).await.json();
+    let hoarded = made["secret"].as_str().unwrap();
+    another_admin(&app, "second");
+    let rotated = ask(&app, &first, Method::POST, "/tokens/second/rotate", Some(json!({}))).await.json();
+    let stolen = rotated["secret"].as_str().unwrap();
+    let honest = another_admin(&app, "third");
+    app.clock.advance_micros(1_000_000);
+
+    let id = asked_to_remove(&app).await;
+    for token in [hoarded, stolen] {
+        decide(&app, token, &id, "approve").await.problem(403, "permission_required");
+    }
+    // Nor by turning them around, nor by rotating one with itself.
+    let asked = ask(&app, hoarded, Method::DELETE, SOURCE, None).await.problem(409, "approval_required");
+    let by_hoarded = asked["approval"]["id"].as_str().unwrap().to_owned();
+    decide(&app, &first, &by_hoarded, "approve").await.problem(403, "permission_required");
+    let washed = ask(&app, hoarded, Method::POST, "/tokens/hoarded/rotate", Some(json!({}))).await.json();
+    app.clock.advance_micros(1_000_000);
+    decide(&app, &first, &id, "withdraw").await;
+    let id = asked_again(&app, &first).await;
+    decide(&app, washed["secret"].as_str().unwrap(), &id, "approve")
+        .await
+        .problem(403, "permission_required");
+    assert_eq!(decide(&app, &honest, &id, "approve").await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_revokes_the_other_admins_first_still_needs_one() {
+    let app = App::start();
+    another_admin(&app, "second");
+    let first = app.token(Role::Admin);
+    assert_eq!(ask(&app, first, Method::PUT, SOURCE, None).await.status, 201);
+    assert_eq!(ask(&app, first, Method::DELETE, "/tokens/second", None).await.status, 200);
+    ask(&app, first, Method::DELETE, SOURCE, None).await.problem(409, "approval_required");
+    app.clock.advance_micros(24 * 3600 * 1_000_000);
+    assert_eq!(ask(&app, first, Method::DELETE, SOURCE, None).await.status, 200, "then they are alone");
+}
+
+#[tokio::test]
+async fn the_last_admin_does_not_go_with_a_change_of_their_role() {
+    let app = App::start();
+    let first = app.token(Role::Admin).to_owned();
+    let all: Vec<_> = audit_control::Permission::ALL.iter().map(|one| one.as_str()).collect();
+    let boss = json!({ "name": "boss", "permissions": all });
+    assert_eq!(ask(&app, &first, Method::POST, "/roles", Some(boss)).await.status, 201);
+    let made = json!({ "name": "boss", "role": "boss" });
+    let made = ask(&app, &first, Method::POST, "/tokens", Some(made)).await.json();
+    let boss = made["secret"].as_str().unwrap();
+    assert_eq!(ask(&app, boss, Method::DELETE, "/tokens/admin", None).await.status, 200);
+    for lesser in [
+        json!({ "permissions": ["events.read", "roles.manage"] }),
+        json!({ "permissions": all, "scope": "department:sales" }),
+        json!({ "permissions": all, "withheld": ["actor"] }),
+    ] {
+        ask(&app, boss, Method::PUT, "/roles/boss", Some(lesser)).await.problem(409, "last_admin");
+    }
+    let enough = json!({ "permissions": ["events.read", "roles.manage", "tokens.manage"] });
+    assert_eq!(ask(&app, boss, Method::PUT, "/roles/boss", Some(enough)).await.status, 200);
+}

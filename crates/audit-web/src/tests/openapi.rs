@@ -37,6 +37,7 @@ fn every_route_is_documented_with_its_role() {
             let path = route.path.replace("{*", "{");
             let role = match route.admission {
                 Admission::Needs(permission) => permission.to_string(),
+                Admission::Known => "any caller".to_owned(),
                 Admission::Anyone => "anyone".to_owned(),
                 Admission::Source => "source".to_owned(),
                 Admission::AnyoneIf(_, permission) if path.starts_with("/tlog") => {
@@ -94,9 +95,12 @@ fn an_operation_that_needs_a_role_can_say_no() {
         for (method, operation) in item.as_object().unwrap() {
             let needed = operation["x-permission"].as_str().unwrap();
             let needs_role = Permission::ALL.iter().any(|permission| needed.contains(permission.as_str()));
-            // A source has one right and cannot lack it.
+            // A source has one right and cannot lack it; whoever is known may still come from a network that is not theirs.
             let needs_secret = operation["x-permission"] == "source";
-            for (status, can_be) in [("401", needs_role || needs_secret), ("403", needs_role)] {
+            let is_known = operation["x-permission"] == "any caller";
+            for (status, can_be) in
+                [("401", needs_role || needs_secret || is_known), ("403", needs_role || is_known)]
+            {
                 assert_eq!(operation["responses"].get(status).is_some(), can_be, "{method} {path} {status}");
             }
         }

@@ -1,15 +1,16 @@
-//! `role create`, `role list`, `role remove`.
+//! `role create`, `role list`, `role change`, `role remove`.
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Context, proof::encode_segment};
+use super::{Context, UsageError, proof::encode_segment};
 use crate::{
     api::{Api, Query},
-    cli::{RoleCommand, RoleCreateArgs, RoleRemoveArgs},
+    cli::{RoleChangeArgs, RoleCommand, RoleCreateArgs, RoleRemoveArgs},
     output::{Align, Table, note, printable},
 };
 
@@ -33,12 +34,13 @@ struct All {
     roles: Vec<RoleView>,
 }
 
-/// Runs one of the three.
+/// Runs one of them.
 pub(crate) async fn run(context: &Context, command: &RoleCommand) -> anyhow::Result<ExitCode> {
     let api = context.api()?;
     let done = match command {
         RoleCommand::Create(args) => create(context, &api, args).await,
         RoleCommand::List => list(context, &api).await,
+        RoleCommand::Change(args) => change(context, &api, args).await,
         RoleCommand::Remove(args) => remove(context, &api, args).await,
     };
     api.close().await?;
@@ -74,6 +76,28 @@ async fn list(context: &Context, api: &Api) -> anyhow::Result<()> {
         table.row([role.name, kind.to_owned(), scope, withheld, role.permissions.join(" ")]);
     }
     Ok(context.output.table(&table)?)
+}
+
+async fn change(context: &Context, api: &Api, args: &RoleChangeArgs) -> anyhow::Result<()> {
+    if args.permissions.is_none() && args.scope.is_none() && args.withhold.is_none() {
+        return Err(UsageError::new("say what to change: --permissions, --scope or --withhold").into());
+    }
+    let All { roles } = api.get_json("/roles", &Query::default()).await?;
+    let role = roles.into_iter().find(|role| role.name == args.name);
+    let role = role.with_context(|| format!("there is no role {:?}; `role list` shows them", args.name))?;
+    let scope = args.scope.clone().map_or(role.scope, |scope| Some(scope).filter(|scope| !scope.is_empty()));
+    let withheld = args.withhold.clone().unwrap_or(role.withheld);
+    let withheld: Vec<_> = withheld.into_iter().filter(|group| !group.is_empty()).collect();
+    let rights = json!({
+        "permissions": args.permissions.as_ref().unwrap_or(&role.permissions), "scope": scope, "withheld": withheld,
+    });
+    let body = Bytes::from(serde_json::to_vec(&rights)?);
+    let answer = api.put_json(&format!("/roles/{}", encode_segment(&args.name)), body).await?.whole().await?;
+    let One { role } = serde_json::from_slice(&answer)?;
+    if context.output.is_json() {
+        return context.output.json(&json!({"role": role}));
+    }
+    Ok(context.output.line(format!("changed {}; it holds from the next request on", role.name))?)
 }
 
 async fn remove(context: &Context, api: &Api, args: &RoleRemoveArgs) -> anyhow::Result<()> {

@@ -73,7 +73,13 @@ pub(crate) fn find(state: &AppState, reader: &Reader, name: &str) -> Result<Foun
         }
         found => found?,
     };
-    if sees(reader, &found) { Ok(found) } else { Err(no_such_event(name)) }
+    if sees(reader, &found) {
+        return Ok(found);
+    }
+    // What is not there is looked for once more; so is what is not theirs to see.
+    let _ = state.index().wait_for(state.ledger().size().get(), INDEX_PATIENCE);
+    let _ = state.index().find_id(name)?;
+    Err(no_such_event(name))
 }
 
 fn sees(reader: &Reader, found: &Found) -> bool {

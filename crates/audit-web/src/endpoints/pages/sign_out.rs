@@ -8,6 +8,8 @@ use http::header::SET_COOKIE;
 
 use super::form::Form;
 use super::{see, sign_in};
+use subtle::ConstantTimeEq as _;
+
 use crate::sign_ins::{self, Holder, SignIn, emergency_caller, emergency_user};
 use crate::state::AppState;
 use crate::visitor::Visitor;
@@ -21,7 +23,7 @@ pub(crate) async fn handle(
 ) -> Response {
     let form = Form::read(body).await;
     let Some(session) = state.sign_ins().find(&headers, state.now()) else { return see("/audit/sign-in") };
-    if session.form_key() != form.get("key") {
+    if !bool::from(session.form_key().as_bytes().ct_eq(form.get("key").as_bytes())) {
         return see("/audit");
     }
     state.sign_ins().end(&session);

@@ -44,6 +44,7 @@ pub(crate) fn create(state: &AppState, reader: &Reader, wish: &Wish) -> Result<(
     let new =
         NewToken { name: &wish.name, role: &wish.role, expiry: wish.expiry, scope, networks: &wish.networks };
     let (token, secret) = access.control().create_token(&new, state.now())?;
+    access.control().note_shown(&token.id, &reader.caller().id)?;
     state.activity().record(about_token(reader.visitor().did("audit.token_created"), &token));
     access.reload()?;
     Ok((token, secret))
@@ -64,6 +65,7 @@ pub(crate) fn rotate(
     let rotated = access.control().rotate_token(name, overlap_hours, state.now());
     let refused = access.reload();
     let (token, secret) = rotated?;
+    access.control().note_shown(&token.id, &reader.caller().id)?;
     let mut event = about_token(reader.visitor().did("audit.token_rotated"), &token);
     if let (Some(Json::Object(members)), Some((_, until))) = (&mut event.details, token.former) {
         members.push(("former_good_until".into(), Json::from(until.to_string())));

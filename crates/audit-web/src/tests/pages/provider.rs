@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use audit_control::{Permission, Permissions, RoleRights};
+use audit_event::Group;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::oidc::tests::{Fake, settings};
 use crate::oidc::{Provider, Settings};
-use crate::tests::app::NOW;
+use crate::tests::app::{NOW, event};
 
 fn app_with(fake: &Fake, settings: Settings) -> App {
     App::start_with_provider(Provider::build(settings, Arc::new(fake.clone()), &[7; 32]).unwrap())
@@ -214,4 +216,70 @@ async fn without_a_provider_there_is_no_such_way() {
     assert_eq!(browser.get("/audit/sign-in/provider").await.status, 404);
     assert_eq!(browser.get("/audit/sign-in/provider/callback?code=x&state=y").await.status, 404);
     assert!(!browser.get("/audit/sign-in").await.text().contains("/audit/sign-in/provider"));
+}
+
+/// What the role of that name allows, from now on.
+fn role_of_our_own(app: &App, scope: &str) {
+    let rights = RoleRights {
+        permissions: Permissions::of(&[Permission::EventsRead]),
+        scope: Some(scope.to_owned()),
+        withheld: [Group::Content].into_iter().collect(),
+    };
+    let control = app.state.access().control();
+    if control.create_role("desk", &rights, NOW).is_err() {
+        control.change_role("desk", &rights, NOW).unwrap();
+    }
+    app.state.access().reload().unwrap();
+}
+
+#[tokio::test]
+async fn a_group_may_have_a_role_of_our_own_and_what_it_allows_is_asked_at_each_request() {
+    let fake = Fake::new(NOW);
+    fake.set(|lies| lies.claims.extend([("groups".to_owned(), json!(["desk-people"]))]));
+    let mut settings = settings();
+    settings.roles.push(("desk-people".to_owned(), crate::oidc::Grant::parse("desk")));
+    let app = app_with(&fake, settings);
+    let of = |number: usize, department: &str| {
+        let id = format!("e-{number}");
+        event(&id, 1, &json!({ "org": { "department": department }, "message": "a secret text" }))
+    };
+    app.record(&[of(0, "sales"), of(1, "board")]).await;
+    let mut early = Visit::begin(&app, &fake, "").await;
+    assert_eq!(early.come_back().await.status, 403, "there is no such role yet");
+
+    role_of_our_own(&app, "department:sales");
+    let mut visit = Visit::begin(&app, &fake, "").await;
+    assert_eq!(visit.come_back().await.status, 200);
+    let session = visit.browser.get("/api/v1/auditlog/session").await.json();
+    assert_eq!((&session["role"], &session["permissions"]), (&json!("desk"), &json!(["events.read"])));
+    assert_eq!(visit.browser.get("/api/v1/auditlog/e-1").await.status, 404);
+    let seen = visit.browser.get("/api/v1/auditlog/e-0").await;
+    assert!(seen.status == 200 && !seen.text().contains("a secret text"), "{}", seen.text());
+    assert_eq!(visit.browser.get("/audit/exports").await.status, 403);
+
+    role_of_our_own(&app, "department:board");
+    assert_eq!(visit.browser.get("/api/v1/auditlog/e-0").await.status, 404, "the role as it is now");
+    app.state.access().control().remove_role("desk").unwrap();
+    app.state.access().reload().unwrap();
+    assert_eq!(visit.browser.get("/audit").await.status, 401, "and without it nobody");
+}
+
+#[tokio::test]
+async fn whoever_has_the_same_id_elsewhere_is_somebody_else() {
+    let fake = Fake::new(NOW);
+    let app = app(&fake);
+    let hers = audit_control::NewView {
+        owner: "ada",
+        owner_name: "Ada of the platform",
+        name: "Hers",
+        query: "q=x",
+        shared: false,
+    };
+    let hers = app.state.access().control().save_view(&hers, NOW).unwrap();
+    let mut visit = Visit::begin(&app, &fake, "").await;
+    assert_eq!(visit.come_back().await.status, 200);
+    let session = visit.browser.get("/api/v1/auditlog/session").await.json();
+    assert_eq!(session["id"], "ada", "called as at the provider");
+    assert!(!visit.browser.get("/api/v1/auditlog/views").await.text().contains("Hers"));
+    assert_eq!(visit.browser.get(&format!("/api/v1/auditlog/views/{}", hers.id)).await.status, 404);
 }

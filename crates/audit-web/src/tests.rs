@@ -5,6 +5,7 @@ mod app;
 mod append;
 mod approvals;
 mod certificates;
+mod asvs;
 mod disk_full;
 mod export;
 mod exports;

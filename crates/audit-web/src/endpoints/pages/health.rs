@@ -46,7 +46,7 @@ struct Follower {
 
 /// Answers with the page. The platform is asked: this takes as long as its answer.
 pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: Reader) -> Result<Response> {
-    let (mut findings, status) = checks::all(&state).await?;
+    let (mut findings, status) = checks::all(&state, &reader).await?;
     // What is wrong comes first.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     let worker = state.clone();

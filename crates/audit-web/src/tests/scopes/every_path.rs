@@ -29,20 +29,30 @@ struct Sketch {
     action: &'static str,
     outcome: &'static str,
     person: u8,
+    source: &'static str,
 }
 
 fn sketches() -> impl Strategy<Value = Vec<Sketch>> {
     let sketch = (
         select(vec!["sales", "board", "Inside Sales"]),
-        select(vec!["auth.login", "auth.login_failed", "model.called", "chat.created", "file.uploaded"]),
+        select(vec![
+            "auth.login",
+            "auth.login_failed",
+            "model.called",
+            "chat.created",
+            "file.uploaded",
+            "api.request",
+        ]),
         select(vec!["success", "failure", "denied"]),
         0..3_u8,
+        select(vec!["api", "gateway", "webhook"]),
     );
-    let sketch = sketch.prop_map(|(department, action, outcome, person)| Sketch {
+    let sketch = sketch.prop_map(|(department, action, outcome, person, source)| Sketch {
         department,
         action,
         outcome,
         person,
+        source,
     });
     prop::collection::vec(sketch, 2..9)
 }
@@ -56,16 +66,19 @@ impl Sketch {
             &json!({
                 "action": self.action,
                 "outcome": self.outcome,
+                "source": self.source,
                 "actor": { "type": "user", "id": mark("actor"), "name": format!("Person {}", mark("actor")),
                     "email": format!("{}@example.test", mark("actor")) },
                 "session_id": "shared-session",
                 "org": { "department": self.department, "role": format!("p{}", self.person), "groups": [mark("org")] },
-                "client": { "ip": format!("192.0.2.{number}"), "user_agent": mark("client") },
+                "client": { "ip": format!("192.0.2.10{number}"), "peer_ip": format!("192.0.2.10{number}"),
+                    "forwarded_for": ["203.0.113.9"], "user_agent": mark("client") },
                 "target": { "type": "chat", "id": mark("target"), "name": mark("target") },
                 "model": { "id": mark("usage"), "provider": "prov" },
                 "usage": { "input_tokens": 1, "output_tokens": 1, "cost_usd": 0.5 },
                 "message": format!("Something {} rotor", mark("content")),
-                "details": { "text": mark("content") },
+                "http": { "method": "GET", "path": format!("/api/v1/{}", mark("content")) },
+                "details": { "text": mark("content"), "unseen_by": "gateway" },
             }),
         )
     }
@@ -83,7 +96,7 @@ fn conditions() -> impl Strategy<Value = String> {
         "action:auth.*",
         "category:model_usage",
         "role:p1",
-        "ip:192.0.2.0/30",
+        "ip:192.0.2.96/29",
         "tokens>=1",
         "target:target1*",
         "user:actor2*",
@@ -126,7 +139,7 @@ impl Limited {
             sketches.iter().enumerate().map(|(number, sketch)| sketch.event(number)).collect();
         app.record(&events).await;
         // What the program records of readers is not among the events of which is told here.
-        let scope = format!("source:api ({scope})");
+        let scope = format!("-source:internal ({scope})");
         let rights = RoleRights {
             permissions: Permissions::of(&[
                 Permission::EventsRead,
@@ -205,6 +218,9 @@ impl Limited {
                 let may_show = *is_seen && !is_withheld;
                 assert!(may_show || !text.contains(&mark), "{case} shows {mark}: {text}");
             }
+            let may_show = *is_seen && !self.withheld.contains(&Group::Client);
+            let address = format!("192.0.2.10{number}");
+            assert!(may_show || !text.contains(&address), "{case} shows {address}: {text}");
         }
     }
 }
@@ -475,7 +491,8 @@ proptest! {
 #[tokio::test]
 async fn the_marks_show_to_whoever_sees_all() {
     // Else the property would hold of an empty answer too.
-    let sketch = Sketch { department: "sales", action: "model.called", outcome: "success", person: 1 };
+    let sketch =
+        Sketch { department: "sales", action: "model.called", outcome: "success", person: 1, source: "api" };
     let limited = Limited::start(&[sketch.clone(), sketch], "department:sales", &[], "rotor").await;
     let shown: BTreeSet<_> = ["core", "actor", "org", "client", "target", "usage", "content"].into();
     let answer = limited.api("/?format=ndjson").await;

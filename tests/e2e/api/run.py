@@ -21,10 +21,10 @@ API = "/api/v1/auditlog"
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 SEED = 20261123
 CUSTOM = ["events.read", "events.export", "usage.read", "people.read", "views.manage", "roles.manage", "looks.read"]
-# Who comes along, and how much is tried: of those who may do little, most ends at the gate.
-PRINCIPALS = {
-    "none": 3, "ingest": 4, "viewer": 6, "scoped": 6, "custom": 8, "auditor": 10, "admin": 14, "source": 10,
-}
+# Who comes along, and how much is tried of each operation, besides what covers each parameter's limits. For those who may do
+# next to nothing that would be thousands of the same refusal.
+PRINCIPALS = {"admin": 8, "auditor": 6, "custom": 6, "scoped": 4, "viewer": 4, "source": 10, "ingest": 10, "none": 6}
+UNCOVERED = ("ingest", "none")
 
 
 class Server:
@@ -131,7 +131,7 @@ def walk(who, token, examples, server, arguments):
     began = time.monotonic()
     command = [
         arguments.schemathesis, "--config-file", HERE / "schemathesis.toml", "run", f"{server.url}/openapi.json", "--url", server.url,
-        "--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--mode", "all", "--max-examples", examples,
+        "--checks", CHECKS, "--phases", "examples,fuzzing" if who in UNCOVERED else "examples,coverage,fuzzing", "--mode", "all", "--max-examples", examples,
         "--seed", SEED, "--generation-database", "none", "--no-color", "--warnings", "off", "--request-timeout", 30,
         "--continue-on-failure", "--no-shrink",
         "--suppress-health-check", "all", "--generation-with-security-parameters", "false",

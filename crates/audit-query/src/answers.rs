@@ -11,7 +11,7 @@ mod tally;
 
 pub(crate) use find::{contains_ids, find_id};
 pub(crate) use ordered::{list, scan};
-pub(crate) use tally::{count, group, groups, rank};
+pub(crate) use tally::{Sharing, count, group, groups, rank};
 
 use crate::Error;
 use crate::columns::Bits;
@@ -29,6 +29,8 @@ pub(crate) struct View {
     pub(crate) partitions: Vec<Arc<Partition>>,
     /// The rows after those of the partitions, likewise.
     pub(crate) chunks: Vec<Arc<ChunkView>>,
+    /// How many threads look at them.
+    pub(crate) sharing: Sharing,
 }
 
 impl View {

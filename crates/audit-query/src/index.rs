@@ -1,5 +1,6 @@
 //! The index: what it is opened with, what it tells about itself, and the calls it answers.
 
+use crate::answers::Sharing;
 use crate::entries::Entries;
 pub use crate::failures::Failing;
 use crate::indexer::{Shared, Threads};
@@ -9,10 +10,12 @@ use crate::rows::Rows;
 pub use crate::store::Rebuilt;
 use crate::{Error, answers};
 use parking_lot::Mutex;
+use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 /// How an index is kept. [`Config::new`] gives the values meant for production.
@@ -30,6 +33,10 @@ pub struct Config {
     pub publish_interval: Duration,
     /// Bytes of decoded columns kept in memory.
     pub cache_bytes: usize,
+    /// Threads that may look at the rows of one question.
+    pub threads: NonZero<usize>,
+    /// Rows for each of which one of these threads is started.
+    pub thread_rows: u64,
     /// Pause after a failed write, such as on a full disk, before the next attempt.
     pub retry_interval: Duration,
 }
@@ -45,13 +52,25 @@ impl Config {
             flush_after: Duration::from_secs(15 * 60),
             publish_interval: Duration::from_millis(100),
             cache_bytes: 96 << 20,
+            threads: half_of_the_cores(),
+            thread_rows: 131_072,
             retry_interval: Duration::from_secs(2),
         }
+    }
+
+    pub(crate) fn sharing(&self) -> Sharing {
+        Sharing { threads: self.threads, rows: self.thread_rows }
     }
 
     pub(crate) fn size(&self) -> Size {
         Size::nearest(self.partition_rows, self.page_rows)
     }
+}
+
+/// So that one question leaves room for what else the machine does; two where there are two.
+fn half_of_the_cores() -> NonZero<usize> {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    NonZero::new((cores / 2).max(cores.min(2))).unwrap_or(NonZero::<usize>::MIN)
 }
 
 /// How the index is doing.

@@ -59,7 +59,11 @@ impl Shared {
         let cache = Arc::new(Cache::new(config.cache_bytes));
         let opened = Store::open(&config.dir, config.size(), Arc::clone(&cache), Arc::clone(&entries))?;
         Ok(Shared {
-            view: ArcSwap::from_pointee(View { partitions: opened.partitions, chunks: Vec::new() }),
+            view: ArcSwap::from_pointee(View {
+                partitions: opened.partitions,
+                chunks: Vec::new(),
+                sharing: config.sharing(),
+            }),
             publishing: Mutex::new(()),
             published: Condvar::new(),
             store: Mutex::new(opened.store),

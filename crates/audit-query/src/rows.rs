@@ -47,7 +47,7 @@ pub(crate) enum RollupKind {
 }
 
 /// Rows in pages. What may be unknown (`None`) is only of use to be faster.
-pub(crate) trait Rows {
+pub(crate) trait Rows: Sync {
     /// The ledger indices that it covers; each of them is a row, except for entries that could not be decoded.
     fn range(&self) -> Range<u64>;
 

@@ -7,8 +7,10 @@
 mod groups;
 mod lanes;
 mod local;
+mod shares;
 mod together;
 
+pub(crate) use shares::Sharing;
 pub(crate) use together::groups;
 
 use super::buckets::span_around;
@@ -40,20 +42,19 @@ pub(super) fn count_matching(
     budget: &Budget,
 ) -> Result<u64, Error> {
     let Some(scope) = Scope::new(range, snapshot) else { return Ok(0) };
-    let mut groups = Groups::new(&[], &[Measure::Count]);
-    let mut total = 0;
-    for rows in view.newest_first() {
+    let begin = || Groups::new(&[], &[Measure::Count]);
+    let (mut groups, mut total, mut others) = (begin(), 0, Vec::new());
+    for rows in rows_for(view, &scope) {
         budget.check()?;
-        if !has_rows_for(rows, &scope) {
-            continue;
-        }
         let predicate = compile(filter, rows)?;
         let known = if scope.covers_all(rows) { predicate.known_count(rows)? } else { None };
         match known {
             Some(count) => total += count,
-            None => Tally { rows, scope, predicate: &predicate, budget }.add_to(&mut groups)?,
+            None if Tally { rows, scope, predicate: &predicate, budget }.add_known_to(&mut groups)? => {}
+            None => others.push(rows),
         }
     }
+    groups.merge(&counted(view, &others, filter, scope, budget, begin)?);
     Ok(total + groups.total_events())
 }
 
@@ -109,15 +110,42 @@ fn all_groups(view: &View, question: &Group, snapshot: u64, budget: &Budget) -> 
     if !is_plain(question) {
         return lanes::groups(view, question, scope, budget);
     }
-    let mut groups = Groups::new(&question.keys, &question.measures);
-    for rows in view.newest_first() {
+    let begin = || Groups::new(&question.keys, &question.measures);
+    let (mut groups, mut others) = (begin(), Vec::new());
+    for rows in rows_for(view, &scope) {
         budget.check()?;
-        if has_rows_for(rows, &scope) {
-            let predicate = compile(&question.filter, rows)?;
-            Tally { rows, scope, predicate: &predicate, budget }.add_to(&mut groups)?;
+        let predicate = compile(&question.filter, rows)?;
+        if !(Tally { rows, scope, predicate: &predicate, budget }).add_known_to(&mut groups)? {
+            others.push(rows);
         }
     }
+    groups.merge(&counted(view, &others, &question.filter, scope, budget, begin)?);
     Ok(groups.into_rows())
+}
+
+/// Groups of rows of which nothing is known without a look at them.
+fn counted(
+    view: &View,
+    rows: &[&dyn Rows],
+    filter: &Filter,
+    scope: Scope,
+    budget: &Budget,
+    begin: impl Fn() -> Groups + Sync,
+) -> Result<Groups, Error> {
+    let work = |rows: &[&dyn Rows]| {
+        let mut groups = begin();
+        for rows in rows {
+            let predicate = &compile(filter, *rows)?;
+            Tally { rows: *rows, scope, predicate, budget }.add_rows_to(&mut groups)?;
+        }
+        Ok(groups)
+    };
+    view.sharing.gather(rows, work, |groups, more| groups.merge(&more))
+}
+
+/// The partitions and chunks that may have rows for the question, newest first.
+fn rows_for<'v>(view: &'v View, scope: &Scope) -> impl Iterator<Item = &'v dyn Rows> {
+    view.newest_first().filter(|rows| has_rows_for(*rows, scope))
 }
 
 fn has_rows_for(rows: &dyn Rows, scope: &Scope) -> bool {
@@ -136,14 +164,20 @@ struct Tally<'t> {
 }
 
 impl Tally<'_> {
-    fn add_to(&self, groups: &mut Groups) -> Result<(), Error> {
+    /// Adds what is known without a look at the rows, if everything is.
+    fn add_known_to(&self, groups: &mut Groups) -> Result<bool, Error> {
         if matches!(self.predicate, Predicate::Nothing) {
-            return Ok(());
+            return Ok(true);
         }
         let mut keys = LocalKeys::new(groups, self.rows)?;
-        if !self.add_known(&mut keys, groups)? {
-            self.add_rows(self.scope, &mut keys, groups)?;
-        }
+        let is_known = self.add_known(&mut keys, groups)?;
+        keys.flush(groups)?;
+        Ok(is_known)
+    }
+
+    fn add_rows_to(&self, groups: &mut Groups) -> Result<(), Error> {
+        let mut keys = LocalKeys::new(groups, self.rows)?;
+        self.add_rows(self.scope, &mut keys, groups)?;
         keys.flush(groups)
     }
 

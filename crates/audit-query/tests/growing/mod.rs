@@ -5,6 +5,7 @@
 
 use audit_query::naive::Naive;
 use audit_query::{Config, Entries, Error, Identity, Index};
+use std::num::NonZero;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
@@ -48,11 +49,12 @@ impl Entries for Growing {
     }
 }
 
-/// Partitions of 16 rows in pages of 4, and a cache that holds few of them.
+/// Partitions of 16 rows in pages of 4, a cache that holds few of them, and a thread for every few rows.
 pub fn open(dir: &Path, entries: &Growing) -> Index {
     let mut config = Config::new(dir);
     (config.partition_rows, config.page_rows) = (16, 4);
     config.cache_bytes = 20_000;
+    (config.threads, config.thread_rows) = (NonZero::new(3).unwrap(), 8);
     config.publish_interval = Duration::from_millis(1);
     config.retry_interval = Duration::from_millis(10);
     Index::open(config, entries.clone()).unwrap()

@@ -49,6 +49,15 @@ impl KeyValues {
         *self.texts.insert_unique(hash, next, |at| word_hash(text_of(values, *at))).get()
     }
 
+    /// The number of a value.
+    fn number_of(&mut self, value: &Key) -> u32 {
+        match value {
+            Key::Missing => self.number_of_text(None),
+            Key::Text(text) => self.number_of_text(Some(text)),
+            Key::Time(begin) => self.number_of_time(begin.as_micros()),
+        }
+    }
+
     /// The number of the calendar unit that begins at this instant.
     pub(super) fn number_of_time(&mut self, begin: i64) -> u32 {
         let next = next_number(&self.values);
@@ -122,6 +131,22 @@ impl Groups {
                 self.by_key.insert_unique(hash, (numbers.into(), *sums), |(numbers, _)| hash_of(numbers));
             }
         }
+    }
+
+    /// Adds the groups of another part of the rows.
+    pub(super) fn merge(&mut self, other: &Groups) {
+        let numbers = self.numbers_of(other);
+        for (group, sums) in &other.by_key {
+            let own: Box<[u32]> =
+                numbers.iter().zip(group).map(|(numbers, number)| numbers[*number as usize]).collect();
+            self.add(&own, sums);
+        }
+    }
+
+    /// For each key, the own numbers of the other's values.
+    pub(super) fn numbers_of(&mut self, other: &Groups) -> Vec<Vec<u32>> {
+        let keys = self.keys.iter_mut().zip(&other.keys);
+        keys.map(|(own, other)| other.values.iter().map(|value| own.number_of(value)).collect()).collect()
     }
 
     /// Events in all groups.

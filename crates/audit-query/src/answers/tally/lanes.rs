@@ -6,8 +6,8 @@
 mod state;
 
 use super::groups::Groups;
-use super::has_rows_for;
 use super::local::{LocalKeys, RowReader};
+use super::rows_for;
 use crate::Error;
 use crate::answers::{Scope, View};
 use crate::columns::Bits;
@@ -26,24 +26,58 @@ pub(super) fn groups(
     scope: Scope,
     budget: &Budget,
 ) -> Result<Vec<TableRow>, Error> {
-    let mut keys = Groups::new(&question.keys, &[]);
-    let mut numbers = GroupNumbers::default();
-    let mut lanes: Vec<Lane> = question.measures.iter().map(Lane::new).collect();
-    for rows in view.newest_first() {
-        budget.check()?;
-        if has_rows_for(rows, &scope) {
-            let predicate = compile(&question.filter, rows)?;
+    let rows: Vec<&dyn Rows> = rows_for(view, &scope).collect();
+    let work = |rows: &[&dyn Rows]| Lanes::of(question, scope, rows, budget);
+    Ok(view.sharing.gather(&rows, work, Lanes::merge)?.into_rows())
+}
+
+/// All measures of the groups of some rows.
+struct Lanes {
+    keys: Groups,
+    numbers: GroupNumbers,
+    lanes: Vec<Lane>,
+}
+
+impl Lanes {
+    fn of(question: &Group, scope: Scope, rows: &[&dyn Rows], budget: &Budget) -> Result<Lanes, Error> {
+        let mut keys = Groups::new(&question.keys, &[]);
+        let mut numbers = GroupNumbers::default();
+        let mut lanes: Vec<Lane> = question.measures.iter().map(Lane::new).collect();
+        for rows in rows {
+            budget.check()?;
+            let predicate = compile(&question.filter, *rows)?;
             if !matches!(predicate, Predicate::Nothing) {
-                Pass { rows, scope, predicate, budget }.run(&mut keys, &mut numbers, &mut lanes)?;
+                Pass { rows: *rows, scope, predicate, budget }.run(&mut keys, &mut numbers, &mut lanes)?;
             }
         }
+        Ok(Lanes { keys, numbers, lanes })
     }
-    let mut values: Vec<_> = lanes.into_iter().map(|lane| lane.state.into_values(numbers.len())).collect();
-    let rows = numbers.keys.iter().map(|group| TableRow {
-        keys: keys.named(group),
-        values: values.iter_mut().filter_map(Iterator::next).collect(),
-    });
-    Ok(rows.collect())
+
+    /// Adds the groups of other rows.
+    fn merge(&mut self, other: Lanes) {
+        let values = self.keys.numbers_of(&other.keys);
+        let own_of = |group: &[u32]| -> Box<[u32]> {
+            values.iter().zip(group).map(|(numbers, number)| numbers[*number as usize]).collect()
+        };
+        let groups: Vec<u32> =
+            other.numbers.keys.iter().map(|group| self.numbers.of(&own_of(group))).collect();
+        for (own, mut other) in self.lanes.iter_mut().zip(other.lanes) {
+            own.state.resize(self.numbers.len());
+            other.state.resize(groups.len());
+            own.state.merge(other.state, &groups);
+        }
+    }
+
+    fn into_rows(self) -> Vec<TableRow> {
+        let Lanes { keys, numbers, lanes } = self;
+        let groups = numbers.len();
+        let mut values: Vec<_> = lanes.into_iter().map(|lane| lane.state.into_values(groups)).collect();
+        let rows = numbers.keys.iter().map(|group| TableRow {
+            keys: keys.named(group),
+            values: values.iter_mut().filter_map(Iterator::next).collect(),
+        });
+        rows.collect()
+    }
 }
 
 /// One measure, over the rows that fulfil its own condition.

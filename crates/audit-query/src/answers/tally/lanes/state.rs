@@ -113,6 +113,47 @@ impl State {
         Ok(())
     }
 
+    /// Adds what other rows came to; `groups` are the own numbers of the other's groups. Both have room for all theirs.
+    pub(super) fn merge(&mut self, other: State, groups: &[u32]) {
+        let places = groups.iter().map(|group| *group as usize);
+        match (self, other) {
+            (State::Count(own), State::Count(other)) | (State::Whole(_, own), State::Whole(_, other)) => {
+                places.zip(other).for_each(|(group, count)| own[group] += count);
+            }
+            (State::Fraction(_, own), State::Fraction(_, other)) => {
+                places.zip(other).for_each(|(group, sum)| own[group] += sum);
+            }
+            (State::First(own), State::First(other)) => {
+                for (group, place) in found(places, other) {
+                    if own[group].is_none_or(|known| is_later(known, Some(place))) {
+                        own[group] = Some(place);
+                    }
+                }
+            }
+            (State::Last(own), State::Last(other)) => {
+                for (group, place) in found(places, other) {
+                    if is_later(place, own[group]) {
+                        own[group] = Some(place);
+                    }
+                }
+            }
+            (State::Latest(own), State::Latest(other)) => {
+                for (group, latest) in found(places, other.found) {
+                    if is_later(latest.0, own.found[group].as_ref().map(|(place, _)| *place)) {
+                        own.found[group] = Some(latest);
+                    }
+                }
+            }
+            (State::Distinct(own), State::Distinct(other)) => {
+                for (group, value) in other.values {
+                    let group = groups[group as usize];
+                    own.counts[group as usize] += u64::from(own.values.insert((group, value)));
+                }
+            }
+            _ => unreachable!("the lanes of one question are of the same kinds in the same order"),
+        }
+    }
+
     /// One value a group.
     pub(super) fn into_values(mut self, groups: usize) -> Box<dyn Iterator<Item = Value>> {
         self.resize(groups);
@@ -127,6 +168,11 @@ impl State {
             }
         }
     }
+}
+
+/// The groups that have something.
+fn found<T>(groups: impl Iterator<Item = usize>, values: Vec<Option<T>>) -> impl Iterator<Item = (usize, T)> {
+    groups.zip(values).filter_map(|(group, value)| Some((group, value?)))
 }
 
 /// The columns that make up a number field.

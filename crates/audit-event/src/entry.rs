@@ -165,19 +165,19 @@ impl<'a> Entry<'a> {
     /// # Errors
     /// [`DecodeError::NotCanonical`] with the first group that is not.
     pub fn check_canonical(&self) -> Result<(), DecodeError> {
-        let mut rewritten = Vec::new();
-        for group in Group::ALL {
-            if let Some(bytes) = self.bytes(*group) {
-                rewritten.clear();
-                rewrite(*group, bytes, &mut rewritten)?;
-                if rewritten != bytes {
-                    let problem = "its members, their order or their form differ";
-                    return Err(DecodeError::NotCanonical { group: *group, problem });
-                }
-            }
-        }
-        Ok(())
+        let groups = Group::ALL.iter().filter_map(|group| Some((*group, self.bytes(*group)?)));
+        groups.into_iter().try_for_each(|(group, bytes)| check_canonical_group(group, bytes))
     }
+}
+
+/// Checks that these are a group's bytes in canonical form.
+pub(crate) fn check_canonical_group(group: Group, bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut rewritten = Vec::with_capacity(bytes.len());
+    rewrite(group, bytes, &mut rewritten)?;
+    if rewritten == bytes {
+        return Ok(());
+    }
+    Err(DecodeError::NotCanonical { group, problem: "its members, their order or their form differ" })
 }
 
 /// Parses a group's bytes as an event of that group alone and writes them again.

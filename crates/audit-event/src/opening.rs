@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use crate::commitment::{self, Digest, GroupSalt, LeafData, Seed};
 use crate::disclosure::{from_hex, hex};
-use crate::entry::{Entry, GroupState};
+use crate::entry::{Entry, GroupState, check_canonical_group};
 use crate::vocabulary::{Group, GroupSet};
 
 /// What opens the commitment to one event.
@@ -41,6 +41,12 @@ pub enum OpeningError {
     /// The line shows a group that the opening says is not there, or hides one that it says is.
     #[error("its group {0} is there where the proof says it is not, or the other way round")]
     Group(Group),
+    /// The line does not show its core, which exports never withhold and nobody can have erased.
+    #[error("its core (time, action, outcome, …) is not shown")]
+    Core,
+    /// A group is shown in another form than events are recorded in, so that readers might understand it differently.
+    #[error("its group {0} is not in canonical form")]
+    Form(Group),
     /// The opening is no opening.
     #[error("its opening is malformed")]
     Opening,
@@ -67,10 +73,18 @@ impl Opening {
         Opening(Form::Parts(Box::new(std::array::from_fn(part))))
     }
 
+    /// The groups of which there are digests only: withheld, erased, or taken out of the line by anybody who held it.
+    #[must_use]
+    pub fn hidden(&self) -> GroupSet {
+        let Form::Parts(parts) = &self.0 else { return GroupSet::default() };
+        let is_hidden = |group: &&Group| matches!(parts[group.index()], Part::Hidden(_));
+        Group::ALL.iter().filter(is_hidden).copied().collect()
+    }
+
     /// The leaf data that follows from the line, which is to be compared with the tree.
     ///
     /// # Errors
-    /// [`OpeningError::Line`] and [`OpeningError::Group`].
+    /// [`OpeningError::Line`], [`OpeningError::Group`], [`OpeningError::Core`] and [`OpeningError::Form`].
     pub fn leaf_data(&self, line: &[u8]) -> Result<LeafData, OpeningError> {
         let members = split(line).ok_or(OpeningError::Line)?;
         let parts = match &self.0 {
@@ -83,6 +97,9 @@ impl Opening {
                 std::array::from_fn(part)
             }
         };
+        if members[Group::Core.index()].is_none() {
+            return Err(OpeningError::Core);
+        }
         let mut digests = [Digest::default(); Group::COUNT];
         let mut bytes = Vec::with_capacity(line.len());
         for ((digest, group), (part, range)) in
@@ -96,6 +113,7 @@ impl Opening {
                     bytes.push(b'{');
                     bytes.extend_from_slice(&line[range]);
                     bytes.push(b'}');
+                    check_canonical_group(*group, &bytes).map_err(|_| OpeningError::Form(*group))?;
                     commitment::present(*group, salt, &bytes)
                 }
                 _ => return Err(OpeningError::Group(*group)),
@@ -134,16 +152,20 @@ impl FromStr for Opening {
 }
 
 fn read(text: &str) -> Option<Opening> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
     if let Some(salt) = text.strip_prefix('*') {
         return Some(Opening(Form::Whole(from_hex(salt)?)));
     }
     let mut parts = [Part::Absent; Group::COUNT];
     let mut written = text.split(',');
-    for part in &mut parts {
+    for (part, group) in parts.iter_mut().zip(Group::ALL) {
         *part = match written.next()? {
             "-" => Part::Absent,
-            text => match text.strip_prefix('=') {
-                Some(digest) => Part::Hidden(from_hex(digest)?),
+            text => match text.strip_prefix('=').map(from_hex::<32>) {
+                // The digest of what is not there would pass for something withheld.
+                Some(digest) => Part::Hidden(digest.filter(|digest| *digest != commitment::absent(*group))?),
                 None => Part::Shown(from_hex(text)?),
             },
         };

@@ -79,7 +79,7 @@ proptest! {
         let encoded = encode(&event);
         for entry in [encoded.bytes.clone(), erase::erase(&encoded.bytes, erased).expect("an entry")] {
             let entry = Entry::decode(&entry).expect("an entry");
-            for shown in [GroupSet::ALL, shown] {
+            for shown in [GroupSet::ALL, shown.union([Group::Core].into_iter().collect())] {
                 let line = Disclosure::new(&entry, shown).event_json();
                 let opening = Opening::new(&entry, shown);
                 prop_assert_eq!(opening.leaf_data(line.as_bytes()), Ok(encoded.leaf.clone()), "{}", opening);
@@ -297,9 +297,34 @@ fn lines_that_no_export_holds_are_refused() {
     }
     let withheld = Opening::new(&entry, [Group::Core].into_iter().collect());
     assert_eq!(withheld.leaf_data(line.as_bytes()), Err(OpeningError::Group(Group::Content)));
+    // Whoever holds a line and its opening can hide groups of it, but not its core, and none that the event never had.
+    let shown = Opening::new(&entry, [Group::Content].into_iter().collect()).to_string();
+    let (core, others) = shown.split_once(',').expect("seven parts");
+    let bare: Opening = format!("={},{others}", "00".repeat(32)).parse().expect("an opening");
+    assert_ne!(core, "-");
+    assert_eq!(bare.leaf_data(b"{\"message\":\"a \\\" b\"}"), Err(OpeningError::Core));
+    let absent = Disclosure::new(&entry, GroupSet::ALL).to_json();
+    assert!(absent.contains("\"usage\":{\"absent\":true}"));
+    let phantom = withheld.to_string().replacen(",-", &format!(",={}", digest_of_absent("actor")), 1);
+    assert_eq!(phantom.parse::<Opening>(), Err(OpeningError::Opening));
+    let doubled = line.replacen(
+        "{\"action\":\"auth.login\"",
+        "{\"action\":\"auth.login\",\"action\":\"auth.login\"",
+        1,
+    );
+    assert_ne!(doubled, line);
+    assert_eq!(opening.leaf_data(doubled.as_bytes()), Err(OpeningError::Form(Group::Core)));
     for wrong in ["", "*", "*00", "-,-,-,-,-,-", "-,-,-,-,-,-,-,-", "-,-,-,-,-,-,=00", "x,-,-,-,-,-,-"] {
         assert_eq!(wrong.parse::<Opening>(), Err(OpeningError::Opening), "{wrong:?}");
     }
+}
+
+/// What FORMAT.md says of a group that is absent.
+fn digest_of_absent(group: &str) -> String {
+    use sha2::Digest as _;
+    let mut label = format!("secureai-audit/v1/group/{group}").into_bytes();
+    label.resize(64, 0);
+    sha2::Sha256::digest([&label[..], b"absent"].concat()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn groups() -> impl Strategy<Value = GroupSet> {

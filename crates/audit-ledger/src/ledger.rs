@@ -1,5 +1,6 @@
 //! The ledger's handle: all that the rest of the product calls.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
@@ -362,7 +363,7 @@ impl Ledger {
         &self,
         indices: &[u64],
         size: TreeSize,
-        give: impl FnMut(&[Hash]),
+        give: impl FnMut(&[Hash]) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         subset_proof(indices, size, &*self.core.store, give)
     }

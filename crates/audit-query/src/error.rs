@@ -41,6 +41,16 @@ pub enum Error {
         "only exports of whole events as JSON or NDJSON have a proof of every line: leave the fields out"
     )]
     NotProvable,
+    /// A proof was asked for an export that would hold other events now.
+    #[error(
+        "the export has {exported} events, and there are {proved} now: it was erased from, or is of another question"
+    )]
+    OtherEvents {
+        /// Events that the export has.
+        exported: u64,
+        /// Events that match now.
+        proved: u64,
+    },
     /// A Parquet file could not be written or read.
     #[error("cannot write or read Parquet: {0}")]
     Parquet(#[from] parquet::errors::ParquetError),

@@ -3,6 +3,8 @@
 //! Whoever has the leaves and these roots can compute the tree's root by RFC 6962, section 2.1. One leaf's proof holds
 //! the hashes of its inclusion proof, in the tree's order; the proof for all leaves is empty.
 
+use std::ops::ControlFlow;
+
 use crate::error::Error;
 use crate::hash::{Hash, node_hash};
 use crate::node::HashReader;
@@ -13,7 +15,7 @@ use crate::proof::{Span, read_range_roots};
 const AT_ONCE: usize = 4_096;
 
 /// Proves that the leaves at `indices`, in ascending order, are in the tree of `size` leaves. `give` is handed the
-/// hashes of the proof in their order, so that a long one need not be in memory.
+/// hashes of the proof in their order, so that a long one need not be in memory, and ends it by breaking off.
 ///
 /// # Errors
 /// [`Error::LeavesUnordered`] unless the indices ascend, [`Error::LeafOutsideTree`], or the reader's own.
@@ -21,21 +23,23 @@ pub fn subset_proof<R: HashReader>(
     indices: &[u64],
     size: TreeSize,
     reader: &R,
-    mut give: impl FnMut(&[Hash]),
+    mut give: impl FnMut(&[Hash]) -> ControlFlow<()>,
 ) -> Result<(), R::Error> {
     check_order(indices.iter().copied(), size)?;
     let mut waiting = Vec::new();
-    let mut outcome = Ok(());
-    for_each_empty(whole(size), indices, &mut |span| {
-        waiting.push(span);
-        if waiting.len() == AT_ONCE && outcome.is_ok() {
-            outcome = read_range_roots(&waiting, reader).map(|roots| give(&roots));
+    let mut flush = |waiting: &mut Vec<Span>| match read_range_roots(waiting, reader) {
+        Ok(roots) => {
             waiting.clear();
+            give(&roots).map_break(Ok)
         }
+        Err(error) => ControlFlow::Break(Err(error)),
+    };
+    let walked = for_each_empty(whole(size), indices, &mut |span| {
+        waiting.push(span);
+        if waiting.len() == AT_ONCE { flush(&mut waiting) } else { ControlFlow::Continue(()) }
     });
-    outcome?;
-    give(&read_range_roots(&waiting, reader)?);
-    Ok(())
+    let ended = if walked.is_continue() { flush(&mut waiting) } else { walked };
+    ended.break_value().unwrap_or(Ok(()))
 }
 
 /// The root of the tree of `size` leaves that has `leaves` (ascending by index) and, around them, the subtrees of the
@@ -49,18 +53,18 @@ pub fn root_from_subset<E: From<Error>>(
     proof: &mut dyn Iterator<Item = Result<Hash, E>>,
 ) -> Result<Hash, E> {
     check_order(leaves.iter().map(|(index, _)| *index), size)?;
-    if size.is_empty() {
-        return Ok(Hash::EMPTY_ROOT);
-    }
     let mut climb = Climb { proof, wanted: 0, missing: 0 };
-    let root = climb.root(whole(size), leaves)?;
+    let root = if size.is_empty() { Hash::EMPTY_ROOT } else { climb.root(whole(size), leaves)? };
     let Climb { proof, wanted, missing } = climb;
-    match (proof.count(), missing) {
-        (0, 0) => Ok(root),
-        (left, missing) => {
-            Err(Error::ProofLength { expected: wanted, found: wanted - missing + left }.into())
-        }
+    let mut left = 0;
+    for hash in proof {
+        hash?;
+        left += 1;
     }
+    if (left, missing) == (0, 0) {
+        return Ok(root);
+    }
+    Err(Error::ProofLength { expected: wanted, found: wanted - missing + left }.into())
 }
 
 fn whole(size: TreeSize) -> Span {
@@ -81,18 +85,23 @@ fn check_order(indices: impl Iterator<Item = u64>, size: TreeSize) -> Result<(),
     Ok(())
 }
 
-/// Shows `visit` the largest spans within `span` without any of the indices. Deep as the tree is high.
-fn for_each_empty(span: Span, indices: &[u64], visit: &mut impl FnMut(Span)) {
+/// Shows `visit` the largest spans within `span` without any of the indices, until it breaks off. Deep as the tree is
+/// high.
+fn for_each_empty<B>(
+    span: Span,
+    indices: &[u64],
+    visit: &mut impl FnMut(Span) -> ControlFlow<B>,
+) -> ControlFlow<B> {
     if indices.is_empty() {
-        if span.leaves() > 0 {
-            visit(span);
-        }
-    } else if span.leaves() > indices.len() as u64 {
+        return if span.leaves() > 0 { visit(span) } else { ControlFlow::Continue(()) };
+    }
+    if span.leaves() > indices.len() as u64 {
         let (left, right) = span.split();
         let (in_left, in_right) = indices.split_at(indices.partition_point(|index| *index < left.end));
-        for_each_empty(left, in_left, visit);
-        for_each_empty(right, in_right, visit);
+        for_each_empty(left, in_left, visit)?;
+        for_each_empty(right, in_right, visit)?;
     }
+    ControlFlow::Continue(())
 }
 
 /// On the way from the leaves to the root.

@@ -3,12 +3,14 @@
 //!
 //! ```text
 //! secureai-audit/v1/export-proof
+//! <signed checkpoint>             with the empty line that it has before its signatures
+//!
 //! <index> <opening> <mark>        a line for each event, in the export's order
 //!
 //! <hash>                          the tree around these events, left to right (audit_tlog::subset_proof)
-//!
-//! <signed checkpoint>
 //! ```
+//!
+//! The checkpoint comes first, so that nothing is kept in memory for what nobody has signed.
 //!
 //! The mark is the first four bytes of the leaf hash. It proves nothing; by it the line that was altered can be named.
 
@@ -31,8 +33,8 @@ use crate::question::{Budget, RowRef, Scan};
 
 /// The first line of the proof of an export.
 pub const TITLE: &str = "secureai-audit/v1/export-proof";
-/// Events read at once.
-const CHUNK_ROWS: usize = 4_096;
+/// Events read at once: 32 MiB of the largest that there can be.
+const CHUNK_ROWS: usize = 512;
 
 impl Export {
     /// Whether its lines can be proved: whole events as the ledger holds them.
@@ -52,7 +54,8 @@ impl Export {
     /// many events are done.
     ///
     /// # Errors
-    /// [`Error::NotProvable`]; the others as [`Export::run`].
+    /// [`Error::NotProvable`]; [`Error::OtherEvents`] when these are not as many as the export has; the others as
+    /// [`Export::run`].
     pub fn prove(
         &self,
         origin: Origin<'_>,
@@ -67,7 +70,10 @@ impl Export {
         }
         let snapshot = end.snapshot.unwrap_or_else(|| origin.answers.snapshot());
         let (checkpoint, size) = checkpoint_covering(ledger, snapshot)?;
-        writeln!(out, "{TITLE}").map_err(Error::Output)?;
+        writeln!(out, "{TITLE}")
+            .and_then(|()| out.write_all(&checkpoint))
+            .and_then(|()| writeln!(out))
+            .map_err(Error::Output)?;
         let mut openings = Openings { origin, out, shown: self.shown(), indices: Vec::new() };
         let scan = Scan {
             filter: self.filter.clone(),
@@ -78,16 +84,18 @@ impl Export {
         };
         openings.write(&scan, budget, progress)?;
         let Openings { out, mut indices, .. } = openings;
+        let proved = indices.len() as u64;
+        if end.rows > 0 && end.rows != proved {
+            return Err(Error::OtherEvents { exported: end.rows, proved });
+        }
         writeln!(out).map_err(Error::Output)?;
         indices.sort_unstable();
         let mut written = Ok(());
         ledger.subset_proof(&indices, size, |hashes| {
-            if written.is_ok() {
-                written = write_hashes(out, hashes);
-            }
+            written = budget.check().and_then(|()| write_hashes(out, hashes).map_err(Error::Output));
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        written.map_err(Error::Output)?;
-        writeln!(out).and_then(|()| out.write_all(&checkpoint)).map_err(Error::Output)
+        written
     }
 }
 

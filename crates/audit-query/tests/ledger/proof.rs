@@ -79,6 +79,7 @@ fn every_line_of_an_export_is_proved() {
                 assert_eq!(proved.events, events as u64, "{format:?} {order:?} {filter}");
                 assert_eq!(proved.size.get(), 300);
                 assert_eq!(proved.indices.is_some(), events > 0);
+                assert_eq!((proved.is_contiguous(), proved.incomplete), (filter.is_empty(), 0));
             }
         }
     }
@@ -91,7 +92,7 @@ fn an_altered_line_is_named() {
     let (lines, proof) = (text(&file), proof.unwrap());
     let altered = |from: &str, to: &str| lines.replacen(from, to, 1).into_bytes();
     let eighth = lines.lines().nth(7).unwrap();
-    let forged = eighth.replacen("\"outcome\":\"", "\"outcome\":\"x", 1);
+    let forged = eighth.replacen("\"id\":\"", "\"id\":\"x", 1);
     let error = recorded.verify(&altered(eighth, &forged), &proof).unwrap_err();
     assert!(matches!(error, VerifyError::Altered { line: 8, .. }), "{error}");
     let cut = recorded.verify(&altered(eighth, &eighth[1..]), &proof).unwrap_err();
@@ -108,9 +109,9 @@ fn lines_taken_out_added_repeated_or_swapped_are_noticed() {
     assert!(recorded.verify(&join(&lines), &proof).is_ok());
 
     let taken_out = refused(recorded.verify(&join(&lines[..299]), &proof));
-    assert_eq!(taken_out, "the export has 299 events where the proof has 300: some were added or taken out");
+    assert_eq!(taken_out, "the export has 299 events where the proof has 300");
     let added = refused(recorded.verify(&join(&[&lines[..], &lines[..2]].concat()), &proof));
-    assert_eq!(added, "the export has 302 events where the proof has 300: some were added or taken out");
+    assert_eq!(added, "the export has 302 events where the proof has 300");
     let mut swapped = lines.clone();
     swapped.swap(3, 4);
     assert!(matches!(recorded.verify(&join(&swapped), &proof), Err(VerifyError::Altered { line: 4, .. })));
@@ -118,12 +119,19 @@ fn lines_taken_out_added_repeated_or_swapped_are_noticed() {
     // With the proof's lines treated likewise, the tree notices.
     let proof = text(&proof);
     let openings: Vec<&str> = proof.lines().collect();
-    let without_one = [&openings[..5], &openings[6..]].concat().join("\n") + "\n";
+    let first = openings.iter().position(|line| line.contains(" *")).unwrap();
+    let without_one = [&openings[..first + 4], &openings[first + 5..]].concat().join("\n") + "\n";
     let file = join(&[&lines[..4], &lines[5..]].concat());
     assert!(matches!(recorded.verify(&file, without_one.as_bytes()), Err(VerifyError::Tree(_))));
-    let with_one_twice = [&openings[..6], &openings[5..]].concat().join("\n") + "\n";
+    let with_one_twice = [&openings[..=first + 4], &openings[first + 4..]].concat().join("\n") + "\n";
     let file = join(&[&lines[..5], &lines[4..]].concat());
-    assert!(matches!(recorded.verify(&file, with_one_twice.as_bytes()), Err(VerifyError::Tree(_))));
+    assert!(matches!(
+        recorded.verify(&file, with_one_twice.as_bytes()),
+        Err(VerifyError::Malformed {
+            problem: "there are more events than entries in the checkpoint's tree",
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -133,7 +141,10 @@ fn a_document_is_proved_to_its_last_line() {
     let (file, proof) = (text(&file), proof.unwrap());
     let miscounted = file.replace("\"count\":300", "\"count\":299");
     let cut = file.lines().take(301).collect::<Vec<_>>().join("\n");
-    for wrong in [miscounted, cut, file + "{}\n"] {
+    let without_comma = file.replacen("},\n", "}\n", 1);
+    let with_one_more = file.replace("}\n],", "},\n],");
+    let without_end = file.trim_end().to_owned();
+    for wrong in [miscounted, cut, without_comma, with_one_more, without_end, file + "{}\n"] {
         assert!(matches!(recorded.verify(wrong.as_bytes(), &proof), Err(VerifyError::Export(_))));
     }
 }
@@ -166,7 +177,9 @@ fn groups_that_were_erased_leave_a_proof() {
         erased.iter().zip(0..).map(|(bytes, at)| (LeafIndex::new(at), &**bytes)).collect();
     recorded.ledger.replace(&replacements).unwrap();
     let (file, proof) = recorded.export(&everything);
-    assert_eq!(recorded.verify(&file, &proof.unwrap()).unwrap().events, 300);
+    let proved = recorded.verify(&file, &proof.unwrap()).unwrap();
+    assert_eq!((proved.events, proved.incomplete > 0), (300, true));
+    assert_eq!(proved.hidden[Group::Client.index()], 0);
 }
 
 #[test]
@@ -176,9 +189,57 @@ fn groups_that_are_withheld_leave_a_proof() {
     let (file, proof) = recorded.export(&Export { withheld, ..Export::all(Format::Ndjson) });
     assert!(!text(&file).contains("\"actor\""));
     let proof = proof.unwrap();
-    assert_eq!(recorded.verify(&file, &proof).unwrap().events, 300);
+    let proved = recorded.verify(&file, &proof).unwrap();
+    assert_eq!(proved.events, 300);
+    let of_all = text(&recorded.export(&Export::all(Format::Ndjson)).0);
+    let with_actor =
+        of_all.lines().filter(|line| line.contains("\"actor\"") || line.contains("\"session_id\"")).count();
+    assert_eq!(proved.hidden[Group::Actor.index()], with_actor as u64);
+    assert_eq!(proved.hidden[Group::Core.index()], 0);
     let whole = recorded.export(&Export::all(Format::Ndjson)).0;
     assert!(matches!(recorded.verify(&whole, &proof), Err(VerifyError::Line { .. })));
+}
+
+#[test]
+fn what_others_write_differently_is_refused() {
+    let recorded = Recorded::new();
+    let (file, proof) = recorded.export(&filtered(Format::Ndjson, Order::OldestFirst, ""));
+    let (file, proof) = (text(&file), text(&proof.unwrap()));
+    let loud = |text: &str| {
+        let (head, tail) = text.split_once(" *").unwrap();
+        format!("{head} *{}", tail.replacen(&tail[..32], &tail[..32].to_uppercase(), 1))
+    };
+    for wrong in [proof.replacen("\n7 ", "\n+7 ", 1), proof.replacen("\n7 ", "\n07 ", 1), loud(&proof)] {
+        assert_ne!(wrong, proof);
+        let refused = recorded.verify(file.as_bytes(), wrong.as_bytes());
+        assert!(matches!(refused, Err(VerifyError::Malformed { .. })), "{refused:?}");
+    }
+    let beyond = proof.replacen("\n299 ", "\n300 ", 1);
+    assert!(recorded.verify(file.as_bytes(), beyond.as_bytes()).is_err());
+    let windows = file.replace('\n', "\r\n");
+    let unended = file.trim_end();
+    for wrong in [&*windows, unended] {
+        assert!(recorded.verify(wrong.as_bytes(), proof.as_bytes()).is_err());
+    }
+}
+
+#[test]
+fn an_unsigned_checkpoint_is_refused_before_anything_else_is_looked_at() {
+    let recorded = Recorded::new();
+    let (_, proof) = recorded.export(&filtered(Format::Ndjson, Order::OldestFirst, ""));
+    let unsigned = text(&proof.unwrap()).replacen("\n300\n", "\n301\n", 1);
+    assert!(matches!(recorded.verify(b"no export", unsigned.as_bytes()), Err(VerifyError::Tree(_))));
+}
+
+#[test]
+fn an_export_of_which_events_are_gone_gets_no_proof() {
+    let recorded = Recorded::new();
+    let origin = Origin { answers: &recorded.index, entries: &recorded.ledger };
+    let export = Export::all(Format::Ndjson);
+    let end = Position { rows: 301, snapshot: Some(300), ..Position::default() };
+    let proved =
+        export.prove(origin, &recorded.ledger, &Budget::unlimited(), &end, &mut Vec::new(), &mut |_| {});
+    assert!(matches!(proved, Err(Error::OtherEvents { exported: 301, proved: 300 })));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Many leaves proved at once.
 
+use std::ops::ControlFlow;
+
 use audit_tlog::{Error, Hash, LeafIndex, TreeSize, inclusion_proof, root_from_subset, subset_proof};
 use proptest::prelude::*;
 
@@ -18,7 +20,10 @@ impl Proved {
         let size = TreeSize::new(size as u64);
         let places: Vec<u64> = indices.iter().map(|index| *index as u64).collect();
         let mut hashes = Vec::new();
-        subset_proof(&places, size, tree, |more| hashes.extend_from_slice(more))?;
+        subset_proof(&places, size, tree, |more| {
+            hashes.extend_from_slice(more);
+            ControlFlow::Continue(())
+        })?;
         let leaves = places.into_iter().zip(indices.iter().map(|index| tree.leaf(*index))).collect();
         Ok(Self { leaves, size, hashes })
     }

@@ -46,12 +46,19 @@ enum Target {
 pub(crate) async fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let target = match args.output.as_path() {
         path if path == Path::new("-") => Target::Pipe,
-        path if path.exists() && !args.force => {
-            bail!("{} exists: give another name, or --force to replace it", path.display())
+        path => {
+            let proof = args.proof.then(|| proof::beside(path));
+            let written = [Some(path.to_owned()), proof].into_iter().flatten();
+            if let Some(path) = written.filter(|path| path.exists() && !args.force).next() {
+                bail!("{} exists: give another name, or --force to replace it", path.display())
+            }
+            Target::File(path.to_owned())
         }
-        path => Target::File(path.to_owned()),
     };
     proof::check(args)?;
+    if let Target::File(path) = &target {
+        proof::remove_stale(path)?;
+    }
     let interrupt = Interrupt::listen()?;
     let start = Instant::now();
     let done = match &context.global.url {

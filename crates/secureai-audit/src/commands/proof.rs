@@ -53,11 +53,13 @@ pub(crate) async fn get(context: &Context, args: &ProofGetArgs) -> anyhow::Resul
 pub(crate) fn verify(context: &Context, args: &ProofVerifyArgs) -> anyhow::Result<ExitCode> {
     let key = read_key(&args.key)?;
     let mut proof = open(&args.file)?;
-    if export::is_one(&mut proof)? {
-        return export::verify(context, args, &key, &mut proof);
-    }
     let mut bytes = Vec::new();
-    proof.read_to_end(&mut bytes).with_context(|| format!("cannot read {}", args.file.display()))?;
+    let cannot_read = || format!("cannot read {}", args.file.display());
+    (&mut proof).take(export::BEGINNING).read_to_end(&mut bytes).with_context(cannot_read)?;
+    if export::is_one(&bytes) {
+        return export::verify(context, args, &key, &mut bytes.as_slice().chain(proof));
+    }
+    proof.read_to_end(&mut bytes).with_context(cannot_read)?;
     if manifest::is_one(&bytes) {
         return manifest::verify(context, args, &key, &bytes);
     }

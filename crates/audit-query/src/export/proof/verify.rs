@@ -2,13 +2,15 @@
 
 use std::io::BufRead;
 
-use audit_event::{Opening, OpeningError};
-use audit_tlog::{Checkpoint, Hash, TreeSize, Verifier, leaf_hash, root_from_subset};
+use audit_event::{Group, GroupSet, Opening, OpeningError};
+use audit_tlog::{Checkpoint, Hash, LeafIndex, TreeSize, Verifier, leaf_hash, root_from_subset};
 
 use super::{TITLE, mark};
 
 /// Longest line that is read: an event is at most a fraction of it.
 const MAX_LINE_BYTES: u64 = 16 << 20;
+/// Longest checkpoint that is read: some hundred signatures.
+const MAX_CHECKPOINT_BYTES: usize = 64 << 10;
 /// How often `progress` is told.
 const TELL_EVERY: u64 = 10_000;
 const DOCUMENT_BEGINS: &[u8] = b"{\"events\":[";
@@ -21,10 +23,31 @@ pub struct ProvedExport {
     pub events: u64,
     /// The lowest and the highest index among them.
     pub indices: Option<(u64, u64)>,
+    /// Lines of which some group is hidden: withheld, erased, or taken out by whoever handed the export on.
+    pub incomplete: u64,
+    /// For each group, in the order of [`Group::ALL`], the lines that hide it.
+    pub hidden: [u64; Group::COUNT],
     /// The checkpoint's size and root.
     pub size: TreeSize,
     /// The root hash that the checkpoint signs.
     pub root: Hash,
+}
+
+impl ProvedExport {
+    /// Whether these are all entries between the first and the last of them, so that none was left out there.
+    #[must_use]
+    pub fn is_contiguous(&self) -> bool {
+        self.indices.is_some_and(|(first, last)| last - first + 1 == self.events)
+    }
+
+    /// Takes note of what a line does not show.
+    fn note(&mut self, hidden: GroupSet) {
+        self.events += 1;
+        self.incomplete += u64::from(!hidden.is_empty());
+        for group in hidden.iter() {
+            self.hidden[group.index()] += 1;
+        }
+    }
 }
 
 /// Why an export is not proved.
@@ -32,10 +55,10 @@ pub struct ProvedExport {
 #[non_exhaustive]
 pub enum VerifyError {
     /// The export cannot be read.
-    #[error("cannot read the export: {0}")]
+    #[error("cannot read the export")]
     Export(#[source] std::io::Error),
     /// The proof cannot be read.
-    #[error("cannot read the proof: {0}")]
+    #[error("cannot read the proof")]
     Proof(#[source] std::io::Error),
     /// It is no proof, or was cut short.
     #[error("the proof is malformed at its line {line}: {problem}")]
@@ -45,8 +68,8 @@ pub enum VerifyError {
         /// What is wrong there.
         problem: &'static str,
     },
-    /// The export was cut short, or lines were added or taken out.
-    #[error("the export has {export} events where the proof has {proof}: some were added or taken out")]
+    /// The export was cut short, or lines were added or taken out, and the proof was not.
+    #[error("the export has {export} events where the proof has {proof}")]
     Count {
         /// Events in the export.
         export: u64,
@@ -54,7 +77,7 @@ pub enum VerifyError {
         proof: u64,
     },
     /// A line is not as the ledger holds it.
-    #[error("line {line} of the export (entry {index}) is not as it was recorded: {source}")]
+    #[error("line {line} of the export (entry {index}) is not as it was recorded")]
     Line {
         /// Which line of the file, from 1.
         line: u64,
@@ -77,8 +100,9 @@ pub enum VerifyError {
 }
 
 /// Checks that each event of an export (JSON or NDJSON with whole events) is in the tree of the checkpoint in its proof,
-/// which one of `keys` signed under `origin`, and that no entry is there twice. It does not follow that the export holds
-/// all events that somebody asked for. `progress` is told how many lines are done. Takes 40 bytes of memory an event.
+/// which one of `keys` signed under `origin`, and that no entry is there twice. It does not follow that no event was
+/// taken out, nor that the lines are in their first order: whoever has an export and its proof can make those of fewer
+/// lines. `progress` is told how many lines are done. Takes 40 bytes of memory an event.
 ///
 /// # Errors
 /// [`VerifyError`] says what does not fit, where it can be told with the line.
@@ -90,50 +114,68 @@ pub fn verify_export(
     progress: &mut dyn FnMut(u64),
 ) -> Result<ProvedExport, VerifyError> {
     let mut proof = ProofLines { lines: Lines::new(proof), line: Vec::new() };
-    let mut events = Events::new(export);
     if proof.next()? != TITLE {
         return Err(proof.malformed("it is no proof of an export"));
     }
-    let mut leaves: Vec<(u64, Hash)> = Vec::new();
-    let mut event = Vec::new();
+    // Nothing is kept of what stands below a checkpoint that nobody signed.
+    let checkpoint = Checkpoint::open(&proof.checkpoint()?, origin, keys)?.checkpoint;
+    let size = checkpoint.size();
+    let mut proved = ProvedExport {
+        events: 0,
+        indices: None,
+        incomplete: 0,
+        hidden: [0; Group::COUNT],
+        size,
+        root: *checkpoint.root(),
+    };
+    let mut leaves = matched(export, &mut proof, &mut proved, progress)?;
+    leaves.sort_unstable_by_key(|(index, _)| *index);
+    proved.indices = leaves.first().zip(leaves.last()).map(|(first, last)| (first.0, last.0));
+    let found = root_from_subset(&leaves, size, &mut std::iter::from_fn(|| proof.hash().transpose()))?;
+    if found != proved.root {
+        return Err(audit_tlog::Error::RootMismatch.into());
+    }
+    Ok(proved)
+}
+
+/// The leaves of the lines, which fit what the proof says of them.
+fn matched(
+    export: &mut dyn BufRead,
+    proof: &mut ProofLines<'_>,
+    proved: &mut ProvedExport,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Vec<(u64, Hash)>, VerifyError> {
+    let mut events = Events::new(export);
+    let (mut leaves, mut event) = (Vec::new(), Vec::new());
     loop {
         let claimed = proof.event()?;
         let read = events.next(&mut event).map_err(VerifyError::Export)?;
         match (claimed, read) {
             (None, false) => break,
             (Some(claimed), true) => {
-                leaves.push((claimed.index, claimed.check(&event, events.lines.number)?))
+                if !proved.size.contains(LeafIndex::new(claimed.index)) {
+                    return Err(proof.malformed("its index is not in the checkpoint's tree"));
+                }
+                leaves.push((claimed.index, claimed.check(&event, events.lines.number)?));
+                proved.note(claimed.opening.hidden());
             }
             (claimed, read) => {
-                let done = leaves.len() as u64;
+                let done = proved.events;
                 let export =
                     done + if read { 1 + events.count(&mut event).map_err(VerifyError::Export)? } else { 0 };
                 let proof = done + if claimed.is_some() { 1 + proof.count_events()? } else { 0 };
                 return Err(VerifyError::Count { export, proof });
             }
         }
-        if (leaves.len() as u64).is_multiple_of(TELL_EVERY) {
-            progress(leaves.len() as u64);
+        if proved.events > proved.size.get() {
+            return Err(proof.malformed("there are more events than entries in the checkpoint's tree"));
+        }
+        if proved.events.is_multiple_of(TELL_EVERY) {
+            progress(proved.events);
         }
     }
-    progress(leaves.len() as u64);
-    let hashes = proof.hashes()?;
-    let checkpoint = Checkpoint::open(&proof.rest()?, origin, keys)?.checkpoint;
-    leaves.sort_unstable_by_key(|(index, _)| *index);
-    let found = root_from_subset(
-        &leaves,
-        checkpoint.size(),
-        &mut hashes.into_iter().map(Ok::<_, audit_tlog::Error>),
-    )?;
-    if found != *checkpoint.root() {
-        return Err(audit_tlog::Error::RootMismatch.into());
-    }
-    Ok(ProvedExport {
-        events: leaves.len() as u64,
-        indices: leaves.first().zip(leaves.last()).map(|(first, last)| (first.0, last.0)),
-        size: checkpoint.size(),
-        root: found,
-    })
+    progress(proved.events);
+    Ok(leaves)
 }
 
 /// What the proof says of one event.
@@ -156,7 +198,7 @@ impl Claim {
     }
 }
 
-/// Lines of a file, their ends taken off.
+/// Lines of a file, the line feeds at their ends taken off.
 struct Lines<'r> {
     reader: &'r mut dyn BufRead,
     /// The line read last, from 1.
@@ -176,8 +218,9 @@ impl<'r> Lines<'r> {
             return Err(std::io::Error::other("a line is longer than any event"));
         }
         self.number += 1;
-        line.pop_if(|byte| *byte == b'\n');
-        line.pop_if(|byte| *byte == b'\r');
+        if read > 0 && line.pop_if(|byte| *byte == b'\n').is_none() {
+            return Err(std::io::Error::other("it is cut short: its last line has no end"));
+        }
         Ok(read > 0)
     }
 }
@@ -187,12 +230,14 @@ struct Events<'r> {
     lines: Lines<'r>,
     /// One JSON document, with a line before and one after the events.
     is_document: bool,
+    /// Whether, in a document, another event has to follow.
+    has_comma: bool,
     read: u64,
 }
 
 impl<'r> Events<'r> {
     fn new(reader: &'r mut dyn BufRead) -> Self {
-        Self { lines: Lines::new(reader), is_document: false, read: 0 }
+        Self { lines: Lines::new(reader), is_document: false, has_comma: false, read: 0 }
     }
 
     /// Reads the next event; `false` when there is none.
@@ -208,14 +253,20 @@ impl<'r> Events<'r> {
         }
         if event.starts_with(DOCUMENT_ENDS) {
             let is_whole = *event == [DOCUMENT_ENDS, format!("{}}}", self.read).as_bytes()].concat();
-            return match is_whole && !self.lines.next(event)? {
+            return match is_whole && !self.has_comma && !self.lines.next(event)? {
                 true => Ok(false),
                 false => Err(std::io::Error::other("its last line is not as the export wrote it")),
             };
         }
-        event.pop_if(|byte| *byte == b',');
+        if !has_line {
+            return Err(std::io::Error::other("it is cut short"));
+        }
+        if self.read > 0 && !self.has_comma {
+            return Err(std::io::Error::other("there is no comma between two events"));
+        }
+        self.has_comma = event.pop_if(|byte| *byte == b',').is_some();
         self.read += 1;
-        if has_line { Ok(true) } else { Err(std::io::Error::other("it is cut short")) }
+        Ok(true)
     }
 
     /// How many are left.
@@ -257,7 +308,7 @@ impl ProofLines<'_> {
         let mut parts = line.split(' ');
         let claim = (|| {
             let claim = Claim {
-                index: parts.next()?.parse().ok()?,
+                index: decimal(parts.next()?)?,
                 opening: parts.next()?.parse().ok()?,
                 mark: parts.next()?.to_owned(),
             };
@@ -274,22 +325,32 @@ impl ProofLines<'_> {
         Ok(count)
     }
 
-    fn hashes(&mut self) -> Result<Vec<Hash>, VerifyError> {
-        let mut hashes = Vec::new();
-        loop {
-            let line = self.next()?;
-            if line.is_empty() {
-                return Ok(hashes);
-            }
-            hashes.push(line.parse()?);
+    /// The next hash; none at the end of the file.
+    fn hash(&mut self) -> Result<Option<Hash>, VerifyError> {
+        if !self.lines.next(&mut self.line).map_err(VerifyError::Proof)? {
+            return Ok(None);
         }
+        let line = std::str::from_utf8(&self.line);
+        Ok(Some(line.map_err(|_| self.malformed("it is not UTF-8"))?.parse()?))
     }
 
-    /// What is left, as it is.
-    fn rest(&mut self) -> Result<Vec<u8>, VerifyError> {
-        let mut rest = Vec::new();
-        let limited = &mut std::io::Read::take(&mut *self.lines.reader, MAX_LINE_BYTES);
-        std::io::Read::read_to_end(limited, &mut rest).map_err(VerifyError::Proof)?;
-        Ok(rest)
+    /// The signed checkpoint, to the second empty line.
+    fn checkpoint(&mut self) -> Result<Vec<u8>, VerifyError> {
+        let (mut note, mut empty_lines) = (Vec::new(), 0);
+        while note.len() < MAX_CHECKPOINT_BYTES {
+            let line = self.next()?;
+            empty_lines += u8::from(line.is_empty());
+            if empty_lines == 2 {
+                return Ok(note);
+            }
+            note.extend_from_slice(line.as_bytes());
+            note.push(b'\n');
+        }
+        Err(self.malformed("its checkpoint is longer than any"))
     }
+}
+
+/// A number as it is written, without sign or leading zeroes.
+fn decimal(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }

@@ -6,18 +6,19 @@
 use std::io;
 
 use audit_event::{Event, Json};
-use audit_query::export::{Export, Format, Origin, Position};
+use audit_query::export::{Export, Origin, Position};
 use audit_query::params::Request as Question;
 use audit_query::question::Budget;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use super::export::{self, INDEX_PATIENCE, TREE_SIZE_HEADER, number};
 use super::outlet::{Intake, Outlet};
 use super::resume::Resume;
-use crate::activity::success;
+use crate::activity::{recorded_elsewhere, success};
 use crate::encoding::Encoding;
 use crate::params::Params;
 use crate::problem::{Code, Problem, Result};
@@ -28,6 +29,7 @@ use crate::state::AppState;
 /// Answers with the proof.
 pub(crate) async fn handle(
     State(state): State<AppState>,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
     reader: Reader,
@@ -40,14 +42,10 @@ pub(crate) async fn handle(
     }
     let (encoding, tree_size) = (Encoding::accepted(&headers), proof.tree_size);
     let disposition = export::disposition(&proof.question, proof.export.format)?;
-    let (outlet, Intake { body, opened }) =
-        Outlet::new(encoding, &Resume::default(), state.config().stall_timeout).map_err(Problem::internal)?;
-    let exports = state.exports().clone();
-    exports.start_job(move || match proof.begin(&state) {
-        Ok(()) => proof.write(&state, outlet),
-        Err(problem) => outlet.refuse(problem),
-    })?;
-    opened.await.map_err(|_| Problem::internal("a proof ended before it began"))??;
+    let body = match method == Method::HEAD {
+        true => Body::empty(),
+        false => written(&state, proof, encoding).await?,
+    };
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -56,6 +54,21 @@ pub(crate) async fn handle(
     headers.insert(TREE_SIZE_HEADER, HeaderValue::from(tree_size));
     encoding.mark(headers);
     Ok(response)
+}
+
+/// The proof as it is written, on a thread of its own.
+async fn written(state: &AppState, proof: Proof, encoding: Encoding) -> Result<Body> {
+    let worker = state.clone();
+    let (outlet, Intake { body, opened }) =
+        Outlet::new(encoding, &Resume::default(), state.config().stall_timeout).map_err(Problem::internal)?;
+    let exports = state.exports().clone();
+    exports.start_job(move || match proof.begin(&worker) {
+        Ok(()) => proof.write(&worker, outlet),
+        Err(problem) => outlet.refuse(problem),
+    })?;
+    opened.await.map_err(|_| Problem::internal("a proof ended before it began"))??;
+    recorded_elsewhere();
+    Ok(body)
 }
 
 /// The export's file name and `.proof`.
@@ -84,7 +97,7 @@ impl Proof {
             range: question.range,
             order: question.order,
             withheld: reader.withheld(),
-            ..Export::all(question.format.unwrap_or(Format::Ndjson))
+            ..Export::all(question.format.unwrap_or_default())
         };
         Ok(Self { export, question, tree_size, reader })
     }

@@ -2,11 +2,12 @@
 
 use std::{
     fs::File,
-    io::{BufWriter, Write},
+    io::{BufWriter, Read as _, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
+use audit_query::export::PROOF_TITLE;
 
 use crate::{
     cli::{ExportArgs, ExportFormat},
@@ -32,6 +33,19 @@ pub(super) fn beside(export: &Path) -> PathBuf {
     let mut name = export.as_os_str().to_owned();
     name.push(".proof");
     PathBuf::from(name)
+}
+
+/// Removes the proof of an export that is about to be replaced: it would stand beside a file that it is not of.
+pub(super) fn remove_stale(export: &Path) -> anyhow::Result<()> {
+    let path = beside(export);
+    let mut beginning = Vec::new();
+    let is_proof = File::open(&path)
+        .and_then(|file| file.take(PROOF_TITLE.len() as u64).read_to_end(&mut beginning))
+        .is_ok_and(|_| beginning == PROOF_TITLE.as_bytes());
+    if export.exists() && is_proof {
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// A proof that is being written. It gets its name when it is whole.

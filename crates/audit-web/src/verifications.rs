@@ -4,7 +4,11 @@
 //! the way of recording: its thread has a low priority ([`NICENESS`]), and while events are recorded it rests as long
 //! as it works. How it ended is an event, and is remembered in the control database.
 
+pub(crate) mod promised;
+mod standing;
+
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -20,6 +24,7 @@ use parking_lot::Mutex;
 use crate::problem::{Code, Problem, Result};
 use crate::state::AppState;
 use crate::visitor::Visitor;
+pub(crate) use standing::doubts;
 
 /// What is added to the thread's niceness: beside a busy thread of usual priority it gets about a tenth of a core.
 const NICENESS: i32 = 10;
@@ -40,6 +45,9 @@ pub(crate) struct Verifications {
     /// Tests keep a check from going on.
     #[cfg(test)]
     is_held: AtomicBool,
+    /// Tests let a check panic.
+    #[cfg(test)]
+    panics: AtomicBool,
 }
 
 /// A check under way.
@@ -130,6 +138,12 @@ impl Verifications {
         self.is_held.store(is_held, Ordering::Release);
     }
 
+    /// Lets the next checks panic.
+    #[cfg(test)]
+    pub fn panic(&self) {
+        self.panics.store(true, Ordering::Release);
+    }
+
     /// Waits until the check that was begun last has ended. Blocks.
     pub fn wait(&self) {
         let thread = self.thread.lock().take();
@@ -145,6 +159,12 @@ pub(crate) async fn keep_schedule(state: &AppState) {
     let begun = tokio::task::spawn_blocking(move || worker.control().interrupt_verifications(worker.now()));
     if let Ok(Err(error)) = begun.await {
         tracing::error!(error.message = %error, "earlier verifications cannot be closed");
+    }
+    let worker = state.clone();
+    let compared = tokio::task::spawn_blocking(move || promised::tell(&worker)).await;
+    if let Ok(Err(problem)) = compared {
+        let detail = problem.detail();
+        tracing::error!(error.message = detail, "the ledger cannot be compared with the checkpoints kept");
     }
     tokio::time::sleep(FIRST_TICK).await;
     loop {
@@ -189,8 +209,12 @@ pub(crate) fn next(state: &AppState) -> Result<Option<Timestamp>> {
     Ok(Some(due))
 }
 
-/// Keeps the newest checkpoint beside the ledger's own.
+/// Keeps the newest checkpoint beside the ledger's own, unless the ledger contradicts the largest that was kept: that
+/// one must stay the one to compare with.
 fn keep_checkpoint(state: &AppState) -> Result<()> {
+    if promised::broken(state)?.is_some() {
+        return Ok(());
+    }
     let (size, note) = (state.ledger().checkpoint_size().get(), state.ledger().checkpoint());
     // The two are read one after the other: the note itself says what it covers.
     let note = String::from_utf8_lossy(&note).into_owned();
@@ -207,18 +231,32 @@ fn already(id: u64) -> Problem {
 }
 
 fn of_the_schedule() -> Event<'static> {
+    of_ourselves("audit.verified")
+}
+
+fn of_ourselves(action: &'static str) -> Event<'static> {
     Event {
         actor: Some(Actor {
             kind: Some(ActorType::System),
             name: Some("secureai-audit".into()),
             ..Actor::default()
         }),
-        ..Event::new("audit.verified", Source::Internal)
+        ..Event::new(action, Source::Internal)
+    }
+}
+
+/// Whatever happens, the check does not run any more when this is gone.
+struct Ends<'a>(&'a AppState);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        *self.0.verifications().running.lock() = None;
     }
 }
 
 /// The check itself, in its thread.
 fn run(state: &AppState, running: &Running, event: Event<'static>) {
+    let _ends = Ends(state);
     // Without the low priority it is a check all the same.
     let _ = rustix::process::nice(NICENESS);
     #[cfg(test)]
@@ -226,7 +264,10 @@ fn run(state: &AppState, running: &Running, event: Event<'static>) {
         std::thread::yield_now();
     }
     let began = Instant::now();
-    let outcome = check(state, running);
+    // It reads files that may be anything.
+    let outcome = catch_unwind(AssertUnwindSafe(|| check(state, running))).unwrap_or_else(|_| {
+        VerificationOutcome::Failed("the check itself failed; the server's log says where".to_owned())
+    });
     let control = state.control();
     if let Err(error) = control.end_verification(running.id, &outcome, state.now()) {
         tracing::error!(error.message = %error, "the result of a verification cannot be kept");
@@ -243,16 +284,23 @@ fn run(state: &AppState, running: &Running, event: Event<'static>) {
         );
     }
     state.activity().record(event);
-    *state.verifications().running.lock() = None;
 }
 
 fn check(state: &AppState, running: &Running) -> VerificationOutcome {
+    #[cfg(test)]
+    assert!(!state.verifications().panics.load(Ordering::Acquire), "as the test wants");
     let premises = state.premises();
+    let kept = match promised::largest(state) {
+        Ok(kept) => kept.map(|(_, checkpoint)| checkpoint),
+        Err(problem) => {
+            return VerificationOutcome::Failed(format!("the checkpoints kept: {}", problem.detail()));
+        }
+    };
     let question = Question {
         dir: &premises.ledger,
         leaf_fn: leaf_of_entry,
         keys: &premises.keys,
-        external: None,
+        external: kept.as_ref(),
         threads: 1,
     };
     let pace = Pace::new(state);
@@ -267,7 +315,10 @@ fn check(state: &AppState, running: &Running) -> VerificationOutcome {
     });
     let root = premises.root.display().to_string();
     // Where the data directory is concerns nobody who reads of it.
-    let inside = |text: String| text.replace(&format!("{root}/"), "");
+    let inside = |text: String| {
+        let text = text.replace(&format!("{root}/"), "");
+        text.strip_prefix("external checkpoint").map_or(text.clone(), |rest| format!("control.db{rest}"))
+    };
     match report {
         Ok(report) => VerificationOutcome::Judged(Verdicts {
             entries: report.entries,

@@ -121,6 +121,11 @@ fn verified(state: &AppState) -> Finding {
         };
     };
     let when = crate::figures::ago(last, state.now());
+    match verifications::doubts(state) {
+        Ok(doubts) if doubts.is_empty() => {}
+        Ok(doubts) => return bad(SUBJECT, doubts.join("; "), "see the page Integrity"),
+        Err(_) => return bad(SUBJECT, "cannot be told", "restore control.db from your backup"),
+    }
     if found.is_sound() {
         return good(SUBJECT, format!("{} events sound, {when}", count(found.entries)));
     }

@@ -249,6 +249,31 @@ impl App {
         self.catch_up();
     }
 
+    /// Appends events as the program's own, as an import of what another server recorded does.
+    pub async fn record_own(&self, events: &[Value]) {
+        let own = events.iter().cloned().map(|mut event| {
+            event["source"] = json!("internal");
+            event
+        });
+        let request = self
+            .request(Method::POST, "/events", Role::Admin)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Body::from(Value::from_iter(own).to_string()))
+            .unwrap();
+        let answer = Answer::of(self.send(request).await).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+        self.catch_up();
+    }
+
+    /// Keeps a checkpoint of that size and root in the control database, as an earlier run of the server may have.
+    pub fn keep_checkpoint(&self, size: u64, root: audit_tlog::Hash) {
+        let signer = Signer::from_seed(KeyName::new(ORIGIN).unwrap(), &[7; 32]);
+        let checkpoint = audit_tlog::Checkpoint::new(ORIGIN, audit_tlog::TreeSize::new(size), root).unwrap();
+        let note = checkpoint.sign(&signer).to_string();
+        let kept = audit_control::KeptCheckpoint { size, time: NOW, note };
+        self.state.control().keep_checkpoint(&kept).unwrap();
+    }
+
     /// Waits until everything recorded can be searched.
     pub fn catch_up(&self) {
         assert!(self.state.index().wait_for(self.ledger.size().get(), Duration::from_secs(10)));

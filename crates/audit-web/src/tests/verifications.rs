@@ -176,6 +176,55 @@ async fn checkpoints_are_kept_and_given_back_as_signed() {
 }
 
 #[tokio::test]
+async fn an_older_copy_of_the_ledger_is_found_by_the_checkpoints_kept() {
+    let app = App::start();
+    app.record(&events(40)).await;
+    app.ledger.publish_checkpoint().unwrap();
+    app.keep_checkpoint(50, audit_tlog::Hash::EMPTY_ROOT);
+    let found = verify(&app, Role::Auditor).await;
+    assert_eq!(
+        (&found["state"], &found["completeness"]["sound"]),
+        (&json!("broken"), &json!(false)),
+        "{found}"
+    );
+    let finding = found["completeness"]["findings"][0].as_str().unwrap();
+    assert!(finding.starts_with("control.db promises 50 entries"), "{finding}");
+    // It grows beyond what it was, with other events.
+    app.record(&(0..30).map(|n| event(&format!("new-{n}"), 0, &json!({}))).collect::<Vec<_>>()).await;
+    app.ledger.publish_checkpoint().unwrap();
+    verifications::tick(&app.state).unwrap();
+    let found = verify(&app, Role::Auditor).await;
+    assert_eq!((&found["state"], &found["integrity"]["sound"]), (&json!("broken"), &json!(false)), "{found}");
+    let sizes = app.state.control().checkpoints(9).unwrap();
+    assert_eq!(sizes.iter().map(|kept| kept.size).collect::<Vec<_>>(), [50], "none of the other log");
+    let checks = app.get_json("/checks").await;
+    assert_eq!(checks["level"], "bad");
+}
+
+#[tokio::test]
+async fn an_older_copy_of_the_ledger_is_told_at_the_start() {
+    let app = App::start();
+    app.record(&events(4)).await;
+    app.keep_checkpoint(50, audit_tlog::Hash::EMPTY_ROOT);
+    verifications::promised::tell(&app.state).unwrap();
+    let told = app.deeds("audit.verification_failed").await;
+    assert_eq!((&told[0]["reason"], &told[0]["details"]["checkpoint"]), (&json!("put_back"), &json!(50)));
+}
+
+#[tokio::test]
+async fn a_check_that_panics_has_failed_and_another_can_begin() {
+    let app = App::start();
+    app.record(&events(4)).await;
+    app.state.verifications().panic();
+    let found = verify(&app, Role::Auditor).await;
+    assert_eq!(found["state"], "failed", "{found}");
+    assert!(found["error"].as_str().unwrap().contains("itself failed"), "{found}");
+    let told = app.deeds("audit.verification_failed").await;
+    assert_eq!(told[0]["reason"], "unreadable");
+    assert_eq!(verify(&app, Role::Auditor).await["id"], 2, "it does not run any more");
+}
+
+#[tokio::test]
 async fn the_checks_say_what_to_do() {
     let app = App::start();
     let checks = app.get_json("/checks").await;

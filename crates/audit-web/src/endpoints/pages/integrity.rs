@@ -43,6 +43,8 @@ struct IntegrityPage {
     checkpoint: Option<Head>,
     running: Option<Check>,
     last: Option<Check>,
+    /// What speaks against its verdicts.
+    doubts: Vec<String>,
     next: Option<Timestamp>,
     checks: Vec<Check>,
     points: Vec<KeptCheckpoint>,
@@ -121,6 +123,7 @@ fn show(state: &AppState, frame: Frame, reader: &Reader, budget: &Budget) -> Res
         checkpoint: Head::of(state),
         running,
         last,
+        doubts: verifications::doubts(state)?,
         next: verifications::next(state)?,
         checks,
         points,
@@ -178,6 +181,11 @@ impl IntegrityPage {
     fn time(&self, time: &Timestamp) -> String {
         let (date, clock) = row::local(&time.to_string(), &self.zone);
         format!("{date}, {clock}")
+    }
+
+    /// Events recorded after those that the check covered.
+    fn since(&self, entries: &u64) -> u64 {
+        self.size.saturating_sub(*entries)
     }
 
     fn who(&self, check: &Check) -> String {

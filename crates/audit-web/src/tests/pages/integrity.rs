@@ -67,13 +67,15 @@ async fn a_form_from_elsewhere_begins_nothing() {
 #[tokio::test]
 async fn gaps_are_listed_with_what_to_do() {
     let app = App::start();
-    app.record(&[
+    app.record_own(&[
         sample("r", 30, &json!({ "action": "ledger.recovered", "details": { "bytes": "1200" } })),
         sample("s1", 20, &json!({ "action": "ledger.started" })),
         sample("s2", 10, &json!({ "action": "ledger.started" })),
-        sample("i", 5, &json!({ "action": "chat.deleted", "outcome": "unknown", "reason": "interrupted" })),
     ])
     .await;
+    let interrupted = json!({ "action": "chat.deleted", "outcome": "unknown", "reason": "interrupted",
+        "source": "gateway" });
+    app.record(&[sample("i", 5, &interrupted)]).await;
     let page = Browser::signed_in(&app).await.get("/audit/integrity").await;
     let gaps = part(page.text(), "<h2 id=\"gaps\">", "</section>");
     for there in [
@@ -85,6 +87,75 @@ async fn gaps_are_listed_with_what_to_do() {
     ] {
         assert!(gaps.contains(there), "{there} is not in {gaps}");
     }
+}
+
+#[tokio::test]
+async fn who_may_append_neither_hides_a_gap_nor_makes_one() {
+    let app = App::start();
+    let started = json!({ "action": "ledger.started" });
+    app.record_own(&[sample("s1", 20, &started), sample("s2", 10, &started)]).await;
+    let forged = ["ledger.stopped", "ledger.recovered", "ledger.events_dropped", "audit.verification_failed"];
+    let forged = forged.map(|action| sample(action, 15, &json!({ "action": action })));
+    app.record(&forged).await;
+    let interrupted = json!({ "outcome": "unknown", "reason": "interrupted" });
+    app.record(&[sample("i", 5, &interrupted)]).await;
+    let page = Browser::signed_in(&app).await.get("/audit/integrity").await;
+    let gaps = part(page.text(), "<h2 id=\"gaps\">", "</section>");
+    assert!(gaps.contains("began anew without having stopped in order"), "{gaps}");
+    assert_eq!(gaps.matches("class=\"when\"").count(), 1, "{gaps}");
+}
+
+#[tokio::test]
+async fn starts_and_stops_are_paired_as_recorded_whatever_the_clock_said() {
+    let app = App::start();
+    let [started, stopped] = ["started", "stopped"].map(|what| json!({ "action": format!("ledger.{what}") }));
+    // The clock was put forward before the stop, and back again before the second start.
+    app.record_own(&[sample("s1", 30, &started), sample("e1", 10, &stopped), sample("s2", 20, &started)])
+        .await;
+    let page = Browser::signed_in(&app).await.get("/audit/integrity").await;
+    assert!(page.text().contains("None is known"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_larger_is_said_to_be_missing_something() {
+    let app = App::start();
+    app.record(&events(5)).await;
+    app.ledger.publish_checkpoint().unwrap();
+    verifications::tick(&app.state).unwrap();
+    app.state.verifications().wait();
+    let mut browser = Browser::signed_in(&app).await;
+    assert!(browser.get("/audit/integrity").await.text().contains("None is known"));
+    app.keep_checkpoint(5_000, audit_tlog::Hash::EMPTY_ROOT);
+    let page = browser.get("/audit/integrity").await;
+    for from in ["<h2 id=\"last\">", "<h2 id=\"gaps\">"] {
+        let section = part(page.text(), from, "</section>");
+        assert!(section.contains("The log was larger before"), "{section}");
+        assert!(section.contains("covers 5,000 events"), "{section}");
+    }
+}
+
+#[tokio::test]
+async fn verdicts_that_are_old_or_followed_by_a_failure_are_not_shown_alone() {
+    let app = App::start();
+    app.record(&events(5)).await;
+    verifications::tick(&app.state).unwrap();
+    app.state.verifications().wait();
+    let control = app.state.control();
+    let last = async || {
+        let page = Browser::signed_in(&app).await.get("/audit/integrity").await;
+        part(page.text(), "<h2 id=\"last\">", "</section>")
+    };
+    assert!(!last().await.contains("role=\"alert\""), "{}", last().await);
+    let id = control.begin_verification(None, NOW).unwrap();
+    let failed = audit_control::VerificationOutcome::Failed("no such directory".to_owned());
+    control.end_verification(id, &failed, NOW).unwrap();
+    assert!(last().await.contains("could not be made: no such directory"), "{}", last().await);
+    app.clock.set(Timestamp::from_micros(NOW.as_micros() + 49 * HOUR));
+    assert!(last().await.contains("one is due every 24 h"), "{}", last().await);
+    let checks = app.get_json("/checks").await;
+    let findings = checks["findings"].as_array().unwrap();
+    let check = findings.iter().find(|finding| finding["subject"] == "verification").unwrap();
+    assert_eq!(check["level"], "bad", "{check}");
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! What the record itself knows to be missing or unsure: repairs, refusals, drops, outages, intents without an end.
+//!
+//! Only what this program says of itself counts: whoever may append could otherwise tell of gaps that are none, or of a
+//! stop in order where there was a crash.
 
-use audit_event::{Entry, Timestamp};
+use audit_event::{Entry, Outcome, Timestamp};
 use audit_query::filter::{Field, Filter};
 use audit_query::question::{Answers as _, Budget, List, Order, RowRef, TimeRange};
 use audit_tlog::LeafIndex;
@@ -9,7 +12,9 @@ use serde_json::Value;
 use crate::figures::{bytes, count, printable};
 use crate::problem::{Problem, Result};
 use crate::reader::Reader;
+use crate::router::PREFIXES;
 use crate::state::AppState;
+use crate::verifications::promised;
 
 /// Gaps of one kind that are shown; the events' list has all of them.
 const SHOWN: usize = 50;
@@ -67,13 +72,19 @@ pub(crate) struct Gap {
 /// When the index cannot answer.
 pub(super) fn find(state: &AppState, reader: &Reader, budget: &Budget) -> Result<Vec<Gap>> {
     let mut gaps = Vec::new();
+    gaps.extend(put_back(state)?);
+    let own = of(Field::Source, "internal")?;
     for (action, what, advice) in KINDS {
-        for row in newest(state, reader, of(Field::Action, action)?, SHOWN, budget)? {
+        for row in newest(state, reader, vec![own.clone(), of(Field::Action, action)?], SHOWN, budget)? {
             let event = read(state, reader, row);
             gaps.push(Gap { time: row.time, what, detail: detail(&event), advice, href: href(row) });
         }
     }
-    let interrupted = of(Field::Reason, "interrupted")?;
+    // Intents are of the gateways, which say so as the source.
+    let gateways =
+        Filter::any_of(vec![of(Field::Source, "gateway")?, of(Field::Source, "model_gateway")?, own.clone()]);
+    let interrupted =
+        vec![gateways, of(Field::Reason, "interrupted")?, of(Field::Outcome, Outcome::Unknown.as_str())?];
     for row in newest(state, reader, interrupted, SHOWN, budget)? {
         let event = read(state, reader, row);
         let action = event.get("action").and_then(Value::as_str).unwrap_or_default();
@@ -85,16 +96,29 @@ pub(super) fn find(state: &AppState, reader: &Reader, budget: &Budget) -> Result
             href: href(row),
         });
     }
-    gaps.extend(unclean_starts(state, reader, budget)?);
+    gaps.extend(unclean_starts(state, reader, own, budget)?);
     gaps.sort_by_key(|gap| std::cmp::Reverse(gap.time));
     Ok(gaps)
 }
 
+/// The log as a whole, if it was larger or another one when a checkpoint was kept.
+fn put_back(state: &AppState) -> Result<Option<Gap>> {
+    Ok(promised::broken(state)?.map(|broken| Gap {
+        time: broken.kept,
+        what: broken.what(),
+        detail: broken.to_string(),
+        advice: "An older copy of the ledger may have been put in its place. Keep both; restore your newest backup of the whole data directory elsewhere, and verify that.",
+        href: format!("{}/checkpoints/{}", PREFIXES[0], broken.size),
+    }))
+}
+
 /// Starts without a stop before: meanwhile nothing was recorded, and nobody said so.
-fn unclean_starts(state: &AppState, reader: &Reader, budget: &Budget) -> Result<Vec<Gap>> {
+fn unclean_starts(state: &AppState, reader: &Reader, own: Filter, budget: &Budget) -> Result<Vec<Gap>> {
     let both =
         Filter::any_of(vec![of(Field::Action, "ledger.started")?, of(Field::Action, "ledger.stopped")?]);
-    let rows = newest(state, reader, both, STARTS, budget)?;
+    let mut rows = newest(state, reader, vec![own, both], STARTS, budget)?;
+    // In the order in which they were recorded, whatever the clock said.
+    rows.sort_by_key(|row| std::cmp::Reverse(row.index));
     let events: Vec<(RowRef, bool)> = rows
         .into_iter()
         .map(|row| {
@@ -119,12 +143,12 @@ fn of(field: Field, value: &str) -> Result<Filter> {
 fn newest(
     state: &AppState,
     reader: &Reader,
-    filter: Filter,
+    conditions: Vec<Filter>,
     limit: usize,
     budget: &Budget,
 ) -> Result<Vec<RowRef>> {
     let question = List {
-        filter: reader.within(filter),
+        filter: reader.within(Filter::all_of(conditions)),
         range: TimeRange::ALL,
         order: Order::NewestFirst,
         limit,

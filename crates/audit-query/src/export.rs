@@ -13,6 +13,7 @@ mod rows;
 mod run;
 
 pub use columns::{Column, Columns, ColumnsError};
+pub use csv::write_text as write_csv_text;
 pub use proof::{ProvedExport, TITLE as PROOF_TITLE, VerifyError, verify_export};
 pub use rows::RowSource;
 pub use run::{Export, Origin, Position};

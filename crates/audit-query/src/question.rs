@@ -11,7 +11,7 @@
 mod group;
 
 pub use group::{
-    Bucket, Group, GroupKey, Key, Measure, NumberField, RankBy, Ranking, Table, TableRow, Tables, Value,
+    Bucket, Group, GroupKey, Key, Measure, NumberField, RankBy, Ranking, Table, TableRow, Tables, Unit, Value,
 };
 
 use crate::Error;

@@ -1,7 +1,8 @@
 //! Calendar units in a time zone.
 
 use crate::calendar;
-use crate::question::Bucket;
+use crate::question::{Bucket, TimeRange, Unit};
+use audit_event::Timestamp;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -73,6 +74,32 @@ pub(crate) fn span_around(bucket: Bucket, tz: &TimeZone, time: i64) -> Span {
     span
 }
 
+impl Bucket {
+    /// The calendar unit of this kind around an instant, as events are put together by it.
+    ///
+    /// Units follow each other without a gap: the one after this is around the end of its range.
+    #[must_use]
+    pub fn unit_around(self, tz: &TimeZone, time: Timestamp) -> Unit {
+        let of = |time: i64| span_around(self, tz, time);
+        let span = of(time.as_micros());
+        let (mut from, mut to) = (span.from, span.to);
+        while from > Timestamp::MIN.as_micros()
+            && let before = of(from - 1)
+            && before.begin == span.begin
+        {
+            from = before.from;
+        }
+        while to <= Timestamp::MAX.as_micros()
+            && let after = of(to)
+            && after.begin == span.begin
+        {
+            to = after.to;
+        }
+        let at = |micros: i64| Timestamp::from_micros(micros).clamp(Timestamp::MIN, Timestamp::MAX);
+        Unit { key: Timestamp::from_micros(span.begin), range: TimeRange { from: at(from), to: at(to) } }
+    }
+}
+
 fn midnight(date: Date, tz: &TimeZone, otherwise: i64) -> i64 {
     date.to_zoned(tz.clone()).map_or(otherwise, |begin| begin.timestamp().as_microsecond())
 }
@@ -120,6 +147,65 @@ mod tests {
         }
         check(Bucket::Day, "UTC", "9999-12-31T23:59:59.999999Z", "9999-12-31T00:00:00Z");
         check(Bucket::Hour, "Asia/Kolkata", "9999-12-31T10:00:00Z", "9999-12-31T09:30:00Z");
+    }
+
+    /// Over all that changes in a year, each unit begins where the one before ends, and holds what has its key.
+    #[test]
+    fn units_follow_each_other_in_every_zone() {
+        let (from, to) = (instant("2024-12-25T00:00:00Z"), instant("2026-01-10T00:00:00Z"));
+        for name in jiff::tz::db().available() {
+            let Ok(tz) = TimeZone::get(name.as_str()) else { continue };
+            for bucket in [Bucket::Day, Bucket::Week, Bucket::Month] {
+                let mut unit = bucket.unit_around(&tz, Timestamp::from_micros(from));
+                while unit.range.to.as_micros() < to {
+                    let next = bucket.unit_around(&tz, unit.range.to);
+                    assert!(next.key > unit.key, "{name} {unit:?} {next:?}");
+                    assert_eq!(next.range.from, unit.range.to, "{name} {bucket:?}");
+                    let ends = [next.range.from.as_micros(), next.range.to.as_micros() - 1];
+                    assert_eq!(
+                        ends.map(|end| span_around(bucket, &tz, end).begin),
+                        [next.key.as_micros(); 2],
+                        "{name} {next:?}"
+                    );
+                    unit = next;
+                }
+            }
+            let changes = tz.following(calendar::instant(from).expect("an instant"));
+            for change in changes.take_while(|change| change.timestamp().as_microsecond() < to) {
+                let at = Timestamp::from_micros(change.timestamp().as_microsecond() - 3 * HOUR_S * SECOND_US);
+                let mut unit = Bucket::Hour.unit_around(&tz, at);
+                for _ in 0..6 {
+                    let next = Bucket::Hour.unit_around(&tz, unit.range.to);
+                    assert!(
+                        next.key > unit.key && next.range.from == unit.range.to,
+                        "{name} {unit:?} {next:?}"
+                    );
+                    unit = next;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_day_without_midnight_begins_when_its_clock_does() {
+        let tz = TimeZone::get("Africa/Cairo").expect("a time zone");
+        let unit = |time: &str| Bucket::Day.unit_around(&tz, Timestamp::from_micros(instant(time)));
+        let changed = unit("2025-04-25T12:00:00Z");
+        let range = |from: &str, to: &str| TimeRange {
+            from: Timestamp::from_micros(instant(from)),
+            to: Timestamp::from_micros(instant(to)),
+        };
+        assert_eq!(changed.range, range("2025-04-24T22:00:00Z", "2025-04-25T21:00:00Z"));
+        assert_eq!(unit("2025-04-26T12:00:00Z").range, range("2025-04-25T21:00:00Z", "2025-04-26T21:00:00Z"));
+    }
+
+    #[test]
+    fn the_first_and_the_last_unit_end_with_time() {
+        for bucket in [Bucket::Hour, Bucket::Day, Bucket::Week, Bucket::Month] {
+            let first = bucket.unit_around(&TimeZone::UTC, Timestamp::MIN);
+            let last = bucket.unit_around(&TimeZone::UTC, Timestamp::MAX);
+            assert_eq!((first.range.from, last.range.to), (Timestamp::MIN, Timestamp::MAX));
+        }
     }
 
     #[test]

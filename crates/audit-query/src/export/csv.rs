@@ -1,10 +1,13 @@
 //! CSV: RFC 4180, with cells that no spreadsheet takes for a formula.
 //!
 //! - the first line holds the columns' names, lines end with CR LF, text is UTF-8
-//! - a cell is quoted when it holds a comma, a quotation mark or a line break; a missing value is an empty cell
+//! - a cell is quoted when it holds a comma, a semicolon, a tab, a quotation mark or a line break; a missing value is an
+//!   empty cell
 //! - lists are joined with `;`; `targets`, `changes` and `details` are JSON
 //! - a text cell that begins with `=`, `+`, `-`, `@`, tab or CR gets a `'` in front, since spreadsheets would
-//!   compute it (OWASP, "CSV Injection")
+//!   compute it (OWASP, "CSV Injection"); so does what follows a semicolon, a tab or a line break inside of a cell, since
+//!   where the list separator is not a comma a spreadsheet begins a cell there. In a cell of JSON, which must stay JSON,
+//!   the character is written as `\\u` and its number instead
 
 use super::columns::{Cell, Columns, mark_names};
 use super::json;
@@ -46,18 +49,18 @@ impl LineWriter {
     fn write_cell(&mut self, cell: &Cell<'_>, out: &mut Vec<u8>) {
         match cell {
             Cell::Missing => {}
-            Cell::Text(text) => write_text(text.as_bytes(), out),
+            Cell::Text(text) => write_text(text, out),
             Cell::Address(address) => write_number(address, out),
             Cell::Time(time) => time.write_to(out),
             Cell::Whole(number) => out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes()),
             Cell::Fraction(number) => write_number(number, out),
-            Cell::Json(text) => write_text(text.as_bytes(), out),
+            Cell::Json(text) => write_json(text, out),
             Cell::Texts(texts) => self.write_joined(texts.iter().map(|text| &**text), out),
             Cell::Marks(marks) => self.write_joined(mark_names(*marks), out),
             Cell::Targets(targets) => {
                 self.scratch.clear();
                 json::write_targets(targets, &mut self.scratch);
-                write_text(&self.scratch, out);
+                write_json(&String::from_utf8_lossy(&self.scratch), out);
             }
         }
     }
@@ -70,7 +73,7 @@ impl LineWriter {
             }
             self.scratch.extend_from_slice(text.as_bytes());
         }
-        write_text(&self.scratch, out);
+        write_text(&String::from_utf8_lossy(&self.scratch), out);
     }
 }
 
@@ -79,20 +82,49 @@ fn write_number(value: &impl std::fmt::Display, out: &mut Vec<u8>) {
     let _ = write!(out, "{value}");
 }
 
-fn write_text(text: &[u8], out: &mut Vec<u8>) {
-    let is_formula = matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
-    let is_quoted = memchr3(b',', b'"', b'\n', text).is_some() || memchr(b'\r', text).is_some();
+/// Writes text as a CSV cell in which no spreadsheet finds a formula.
+pub fn write_text(text: &str, out: &mut Vec<u8>) {
+    write_guarded(text.as_bytes(), |formula, out| out.extend_from_slice(&[b'\'', formula]), out);
+}
+
+/// The same for JSON, which stays JSON.
+fn write_json(text: &str, out: &mut Vec<u8>) {
+    // Writing to a Vec cannot fail.
+    let escaped = |formula: u8, out: &mut Vec<u8>| drop(write!(out, "\\u{formula:04x}"));
+    write_guarded(text.as_bytes(), escaped, out);
+}
+
+fn write_guarded(text: &[u8], disarmed: impl Fn(u8, &mut Vec<u8>), out: &mut Vec<u8>) {
+    let is_split = memchr3(b';', b'\n', b'\r', text).is_some() || memchr(b'\t', text).is_some();
+    let is_quoted = is_split || memchr(b',', text).is_some() || memchr(b'"', text).is_some();
     if is_quoted {
         out.push(b'"');
     }
-    if is_formula {
+    if matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')) {
         out.push(b'\'');
     }
-    if is_quoted {
+    if is_split {
+        write_disarmed(text, disarmed, out);
+    } else if is_quoted {
         write_doubling_quotes(text, out);
-        out.push(b'"');
     } else {
         out.extend_from_slice(text);
+    }
+    if is_quoted {
+        out.push(b'"');
+    }
+}
+
+/// With `disarmed` in the place of what would begin a formula after a separator.
+fn write_disarmed(text: &[u8], disarmed: impl Fn(u8, &mut Vec<u8>), out: &mut Vec<u8>) {
+    let mut begins = false;
+    for &byte in text {
+        match byte {
+            b'=' | b'+' | b'-' | b'@' if begins => disarmed(byte, out),
+            b'"' => out.extend_from_slice(b"\"\""),
+            _ => out.push(byte),
+        }
+        begins = matches!(byte, b';' | b'\t' | b'\r' | b'\n');
     }
 }
 
@@ -111,13 +143,15 @@ mod tests {
 
     fn cell(text: &str) -> String {
         let mut out = Vec::new();
-        write_text(text.as_bytes(), &mut out);
+        write_text(text, &mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn cells_are_quoted_where_the_rfc_asks_for_it() {
-        assert_eq!(cell("plain text; with: marks"), "plain text; with: marks");
+        assert_eq!(cell("plain text, with: marks"), "\"plain text, with: marks\"");
+        assert_eq!(cell("plain text with: marks"), "plain text with: marks");
+        assert_eq!(cell("a;b"), "\"a;b\"");
         assert_eq!(cell("a,b"), "\"a,b\"");
         assert_eq!(cell("say \"hi\""), "\"say \"\"hi\"\"\"");
         assert_eq!(cell("two\nlines"), "\"two\nlines\"");
@@ -130,9 +164,29 @@ mod tests {
         assert_eq!(cell("+49 30 1234"), "'+49 30 1234");
         assert_eq!(cell("-2"), "'-2");
         assert_eq!(cell("@sum"), "'@sum");
-        assert_eq!(cell("\tx"), "'\tx");
+        assert_eq!(cell("\tx"), "\"'\tx\"");
         assert_eq!(cell("\r=1"), "\"'\r=1\"");
         assert_eq!(cell("=HYPERLINK(\"http://x\",\"y\")"), "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"");
         assert_eq!(cell("a=b"), "a=b");
+    }
+
+    #[test]
+    fn nor_is_what_a_spreadsheet_with_other_separators_splits_off() {
+        assert_eq!(cell("a;=1+1"), "\"a;'=1+1\"");
+        assert_eq!(cell("x\r\n=1;+2\t-3;@4"), "\"x\r\n'=1;'+2\t'-3;'@4\"");
+        assert_eq!(cell("a; b;c=d"), "\"a; b;c=d\"");
+        assert_eq!(cell(";=HYPERLINK(\"http://x\")"), "\";'=HYPERLINK(\"\"http://x\"\")\"");
+    }
+
+    #[test]
+    fn json_stays_what_it_was() {
+        let told = r#"{"a":"x;=1+1","b":";-2","c":["@;@"]}"#;
+        let mut out = Vec::new();
+        write_json(told, &mut out);
+        let cell = String::from_utf8(out).unwrap();
+        assert!(!cell.contains(";=") && !cell.contains(";-") && !cell.contains(";@"), "{cell}");
+        let json = cell.trim_matches('"').replace("\"\"", "\"");
+        let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+        assert_eq!(value(&json), value(told));
     }
 }

@@ -53,6 +53,15 @@ pub enum Bucket {
     Month,
 }
 
+/// One hour, day, week or month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unit {
+    /// The [`Key::Time`] of its events.
+    pub key: Timestamp,
+    /// When it begins and ends. An hour in which clocks are put by less than an hour begins after its key.
+    pub range: TimeRange,
+}
+
 /// What is computed for a group.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Measure {

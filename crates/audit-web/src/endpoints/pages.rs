@@ -21,6 +21,7 @@ pub(crate) mod health;
 pub(crate) mod integrity;
 pub(crate) mod looks;
 pub(crate) mod people;
+pub(crate) mod units;
 pub(crate) mod usage;
 pub(crate) mod views;
 

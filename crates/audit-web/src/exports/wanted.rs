@@ -6,6 +6,7 @@ use audit_query::Filter;
 use audit_query::export::{Columns, Export, Format};
 use audit_query::params::Request as Question;
 use audit_query::question::{Count, List, Order, TimeRange};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Code, Problem, Result};
@@ -78,7 +79,7 @@ impl Wish {
         if Filter::parse(&filter.to_string()).is_ok_and(|again| again.simplify() == filter) {
             let name = match name.map(str::trim).filter(|name| !name.is_empty()) {
                 Some(name) => checked_name(name)?,
-                None => default_name(question.range),
+                None => default_name(question.range, &question.tz),
             };
             return Ok(Self {
                 name,
@@ -280,8 +281,12 @@ fn is_unseen(c: char) -> bool {
     c.is_control() || is_format || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 
-fn default_name(range: TimeRange) -> String {
-    let day = |time: Timestamp| time.to_string().get(..10).map(str::to_owned);
+/// A name that says the days of the range in a time zone, where it has any.
+pub(crate) fn default_name(range: TimeRange, zone: &TimeZone) -> String {
+    let day = |time: Timestamp| {
+        let local = jiff::Timestamp::from_microsecond(time.as_micros()).ok()?.to_zoned(zone.clone());
+        Some(local.date().to_string())
+    };
     let from = Some(range.from).filter(|from| *from > Timestamp::MIN).and_then(day);
     // The range ends before `to`.
     let last = Timestamp::from_micros(range.to.as_micros().saturating_sub(1));

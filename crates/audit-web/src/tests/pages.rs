@@ -79,6 +79,23 @@ fn part(page: &str, from: &str, to: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// How many events the page says there are.
+fn total(page: &str) -> u64 {
+    let total = part(page, "id=\"total\"", "</p>");
+    total.split("data-number=\"").nth(1).expect("a number").split('"').next().unwrap().parse().unwrap()
+}
+
+/// The bars of the page's histogram: their counts and addresses.
+fn bars(page: &str) -> Vec<(u64, String)> {
+    let figure = part(page, "<figure class=\"histogram\"", "</figure>");
+    let bars = figure.split("<a href=\"").skip(1).map(|bar| {
+        let (href, rest) = bar.split_once("\" aria-label=\"").unwrap();
+        let (name, _) = rest.split_once(" events\"").unwrap();
+        (name.rsplit(": ").next().unwrap().parse().unwrap(), href.replace("&#38;", "&"))
+    });
+    bars.collect()
+}
+
 /// The value of a page's hidden field.
 fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
     let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the field");

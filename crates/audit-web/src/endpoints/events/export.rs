@@ -30,6 +30,7 @@ use super::outlet::{Digest, Intake, Outlet};
 use super::resume::Resume;
 use crate::activity::{recorded_elsewhere, success};
 use crate::encoding::Encoding;
+use crate::exports::default_name;
 use crate::problem::{Code, Problem, Result};
 use crate::question;
 use crate::reader::Reader;
@@ -78,13 +79,8 @@ pub(crate) fn encoding_for(format: Format, headers: &HeaderMap) -> Encoding {
 
 /// A file name for those who save the answer: the range's days, where it has any.
 pub(crate) fn disposition(question: &Question, format: Format) -> Result<HeaderValue> {
-    let day = |time: audit_event::Timestamp| time.to_string().get(..10).map(str::to_owned);
-    let from = Some(question.range.from).filter(|from| *from > audit_event::Timestamp::MIN).and_then(day);
-    // The range ends before `to`.
-    let last = audit_event::Timestamp::from_micros(question.range.to.as_micros().saturating_sub(1));
-    let to = Some(last).filter(|_| question.range.to < audit_event::Timestamp::MAX).and_then(day);
-    let days: String = [from, to].into_iter().flatten().map(|day| format!("-{day}")).collect();
-    let text = format!("attachment; filename=\"audit-export{days}.{}\"", format.name());
+    let name = default_name(question.range, &question.tz);
+    let text = format!("attachment; filename=\"{name}.{}\"", format.name());
     HeaderValue::try_from(text).map_err(Problem::internal)
 }
 

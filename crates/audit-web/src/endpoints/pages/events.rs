@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use askama::Template;
 use audit_control::Permission;
-use audit_event::{Category, Event, Json, Timestamp};
+use audit_event::{Category, Event, Json, Timestamp, limits};
 use audit_query::Filter;
 use audit_query::page_token::PageToken;
 use audit_query::params::Request as Question;
-use audit_query::question::{Answers, Budget, List, Order, TimeRange};
+use audit_query::question::{Answers, Budget, Count, List, Order, TimeRange};
 use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
@@ -70,6 +70,8 @@ struct Shown {
     columns: Columns,
     /// The time after which all events are counted, RFC 3339; `None` if all are.
     counted_after: Option<String>,
+    /// How many events of the filters lie in the future, and their address.
+    future: Option<(u64, String)>,
     /// Why there is nothing.
     nothing: Option<Nothing>,
     /// The same events for programs, and those to come.
@@ -184,11 +186,7 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
         })
         .await?;
     let results = u32::try_from(shown.rows.len()).unwrap_or(u32::MAX);
-    let details = [
-        ("filter", Json::from(subject)),
-        ("results", Json::from(results)),
-        ("matched", Json::Number(matched(&shown))),
-    ];
+    let details = [("filter", Json::from(subject)), ("results", Json::from(results)), matched(&shown)];
     let event =
         Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
     // Times that count from now differ with every look; the address does not, and neither does it from page to page.
@@ -196,9 +194,11 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
     Ok((view, shown))
 }
 
+/// How many there are in all; where counting ended before all were counted, how many there are at least.
 #[expect(clippy::cast_precision_loss, reason = "JSON numbers are doubles; counts stay far below 2^53")]
-fn matched(shown: &Shown) -> f64 {
-    shown.histogram.total as f64
+fn matched(shown: &Shown) -> (&'static str, Json<'static>) {
+    let name = if shown.counted_after.is_none() { "matched" } else { "matched_at_least" };
+    (name, Json::Number(shown.histogram.total as f64))
 }
 
 fn find(
@@ -223,7 +223,7 @@ fn find(
     let answers = index.groups(&counted, (!view.counts_all()).then_some(PATIENCE), budget)?;
     let (histogram, facets) =
         answers.tables.split_first().map_or_else(Default::default, |(by_time, by_value)| {
-            (Histogram::of(view, span, by_time), Facets::of(view, by_value))
+            (Histogram::of(view, span, question.range, by_time), Facets::of(view, by_value))
         });
     let nothing = if rows.is_empty() { Some(Nothing::explain(state, view, budget)?) } else { None };
     Ok(Shown {
@@ -232,6 +232,7 @@ fn find(
         histogram,
         facets,
         counted_after: answers.complete_after.map(|time| time.to_string()),
+        future: future(index, view, question, snapshot, budget)?,
         nothing,
         api: view.of_api(question),
         stream: view.of_stream(),
@@ -239,7 +240,26 @@ fn find(
     })
 }
 
-/// The question's time with both ends: from the first event there is, to now.
+/// Events of a view that ends now, or never, which claim to be of later: their sources' clocks are wrong, or somebody wants
+/// to stand at the top of the list. Of those that are ahead by less than what is marked nothing is said.
+fn future(
+    index: &impl Answers,
+    view: &View,
+    question: &Question,
+    snapshot: Option<u64>,
+    budget: &Budget,
+) -> Result<Option<(u64, String)>> {
+    if view.is_continued() || !view.ends_now() {
+        return Ok(None);
+    }
+    let from = Timestamp::from_micros(view.at().as_micros().saturating_add(limits::FUTURE_MICROS));
+    let range = TimeRange { from, to: Timestamp::MAX };
+    let count = index.count(&Count { filter: question.filter.clone(), range, snapshot }, budget)?;
+    Ok((count > 0).then(|| (count, view.since(from).href())))
+}
+
+/// The time that bars are drawn for, with both ends: the question's own; where it has none, from the first event of the
+/// last ten years to now. What lies before or after has a bar of its own.
 pub(super) fn span(
     index: &impl Answers,
     reader: &Reader,
@@ -248,13 +268,15 @@ pub(super) fn span(
     budget: &Budget,
 ) -> Result<TimeRange> {
     let TimeRange { from, to } = question.range;
-    let to = if to < Timestamp::MAX { to } else { now.max(from) };
+    let to = if to < Timestamp::MAX { to } else { view::after(now).max(from) };
     if from > Timestamp::MIN {
         return Ok(TimeRange { from, to });
     }
+    // A single event of long ago must not make all others one bar.
+    let from = Timestamp::from_micros(to.as_micros().saturating_sub(limits::PAST_MICROS)).max(Timestamp::MIN);
     let first = List {
         filter: reader.within(Filter::All),
-        range: TimeRange::ALL,
+        range: TimeRange { from, to },
         order: Order::OldestFirst,
         limit: 1,
         after: None,
@@ -274,5 +296,18 @@ pub(crate) fn name_of_category(category: Category) -> &'static str {
         Category::ModelUsage => "Model usage",
         Category::Administration => "Administration",
         Category::System => "System",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_is_not_complete_is_not_recorded_as_if_it_were() {
+        let mut shown = Shown::default();
+        assert_eq!(matched(&shown).0, "matched");
+        shown.counted_after = Some("2026-03-01T00:00:00Z".to_owned());
+        assert_eq!(matched(&shown).0, "matched_at_least");
     }
 }

@@ -10,6 +10,7 @@ use axum::response::Response;
 use http::{StatusCode, Uri};
 use jiff::tz::TimeZone;
 
+use super::events::row;
 use super::form::{self, Form};
 use super::frame::Frame;
 use super::people::Time;
@@ -128,7 +129,10 @@ impl Line {
         let mut filter = wish.as_ref().map_or_else(String::new, Wish::filter);
         filter = if filter == "*" { "all events".to_owned() } else { filter };
         for (word, time) in [("from", bounds.0), ("to", bounds.1)] {
-            filter.extend(time.map(|time| format!(" {word} {}", time.to_string().replace(".000000Z", "Z"))));
+            filter.extend(time.map(|time| {
+                let (date, clock) = row::local(&time.to_string(), zone);
+                format!(" {word} {date}, {}", clock.get(..5).unwrap_or(&clock))
+            }));
         }
         Self {
             file: crate::exports::file_name(export),

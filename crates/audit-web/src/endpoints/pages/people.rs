@@ -17,7 +17,7 @@ use super::frame::Frame;
 use crate::endpoints::people::asked::{Asked, List};
 use crate::endpoints::people::columns::Column;
 use crate::endpoints::people::listing::{self, Listing};
-use crate::endpoints::people::seen::{Allowed, CONVERSATIONS, Person, Standing};
+use crate::endpoints::people::seen::{Allowed, CONVERSATIONS, MODEL_CALL, Person, Standing};
 use crate::endpoints::people::{self};
 use crate::problem::{Problem, Result};
 use crate::reader::Reader;
@@ -224,7 +224,7 @@ impl PeoplePage {
     }
 
     fn tokens(&self, person: &Person) -> String {
-        events(&self.asked, person, &[("tokens", ">0")])
+        events(&self.asked, person, &[("tokens", ">0"), ("action", MODEL_CALL)])
     }
 
     fn when(&self, time: &Timestamp) -> Time {

@@ -16,12 +16,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderName, StatusCode, Uri};
-use jiff::Zoned;
 
 use super::chart::{Bar, Bars, Column, Part, Series, Sparkline, Stacked};
-use super::events::histogram::{bucket_for, edges, label, name_of as name_of_bucket};
 use super::events::view::PRESETS;
 use super::frame::Frame;
+use super::units::{Span, bucket_for};
 use crate::activity::success;
 use crate::problem::{Problem, Result};
 use crate::question;
@@ -67,17 +66,6 @@ struct Tile {
     course: Sparkline,
     href: String,
     is_chosen: bool,
-}
-
-/// A span of time on the page.
-#[derive(Debug, Clone)]
-struct Span {
-    /// The beginning of the calendar unit, in microseconds since 1970.
-    begin: i64,
-    /// The part of it that is asked about.
-    range: TimeRange,
-    name: String,
-    tick: String,
 }
 
 impl UsagePage {
@@ -180,7 +168,6 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
             let index = worker.index();
             let range =
                 super::events::span(index, view.events.reader(), &question, view.events.at(), budget)?;
-            let bucket = bucket_for(range);
             let asked = Asked {
                 index,
                 budget,
@@ -188,15 +175,16 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
                 what: view.what,
                 by: view.by,
                 top: view.top,
-                bucket,
+                bucket: bucket_for(range),
                 zone: view.events.zone().clone(),
+                span: range,
                 knows_chats,
             };
             let before = view.before(range);
-            let figures = asked.ask(range, before)?;
-            let edges = edges(bucket, range, view.events.zone());
-            let spans = edges.windows(2).map(|edge| span_of(bucket, edge, range)).collect::<Vec<_>>();
-            let mut shown = draw(&view, &figures, &spans, name_of_bucket(bucket), knows_chats)?;
+            let figures = asked.ask(question.range, before)?;
+            let (spans, each) =
+                figures.units.as_ref().map_or((&[][..], ""), |units| (&*units.spans, units.each()));
+            let mut shown = draw(&view, &figures, spans, each, knows_chats)?;
             shown.compared = before.map(|before| described(before, view.events.zone()));
             shown.withheld = withheld;
             Ok((view, shown))
@@ -208,25 +196,6 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
         Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
     state.activity().note(event, &reader.visitor().key(), &subject);
     Ok((view, shown))
-}
-
-fn span_of(bucket: audit_query::question::Bucket, edge: &[Zoned], range: TimeRange) -> Span {
-    use audit_query::question::Bucket;
-    let micros = |edge: &Zoned| edge.timestamp().as_microsecond();
-    let form = match bucket {
-        Bucket::Hour => "%H:%M",
-        Bucket::Day | Bucket::Week => "%-d %b",
-        Bucket::Month => "%b %Y",
-    };
-    Span {
-        begin: micros(&edge[0]),
-        range: TimeRange {
-            from: Timestamp::from_micros(micros(&edge[0])).max(range.from),
-            to: Timestamp::from_micros(micros(&edge[1])).min(range.to),
-        },
-        name: label(bucket, &edge[0]),
-        tick: edge[0].strftime(form).to_string(),
-    }
 }
 
 fn described(range: TimeRange, zone: &jiff::tz::TimeZone) -> String {
@@ -277,22 +246,22 @@ fn series(view: &UsageView, figures: &Figures) -> Vec<Series> {
 
 fn columns(view: &UsageView, figures: &Figures, spans: &[Span]) -> Result<Vec<Column>> {
     let mut columns = Vec::with_capacity(spans.len());
-    for span in spans {
+    for (place, span) in spans.iter().enumerate() {
         let href = view.within(Some(span.range)).href();
         let mut parts = Vec::new();
         if view.what == What::Latency {
-            let amounts = figures.by_span.get(&span.begin).copied().unwrap_or_default();
+            let amounts = figures.by_span.get(&place).copied().unwrap_or_default();
             parts.push(Part { value: amounts.of_what(view.what).unwrap_or_default(), href: href.clone() });
         } else {
             for at in 0..figures.series.len() + usize::from(figures.has_rest_over_time) {
-                let amounts = figures.over_time.get(&(at, span.begin)).copied().unwrap_or_default();
+                let amounts = figures.over_time.get(&(at, place)).copied().unwrap_or_default();
                 let value = amounts.of_what(view.what).unwrap_or_default();
                 let href =
                     if value > 0.0 { sheet::span_href(view, figures, at, span)? } else { String::new() };
                 parts.push(Part { value, href });
             }
         }
-        columns.push(Column { name: span.name.clone(), tick: span.tick.clone(), href, parts });
+        columns.push(Column { name: span.name.clone(), tick: span.short.clone(), href, parts });
     }
     Ok(columns)
 }
@@ -322,9 +291,9 @@ fn tiles(view: &UsageView, figures: &Figures, spans: &[Span], knows_chats: bool)
     let whats = What::ALL.into_iter().filter(|what| knows_chats || *what != What::Conversations);
     whats
         .map(|what| {
-            let at = |span: &Span| figures.by_span.get(&span.begin).copied().unwrap_or_default();
+            let at = |place: usize| figures.by_span.get(&place).copied().unwrap_or_default();
             let course: Vec<f64> =
-                spans.iter().map(|span| at(span).of_what(what).unwrap_or_default()).collect();
+                (0..spans.len()).map(|place| at(place).of_what(what).unwrap_or_default()).collect();
             let unpriced = figures.total.unpriced();
             Tile {
                 what,

@@ -10,7 +10,7 @@ use audit_query::question::{
 };
 
 use super::asked::Asked;
-use super::seen::{Allowed, Person, Seen, text, time, whole};
+use super::seen::{Allowed, MODEL_CALL, Person, Seen, actions, text, time, whole};
 use crate::problem::{Code, Problem, Result};
 use crate::roster::Accounts;
 
@@ -172,7 +172,8 @@ impl<A: Answers> Questions<'_, A> {
         let measures =
             vec![Measure::Sum(NumberField::TotalTokens), Measure::Count, Measure::Sum(NumberField::CostUsd)];
         let keys = vec![GroupKey::Field(Field::Model)];
-        let rows = self.group(&self.deeds, self.range, keys, measures, MOST_ROWS)?;
+        let calls = Filter::all_of(vec![self.deeds.clone(), actions(MODEL_CALL)]);
+        let rows = self.group(&calls, self.range, keys, measures, MOST_ROWS)?;
         let models = rows.iter().filter_map(|row| {
             let cost_usd = row.values.get(2).map_or(0.0, Value::as_f64);
             Some(Model { name: text(row, 0)?, tokens: whole(row, 0), calls: whole(row, 1), cost_usd })

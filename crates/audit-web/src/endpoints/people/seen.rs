@@ -25,6 +25,8 @@ const FEW_ADDRESSES: usize = 200;
 pub(crate) const SIGN_INS: &str = "auth.login,auth.sso_login,auth.signup";
 /// A sign-in that failed.
 pub(crate) const FAILED_SIGN_INS: &str = "auth.login_failed,auth.sso_login_failed,auth.mfa.failed";
+/// Calls of models: tokens are counted of these alone, here as on the page Usage.
+pub(crate) const MODEL_CALL: &str = "model.called";
 /// A conversation that was begun.
 pub(crate) const CONVERSATIONS: &str = "chat.created";
 
@@ -299,7 +301,8 @@ impl Active {
             Measure::Count.when(is(Field::Category, "file")),
         ];
         let tokens = allowed.usage.then_some(measures.len());
-        measures.extend(allowed.usage.then_some(Measure::Sum(NumberField::TotalTokens)));
+        measures
+            .extend(allowed.usage.then(|| Measure::Sum(NumberField::TotalTokens).when(actions(MODEL_CALL))));
         let org = allowed.org.then_some(measures.len());
         if allowed.org {
             measures.extend([Measure::Latest(Field::Role), Measure::Latest(Field::Department)]);

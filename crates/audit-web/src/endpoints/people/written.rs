@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use audit_event::Timestamp;
+use audit_query::export::write_csv_text;
 use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, List};
@@ -148,7 +149,7 @@ pub(super) fn csv(listing: &Listing, list: List, allowed: &Allowed) -> Vec<u8> {
                 sheet.push(b',');
             }
             match column.cell(person) {
-                Cell::Text(text) => write_text(text.unwrap_or_default(), &mut sheet),
+                Cell::Text(text) => write_csv_text(text.unwrap_or_default(), &mut sheet),
                 Cell::Time(Some(time)) => time.write_to(&mut sheet),
                 Cell::Time(None) => {}
                 // Writing to a Vec cannot fail.
@@ -157,7 +158,7 @@ pub(super) fn csv(listing: &Listing, list: List, allowed: &Allowed) -> Vec<u8> {
         }
         if list != List::Tried {
             sheet.push(b',');
-            write_text(
+            write_csv_text(
                 match &person.account {
                     Standing::Unknown => "",
                     Standing::HasNone => "none",
@@ -169,14 +170,4 @@ pub(super) fn csv(listing: &Listing, list: List, allowed: &Allowed) -> Vec<u8> {
         sheet.extend_from_slice(b"\r\n");
     }
     sheet
-}
-
-fn write_text(text: &str, sheet: &mut Vec<u8>) {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    if text.contains([',', '"', '\n', '\r']) {
-        sheet.extend_from_slice(format!("\"{guard}{}\"", text.replace('"', "\"\"")).as_bytes());
-    } else {
-        sheet.extend_from_slice(guard.as_bytes());
-        sheet.extend_from_slice(text.as_bytes());
-    }
 }

@@ -46,6 +46,8 @@ fn without_a_name_the_days_are_the_name() {
     assert_eq!(name(&[]), "audit-export");
     assert_eq!(name(&[("from", "2026-03-01"), ("to", "2026-03-18")]), "audit-export-2026-03-01-2026-03-18");
     assert_eq!(name(&[("from", "2026-03-01")]), "audit-export-2026-03-01");
+    let month = [("from", "2026-11"), ("to", "2026-11"), ("tz", "Europe/Berlin")];
+    assert_eq!(name(&month), "audit-export-2026-11-01-2026-11-30", "the days of who asks");
 }
 
 #[test]

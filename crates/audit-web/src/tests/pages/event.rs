@@ -43,3 +43,21 @@ async fn the_search_box_learns_the_fields() {
     let outcome = fields.as_array().unwrap().iter().find(|field| field["name"] == "outcome").unwrap();
     assert_eq!(outcome["words"], json!(["success", "failure", "denied", "unknown"]));
 }
+
+#[tokio::test]
+async fn what_happened_around_an_event_is_what_was_next_to_it() {
+    let app = App::start();
+    let of_session = |number: i64| {
+        let message = format!("number {number} of the session");
+        sample(&format!("s-{number}"), 60 - number, &json!({ "session_id": "s-1", "message": message }))
+    };
+    app.record(&(0..40).map(of_session).collect::<Vec<_>>()).await;
+    let page = Browser::signed_in(&app).await.get("/audit/events/s-20").await;
+    let related = part(page.text(), "In the same session", "</section>");
+    let numbers: Vec<&str> =
+        related.split("number ").skip(1).map(|rest| rest.split(' ').next().unwrap()).collect();
+    assert_eq!(numbers, ["23", "22", "21", "20", "19", "18", "17"], "{related}");
+    assert!(related.contains("aria-current=\"true\""), "{related}");
+    let hour = part(page.text(), "within the hour", "</section>");
+    assert!(hour.contains("number 19 ") && hour.contains("number 21 "), "{hour}");
+}

@@ -180,3 +180,75 @@ async fn scripts_and_style_come_from_us_and_may_be_kept() {
     }
     assert_eq!(browser.get("/audit/assets/0/none.js").await.status, 404);
 }
+
+#[tokio::test]
+async fn an_event_of_long_ago_changes_no_number_but_its_own() {
+    let app = App::start();
+    some_sign_ins(&app).await;
+    app.record(&[sample("old", 0, &json!({ "time": "1980-01-01T00:00:00Z" }))]).await;
+    let mut browser = Browser::signed_in(&app).await;
+    for address in ["/audit?user=Ada", "/audit?user=Ada&from=1980-01-01", "/audit?user=Ada&from=0001-01-01"] {
+        let page = browser.get(address).await;
+        assert_eq!(total(page.text()), 5, "{address}");
+        let bars = bars(page.text());
+        assert_eq!(bars.iter().map(|(count, _)| count).sum::<u64>(), 5, "{address}");
+        for (count, href) in bars.into_iter().filter(|(count, _)| *count > 0) {
+            assert_eq!(total(browser.get(&href).await.text()), count, "{href}");
+        }
+    }
+    let page = browser.get("/audit?user=Ada").await;
+    assert!(bars(page.text()).len() < 10, "the time of the others can be told apart: {}", page.text());
+    let looks = app.deeds("audit.searched").await;
+    assert_eq!(looks[0]["details"]["matched"], 5, "{}", looks[0]);
+}
+
+#[tokio::test]
+async fn bars_count_what_their_links_show_where_clocks_change_at_midnight_or_by_half_an_hour() {
+    let app = App::start();
+    let hours = |from: &str, count: i64| {
+        let from = audit_event::Timestamp::parse_rfc3339(from).unwrap().as_micros();
+        let sample_at = move |hour: i64| {
+            let time = audit_event::Timestamp::from_micros(from + hour * 2_400_000_000).to_string();
+            sample(&format!("{time}"), 0, &json!({ "time": time }))
+        };
+        (0..count).map(sample_at).collect::<Vec<_>>()
+    };
+    app.record(&hours("2025-04-21T00:00:00Z", 300)).await;
+    app.record(&hours("2025-10-04T00:00:00Z", 90)).await;
+    for (zone, query) in [
+        ("Africa/Cairo", "from=2025-04-20&to=2025-05-01"),
+        ("Australia/Lord_Howe", "from=2025-10-04T06:00&to=2025-10-05T12:00"),
+    ] {
+        let mut browser = Browser::signed_in(&app).await;
+        browser.cookie.push_str(&format!("; secureai_audit_zone={zone}"));
+        let page = browser.get(&format!("/audit?user=Ada&{query}")).await;
+        let shown = bars(page.text());
+        assert_eq!(shown.iter().map(|(count, _)| count).sum::<u64>(), total(page.text()), "{zone}");
+        assert!(total(page.text()) > 30);
+        for (count, href) in shown {
+            assert_eq!(total(browser.get(&href).await.text()), count, "{zone}: {href}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_lies_in_the_future_is_in_no_preset_and_said_above_the_list() {
+    let app = App::start();
+    some_sign_ins(&app).await;
+    app.record(&[sample("ahead", 0, &json!({ "time": "2027-02-24T00:00:00Z" }))]).await;
+    let mut browser = Browser::signed_in(&app).await;
+    for preset in ["today", "24h", "7d", "30d", "90d", "this-month"] {
+        let page = browser.get(&format!("/audit?range={preset}&user=Ada")).await;
+        assert!(!page.text().contains("2027-02-24"), "{preset}");
+        assert_eq!(page.text().matches("<tr class=").count(), 4, "{preset}");
+        assert_eq!(total(page.text()), 4, "{preset}");
+        let note = part(page.text(), "id=\"future\"", "</p>");
+        let href = note.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
+        let ahead = browser.get(&href).await;
+        assert_eq!(total(ahead.text()), 1, "{href}");
+        assert!(ahead.text().contains("2027-02-24"));
+    }
+    let all = browser.get("/audit?user=Ada").await;
+    assert_eq!((total(all.text()), bars(all.text()).iter().map(|(count, _)| count).sum::<u64>()), (5, 5));
+    assert!(all.text().contains("id=\"future\""));
+}

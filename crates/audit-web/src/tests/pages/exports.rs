@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::*;
 use crate::tests::app::events;
 
@@ -99,4 +101,48 @@ async fn a_small_one_can_be_had_at_once() {
     assert_eq!(file.text().lines().count(), 41);
     let nothing = begun(&mut browser, &[("format", "csv"), ("columns", "chosen"), ("how", "now")]).await;
     assert_eq!(nothing.status, 400, "no column was chosen");
+}
+
+#[tokio::test]
+async fn sizes_are_of_all_events_not_of_the_newest_and_the_oldest() {
+    let app = App::start();
+    let long = "long ".repeat(200);
+    let large = |number: i64| {
+        let more = if (300..900).contains(&number) { json!({ "message": long }) } else { json!({}) };
+        sample(&format!("e-{number}"), 1_200 - number, &more)
+    };
+    for part in [0..400, 400..800, 800..1_200] {
+        app.record(&part.map(large).collect::<Vec<_>>()).await;
+    }
+    let page = Browser::signed_in(&app).await.get("/audit/exports/new?user=ada").await;
+    let real = app.get("/?user=ada&format=ndjson").await.body.len() as f64 / 1024.0;
+    let sizes = page.text().split("about ").filter_map(|rest| rest.split(" KiB").next()?.parse::<f64>().ok());
+    let close = sizes.filter(|said| (said / real - 1.0).abs() < 0.1);
+    assert!(close.count() > 0, "{real} KiB: {}", page.text());
+}
+
+#[tokio::test]
+async fn files_and_times_are_by_the_readers_days() {
+    let app = filled().await;
+    let mut browser = Browser::signed_in(&app).await;
+    browser.cookie.push_str("; secureai_audit_zone=Europe/Berlin");
+    let page = browser.get("/audit?range=last-month").await;
+    let menu = part(page.text(), "id=\"export\"", "</details>");
+    let link = |with: &str| {
+        let link = menu.split("href=\"").find(|link| link.contains(with)).unwrap();
+        link.split('"').next().unwrap().replace("&#38;", "&")
+    };
+    let file = browser.get(&link("format=csv")).await;
+    assert_eq!(
+        file.header("content-disposition"),
+        "attachment; filename=\"audit-export-2026-02-01-2026-02-28.csv\""
+    );
+    let page = browser.get(&link("/audit/exports/new")).await;
+    assert!(page.text().contains("audit-export-2026-02-01-2026-02-28"), "{}", page.text());
+    let (key, question) = (hidden(page.text(), "key").to_owned(), hidden(page.text(), "question").to_owned());
+    let question = question.replace("&#38;", "&");
+    let fields = [("key", key.as_str()), ("question", &question), ("format", "ndjson"), ("how", "job")];
+    assert_eq!(browser.submit("/audit/exports", &fields).await.status, 303);
+    let list = until_done(&mut browser).await;
+    assert!(list.text().contains("from 1 Feb 2026, 00:00 to 1 Mar 2026, 00:00"), "{}", list.text());
 }

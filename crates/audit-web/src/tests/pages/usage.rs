@@ -182,3 +182,61 @@ async fn looking_at_usage_is_recorded() {
     let filters: Vec<_> = deeds.iter().filter_map(|deed| deed["details"]["filter"].as_str()).collect();
     assert!(filters.iter().any(|filter| filter.starts_with("usage by department of model:")), "{filters:?}");
 }
+
+/// The numbers of a table's last column, without its head.
+fn last_column(table: &str) -> Vec<u64> {
+    let last = |line: &str| line.rsplit(',').next().unwrap().parse().unwrap();
+    table.lines().skip(1).map(last).collect()
+}
+
+#[tokio::test]
+async fn nothing_is_lost_over_time_where_clocks_change_at_midnight() {
+    let app = App::start();
+    let tokens = json!({ "input_tokens": 7, "output_tokens": 3 });
+    let days = (20..30).map(|day| {
+        let mut call = call(&format!("d-{day}"), 0, "Finance", "gpt-5", &tokens);
+        call["time"] = json!(format!("2025-04-{day}T10:00:00Z"));
+        call
+    });
+    app.record(&days.collect::<Vec<_>>()).await;
+    let mut browser = Browser::signed_in(&app).await;
+    browser.cookie.push_str("; secureai_audit_zone=Africa/Cairo");
+    let table = csv(&mut browser, "by=model&table=time&from=2025-04-19&to=2025-04-30").await;
+    let amounts = last_column(&table);
+    assert_eq!(amounts.len(), 12, "{table}");
+    assert_eq!(amounts.iter().filter(|amount| **amount == 10).count(), 10, "{table}");
+}
+
+#[tokio::test]
+async fn nothing_is_lost_over_time_with_calls_of_long_ago_and_of_the_future() {
+    let app = App::start();
+    some_calls(&app).await;
+    let tokens = json!({ "input_tokens": 1, "output_tokens": 0 });
+    let far = ["1980-01-01T00:00:00Z", "2027-01-01T00:00:00Z"].map(|time| {
+        let mut call = call(time, 0, "Finance", "gpt-5", &tokens);
+        call["time"] = json!(time);
+        call
+    });
+    app.record(&far).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let table = csv(&mut browser, "by=model&table=time&range=all").await;
+    assert_eq!(last_column(&table).iter().sum::<u64>(), 472, "{table}");
+    assert!(table.lines().count() < 60, "{table}");
+    assert!(csv(&mut browser, "by=model&range=all").await.contains(",472,"));
+    assert!(csv(&mut browser, "by=model&range=90d").await.contains(",470,"));
+}
+
+#[tokio::test]
+async fn people_and_usage_count_the_same_tokens() {
+    let app = App::start();
+    some_calls(&app).await;
+    let failed = json!({ "action": "model.provider_request.failed", "outcome": "failure", "model": { "id": "gpt-5" },
+        "usage": { "input_tokens": 1_000, "output_tokens": 0 } });
+    app.record(&[sample("failed", 5, &failed)]).await;
+    let mut browser = Browser::signed_in(&app).await;
+    assert!(csv(&mut browser, "by=user&range=all").await.contains(",470,"));
+    let people = app.get_json("/people").await;
+    assert_eq!(people["people"][0]["tokens"], 470, "{people}");
+    let person = app.get_json("/people/u-1").await;
+    assert_eq!(person["models"][0]["tokens"], 420, "{person}");
+}

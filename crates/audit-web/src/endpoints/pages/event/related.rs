@@ -1,26 +1,30 @@
 //! What happened around an event.
 
 use audit_event::Timestamp;
-use audit_query::question::{Answers as _, Budget};
+use audit_query::params::Request as Question;
+use audit_query::question::{Answers as _, Budget, List, Order, RowRef};
 use form_urlencoded::Serializer;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::super::events::row::{self, Row};
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::question;
 use crate::reader::Reader;
 use crate::state::AppState;
 
-/// Events of each kind.
-const SHOWN: usize = 6;
+/// Events of each kind before the one that is shown, and after it.
+const BESIDE: usize = 3;
 const HOUR: i64 = 3_600 * 1_000_000;
 
 /// Events that share something with the one that is shown.
 #[derive(Debug)]
 pub(crate) struct Related {
     pub title: &'static str,
+    /// Those next to it in time, the latest first, and itself.
     pub rows: Vec<Row>,
+    /// The index of the one that is shown.
+    pub index: u64,
     /// The address of all of them.
     pub href: String,
 }
@@ -38,6 +42,10 @@ pub(crate) fn of(
     budget: &Budget,
 ) -> Result<Vec<Related>> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let Some(time) = text("/time").and_then(|time| Timestamp::parse_rfc3339(time).ok()) else {
+        return Ok(Vec::new());
+    };
+    let here = RowRef { time, index };
     let mut kinds: Vec<(&'static str, Vec<(&str, String)>)> = Vec::new();
     if let Some(session) = text("/session_id") {
         kinds.push(("In the same session", vec![("session", session.to_owned())]));
@@ -46,10 +54,7 @@ pub(crate) fn of(
         kinds.push(("On the same target", vec![("target.id", target.to_owned())]));
     }
     let actor = text("/actor/id").map(|id| ("actor.id", id));
-    if let Some(((name, id), time)) =
-        actor.or(text("/actor/email").map(|email| ("actor.email", email))).zip(text("/time"))
-        && let Ok(time) = Timestamp::parse_rfc3339(time)
-    {
+    if let Some((name, id)) = actor.or(text("/actor/email").map(|email| ("actor.email", email))) {
         let at = |by: i64| Timestamp::from_micros(time.as_micros().saturating_add(by)).to_string();
         let bounds = vec![(name, id.to_owned()), ("from", at(-HOUR)), ("to", at(HOUR))];
         kinds.push(("By the same person within the hour", bounds));
@@ -62,22 +67,25 @@ pub(crate) fn of(
         else {
             continue;
         };
-        let mut page = index_rows(state, &question, budget)?;
-        page.retain(|row| row.index != index);
-        page.truncate(SHOWN);
-        if !page.is_empty() {
+        let page = around(state, &question, here, budget)?;
+        if page.len() > 1 {
             let query = Serializer::new(String::new()).extend_pairs(&pairs).finish();
             let rows = row::read(state, reader, &page, zone)?;
-            related.push(Related { title, rows, href: format!("/audit?{query}") });
+            related.push(Related { title, rows, index, href: format!("/audit?{query}") });
         }
     }
     Ok(related)
 }
 
-fn index_rows(
-    state: &AppState,
-    question: &audit_query::params::Request,
-    budget: &Budget,
-) -> Result<Vec<audit_query::question::RowRef>> {
-    Ok(state.index().list(&question.list(SHOWN + 1, None, None), budget)?.rows)
+/// The events next to one, the latest first, with it among them.
+fn around(state: &AppState, question: &Question, here: RowRef, budget: &Budget) -> Result<Vec<RowRef>> {
+    let beside = |order: Order| {
+        let list = List { order, ..question.list(BESIDE, Some(here), None) };
+        Ok::<_, Problem>(state.index().list(&list, budget)?.rows)
+    };
+    let mut rows = beside(Order::OldestFirst)?;
+    rows.reverse();
+    rows.push(here);
+    rows.extend(beside(Order::NewestFirst)?);
+    Ok(rows)
 }

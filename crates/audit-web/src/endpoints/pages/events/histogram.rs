@@ -3,20 +3,16 @@
 use audit_event::{Category, Timestamp};
 use audit_query::filter::Field;
 use audit_query::params::Request as Question;
-use audit_query::question::{Bucket, Group, GroupKey, Key, Measure, Table, TableRow, TimeRange, Value};
-use jiff::tz::TimeZone;
-use jiff::{ToSpan as _, Unit, Zoned, ZonedRound};
+use audit_query::question::{Group, GroupKey, Key, Measure, Table, TableRow, TimeRange, Value};
 
 use super::view::View;
+use crate::endpoints::pages::units::{Span, Units, bucket_for};
 
 /// The picture's size in its own units.
 const WIDTH: u32 = 1_000;
 const HEIGHT: u32 = 100;
-/// More bars than this are not told apart.
-const MOST_BARS: usize = 400;
-
-const HOUR: i64 = 3_600 * 1_000_000;
-const DAY: i64 = 24 * HOUR;
+/// Units of time with events in them, by category. They may lie in all the years that there are.
+const MOST_GROUPS: usize = 1_000_000;
 
 /// The picture.
 #[derive(Debug, Default)]
@@ -71,162 +67,63 @@ impl Histogram {
                 GroupKey::Field(Field::Category),
             ],
             measures: vec![Measure::Count],
-            limit: MOST_BARS * Category::ALL.len(),
+            limit: MOST_GROUPS,
             snapshot,
         }
     }
 
     /// Draws the answer to [`Histogram::question`].
-    pub fn of(view: &View, span: TimeRange, answer: &Table) -> Self {
-        let bucket = bucket_for(span);
-        Self::draw(view, bucket, &edges(bucket, span, view.zone()), &answer.rows)
+    pub fn of(view: &View, span: TimeRange, asked: TimeRange, answer: &Table) -> Self {
+        let keys = answer.rows.iter().filter_map(time).collect();
+        Self::draw(view, &Units::over(bucket_for(span), span, asked, view.zone(), &keys), &answer.rows)
     }
 
-    fn draw(view: &View, bucket: Bucket, edges: &[Zoned], rows: &[TableRow]) -> Self {
-        let mut counts = vec![[0_u64; Category::ALL.len()]; edges.len().saturating_sub(1)];
+    fn draw(view: &View, units: &Units, rows: &[TableRow]) -> Self {
+        let mut counts = vec![[0_u64; Category::ALL.len()]; units.spans.len()];
+        let mut total = 0;
         for row in rows {
-            let Some((bar, category)) = place(row, edges) else { continue };
-            if let (Some(Value::Whole(count)), Some(cells)) = (row.values.first(), counts.get_mut(bar)) {
+            let Some(Value::Whole(count)) = row.values.first() else { continue };
+            total += count;
+            let bar = time(row).and_then(|key| units.place(key)).and_then(|at| counts.get_mut(at));
+            if let (Some(cells), Some(category)) = (bar, category(row)) {
                 cells[category] += count;
             }
         }
-        let totals: Vec<u64> = counts.iter().map(|cells| cells.iter().sum()).collect();
-        let tallest = totals.iter().copied().max().unwrap_or_default();
-        let bars = edges.windows(2).zip(&counts).enumerate();
-        let bars = bars.map(|(at, (edge, cells))| bar(view, bucket, at, counts.len(), edge, cells)).collect();
+        let tallest = counts.iter().map(|cells| cells.iter().sum::<u64>()).max().unwrap_or_default();
+        let bars = units.spans.iter().zip(&counts).enumerate();
+        let bars = bars.map(|(at, (span, cells))| bar(view, at, counts.len(), span, cells)).collect();
         let shapes = Category::ALL.iter().enumerate();
         let shapes = shapes
             .map(|(at, category)| Shape { category: category.as_str(), path: outline(at, &counts, tallest) })
             .filter(|shape| !shape.path.is_empty())
             .collect();
-        Self {
-            bars,
-            shapes,
-            tallest,
-            total: totals.iter().sum(),
-            each: name_of(bucket),
-            ticks: ticks(bucket, edges),
-        }
+        Self { bars, shapes, tallest, total, each: units.each(), ticks: units.ticks() }
     }
 }
 
-/// The bucket that makes neither too few bars nor too many.
-pub(crate) fn bucket_for(span: TimeRange) -> Bucket {
-    let length = span.to.as_micros().saturating_sub(span.from.as_micros());
-    match length {
-        _ if length <= 3 * DAY => Bucket::Hour,
-        _ if length <= 130 * DAY => Bucket::Day,
-        _ if length <= 800 * DAY => Bucket::Week,
-        _ => Bucket::Month,
+fn time(row: &TableRow) -> Option<Timestamp> {
+    match row.keys.first() {
+        Some(Key::Time(time)) => Some(*time),
+        _ => None,
     }
 }
 
-pub(crate) fn name_of(bucket: Bucket) -> &'static str {
-    match bucket {
-        Bucket::Hour => "hour",
-        Bucket::Day => "day",
-        Bucket::Week => "week",
-        Bucket::Month => "month",
-    }
+fn category(row: &TableRow) -> Option<usize> {
+    let Some(Key::Text(category)) = row.keys.get(1) else { return None };
+    Category::NAMES.iter().position(|name| name == category)
 }
 
-/// Where the bars begin, and where the last one ends.
-pub(crate) fn edges(bucket: Bucket, span: TimeRange, zone: &TimeZone) -> Vec<Zoned> {
-    let zoned = |time: Timestamp| {
-        jiff::Timestamp::from_microsecond(time.as_micros()).ok().map(|at| at.to_zoned(zone.clone()))
-    };
-    let (Some(from), Some(to)) = (zoned(span.from), zoned(span.to)) else { return Vec::new() };
-    let mut edges: Vec<Zoned> = begin(bucket, &from).into_iter().collect();
-    while let Some(last) = edges.last()
-        && *last < to
-        && edges.len() <= MOST_BARS
-    {
-        match next(bucket, last) {
-            Some(edge) => edges.push(edge),
-            None => break,
-        }
-    }
-    edges
-}
-
-fn begin(bucket: Bucket, time: &Zoned) -> Option<Zoned> {
-    match bucket {
-        Bucket::Hour => {
-            let floor = ZonedRound::new().smallest(Unit::Hour).mode(jiff::RoundMode::Floor);
-            time.round(floor).ok()
-        }
-        Bucket::Day => time.start_of_day().ok(),
-        Bucket::Week => {
-            let since_monday = time.date().weekday().to_monday_zero_offset();
-            let monday = time.date().checked_sub(i64::from(since_monday).days()).ok()?;
-            monday.to_zoned(time.time_zone().clone()).ok()
-        }
-        Bucket::Month => time.date().first_of_month().to_zoned(time.time_zone().clone()).ok(),
-    }
-}
-
-fn next(bucket: Bucket, edge: &Zoned) -> Option<Zoned> {
-    let step = match bucket {
-        Bucket::Hour => 1.hour(),
-        Bucket::Day => 1.day(),
-        Bucket::Week => 1.week(),
-        Bucket::Month => 1.month(),
-    };
-    edge.checked_add(step).ok()
-}
-
-/// Bar and category of a row.
-fn place(row: &TableRow, edges: &[Zoned]) -> Option<(usize, usize)> {
-    let [Key::Time(time), Key::Text(category)] = row.keys.as_slice() else { return None };
-    let after = edges.partition_point(|edge| edge.timestamp().as_microsecond() <= time.as_micros());
-    let category = Category::NAMES.iter().position(|name| name == category)?;
-    Some((after.checked_sub(1)?, category))
-}
-
-fn bar(
-    view: &View,
-    bucket: Bucket,
-    at: usize,
-    bars: usize,
-    edge: &[Zoned],
-    cells: &[u64; Category::ALL.len()],
-) -> Bar {
-    let instant = |edge: &Zoned| Timestamp::from_micros(edge.timestamp().as_microsecond());
+fn bar(view: &View, at: usize, bars: usize, span: &Span, cells: &[u64; Category::ALL.len()]) -> Bar {
     let (left, right) = (across(at, bars), across(at + 1, bars));
     let parts = Category::ALL.iter().zip(cells).filter(|(_, count)| **count > 0);
     Bar {
         x: format!("{left:.2}"),
         width: format!("{:.2}", right - left),
-        name: label(bucket, &edge[0]),
+        name: span.name.clone(),
         count: cells.iter().sum(),
         parts: parts.map(|(category, count)| (super::name_of_category(*category), *count)).collect(),
-        href: view.between(instant(&edge[0]), instant(&edge[1])).href(),
+        href: view.between(span.range.from, span.range.to).href(),
     }
-}
-
-pub(crate) fn label(bucket: Bucket, edge: &Zoned) -> String {
-    let form = match bucket {
-        Bucket::Hour => "%a %-d %b, %H:%M",
-        Bucket::Day => "%a %-d %b %Y",
-        Bucket::Week => "Week of %-d %b %Y",
-        Bucket::Month => "%B %Y",
-    };
-    edge.strftime(form).to_string()
-}
-
-/// First, middle and last.
-fn ticks(bucket: Bucket, edges: &[Zoned]) -> Vec<String> {
-    let form = match bucket {
-        Bucket::Hour => "%-d %b %H:%M",
-        Bucket::Day | Bucket::Week => "%-d %b %Y",
-        Bucket::Month => "%b %Y",
-    };
-    let bars = edges.len().saturating_sub(1);
-    let chosen: &[usize] = if bars >= 5 { &[0, bars / 4, bars / 2, 3 * bars / 4] } else { &[0] };
-    if bars == 0 {
-        return Vec::new();
-    }
-    chosen.iter().map(|at| edges[*at].strftime(form).to_string()).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a picture's coordinates")]

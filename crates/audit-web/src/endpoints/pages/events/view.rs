@@ -109,11 +109,13 @@ impl View {
     fn bounds(&self, preset: &str) -> Result<(String, Option<String>)> {
         let now = jiff::Timestamp::from_microsecond(self.at.as_micros()).map_err(Problem::internal)?;
         let today = now.to_zoned(self.zone.clone()).date();
+        // What claims to be of later would stand above everything else.
+        let to_now = Some(after(self.at).to_string());
         let month = |date: jiff::civil::Date| date.strftime("%Y-%m").to_string();
         Ok(match preset {
-            "today" => ("today".to_owned(), None),
-            "24h" | "7d" | "30d" | "90d" => (format!("-{preset}"), None),
-            "this-month" => (month(today), None),
+            "today" => ("today".to_owned(), to_now),
+            "24h" | "7d" | "30d" | "90d" => (format!("-{preset}"), to_now),
+            "this-month" => (month(today), to_now),
             "last-month" => {
                 let last = month(today.first_of_month().saturating_sub(1.day()));
                 (last.clone(), Some(last))
@@ -228,6 +230,16 @@ impl View {
         self.of_all_time().with(RANGE, preset)
     }
 
+    /// Whether it shows what there is until now: it has no end, or a preset's.
+    pub fn ends_now(&self) -> bool {
+        !self.has("to") && self.preset() != Some("last-month")
+    }
+
+    /// This view from its top, from an instant on.
+    pub fn since(&self, from: Timestamp) -> Self {
+        self.of_all_time().with("from", &short(from))
+    }
+
     /// This view from its top, between two instants.
     pub fn between(&self, from: Timestamp, to: Timestamp) -> Self {
         self.of_all_time().with("from", &short(from)).with("to", &short(to))
@@ -280,6 +292,10 @@ impl View {
         if question.range.to < Timestamp::MAX {
             query.append_pair("to", &question.range.to.to_string());
         }
+        // Files are named by the reader's days.
+        if let Some(zone) = question.tz.iana_name().filter(|zone| *zone != "UTC") {
+            query.append_pair("tz", zone);
+        }
         address(PREFIXES[0], &query.finish())
     }
 
@@ -308,6 +324,11 @@ impl View {
 
 fn address(path: &str, query: &str) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// The first instant that is later.
+pub(crate) fn after(time: Timestamp) -> Timestamp {
+    Timestamp::from_micros(time.as_micros().saturating_add(1)).min(Timestamp::MAX)
 }
 
 /// Without fractions of a second that are zero.

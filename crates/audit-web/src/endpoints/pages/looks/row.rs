@@ -100,6 +100,7 @@ fn much(event: &Value) -> Vec<String> {
     much.extend(number("/details/count").map(|rows| count(rows, "event", "events")));
     much.extend(number("/details/results").map(|shown| format!("{} shown", whole(shown))));
     much.extend(number("/details/matched").map(|all| format!("of {}", whole(all))));
+    much.extend(number("/details/matched_at_least").map(|all| format!("of {} or more", whole(all))));
     much.extend(number("/details/bytes").map(|bytes| count(bytes, "byte", "bytes")));
     much.extend(event.pointer("/details/format").and_then(Value::as_str).map(str::to_uppercase));
     if event.pointer("/details/phase").and_then(Value::as_str) == Some("started") {

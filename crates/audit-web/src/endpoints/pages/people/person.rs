@@ -18,7 +18,7 @@ use crate::endpoints::people::asked::Asked;
 use crate::endpoints::people::listing::Told;
 use crate::endpoints::people::one;
 use crate::endpoints::people::portrait::{Address, Model, Portrait};
-use crate::endpoints::people::seen::{Allowed, CONVERSATIONS, Person, Standing};
+use crate::endpoints::people::seen::{Allowed, CONVERSATIONS, MODEL_CALL, Person, Standing};
 use crate::params::PathPart;
 use crate::problem::Result;
 use crate::reader::Reader;
@@ -128,7 +128,7 @@ impl PersonPage {
     }
 
     fn tokens(&self) -> String {
-        events(&self.asked, self.person(), &[("tokens", ">0")])
+        events(&self.asked, self.person(), &[("tokens", ">0"), ("action", MODEL_CALL)])
     }
 
     fn failed(&self) -> String {

@@ -10,14 +10,15 @@ use jiff::tz::TimeZone;
 
 use super::view::{By, What};
 use crate::endpoints::pages::chart::SERIES;
+use crate::endpoints::pages::units::Units;
 use crate::problem::{Problem, Result};
 
 /// The action of a model call.
-pub(super) const CALL: &str = "model.called";
+pub(super) use crate::endpoints::people::seen::MODEL_CALL as CALL;
 /// Groups that are told apart at all; the rest is in the others.
 const GROUPS: usize = 2_000;
-/// Groups over time: spans times series.
-const CELLS: usize = 10_000;
+/// Groups over time: spans times series. Spans may lie in all the years that there are.
+const CELLS: usize = 1_000_000;
 
 /// What some calls amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -98,6 +99,8 @@ pub(super) struct Asked<'a, A> {
     pub top: usize,
     pub bucket: Bucket,
     pub zone: TimeZone,
+    /// The time that is drawn, with both ends.
+    pub span: TimeRange,
     /// Whether the reader may ask which chat a call was of.
     pub knows_chats: bool,
 }
@@ -114,10 +117,12 @@ pub(super) struct Figures {
     pub rest: Option<(Row, u64)>,
     /// The series of the chart over time: the first of the largest.
     pub series: Vec<Row>,
-    /// Amounts by series (the others last) and the beginning of the span.
-    pub over_time: HashMap<(usize, i64), Amounts>,
-    /// Amounts of all series by the beginning of the span.
-    pub by_span: HashMap<i64, Amounts>,
+    /// The bars of the charts.
+    pub units: Option<Units>,
+    /// Amounts by series (the others last) and place among the units.
+    pub over_time: HashMap<(usize, usize), Amounts>,
+    /// Amounts of all series by place among the units.
+    pub by_span: HashMap<usize, Amounts>,
     pub has_rest_over_time: bool,
 }
 
@@ -170,11 +175,20 @@ impl<A: Answers> Asked<'_, A> {
 
     fn ask_over_time(&self, figures: &mut Figures, range: TimeRange) -> Result<()> {
         let time = GroupKey::Time { bucket: self.bucket, tz: self.zone.clone() };
-        for row in self.group(Filter::All, range, vec![time.clone()], CELLS)?.rows {
-            if let Some(Key::Time(begin)) = row.keys.first() {
-                figures.by_span.insert(begin.as_micros(), Amounts::of(&row));
+        let rows = self.group(Filter::All, range, vec![time.clone()], CELLS)?.rows;
+        let begin = |row: &TableRow| match row.keys.first() {
+            Some(Key::Time(begin)) => Some(*begin),
+            _ => None,
+        };
+        let units =
+            Units::over(self.bucket, self.span, range, &self.zone, &rows.iter().filter_map(begin).collect());
+        let place = |row: &TableRow| units.place(begin(row)?);
+        for row in rows {
+            if let Some(at) = place(&row) {
+                figures.by_span.entry(at).or_default().add(&Amounts::of(&row));
             }
         }
+        figures.units = Some(units.clone());
         if self.what == What::Latency {
             // Averages do not stand on top of each other.
             return Ok(());
@@ -184,18 +198,19 @@ impl<A: Answers> Asked<'_, A> {
         let chosen = self.one_of(&figures.series)?;
         let keys = vec![time.clone(), GroupKey::Field(self.by.field())];
         for row in self.group(chosen, range, keys, CELLS)?.rows {
-            if let [Key::Time(begin), key] = row.keys.as_slice()
+            if let [_, key] = row.keys.as_slice()
                 && let Some(at) = names.get(&folded(&text(key)))
+                && let Some(span) = place(&row)
             {
-                let cell = figures.over_time.entry((*at, begin.as_micros())).or_default();
+                let cell = figures.over_time.entry((*at, span)).or_default();
                 cell.add(&Amounts::of(&row));
             }
         }
         if figures.has_rest_over_time {
             let rest = figures.series.len();
             for row in self.group(self.without(&figures.series)?, range, vec![time], CELLS)?.rows {
-                if let Some(Key::Time(begin)) = row.keys.first() {
-                    figures.over_time.insert((rest, begin.as_micros()), Amounts::of(&row));
+                if let Some(span) = place(&row) {
+                    figures.over_time.entry((rest, span)).or_default().add(&Amounts::of(&row));
                 }
             }
         }

@@ -1,9 +1,12 @@
 //! A table of the page, on the page and as CSV: the same cells.
 
 use super::super::grouped;
+use audit_query::export::write_csv_text;
+
 use super::figures::{Amounts, Figures, Row};
+use super::name_of;
 use super::view::{By, UsageView, What};
-use super::{Span, name_of};
+use crate::endpoints::pages::units::Span;
 use crate::problem::Result;
 
 /// Rows below a head.
@@ -72,16 +75,16 @@ pub(super) fn over_time(view: &UsageView, figures: &Figures, spans: &[Span]) -> 
     }
     head.push(if is_split { "All".to_owned() } else { what.name().to_owned() });
     let mut rows = Vec::with_capacity(spans.len());
-    for span in spans {
+    for (place, span) in spans.iter().enumerate() {
         let all = view.within(Some(span.range)).href();
         let mut row = vec![Cell::text(span.name.clone(), all.clone())];
         let columns =
             if is_split { figures.series.len() + usize::from(figures.has_rest_over_time) } else { 0 };
         for at in 0..columns {
-            let amounts = figures.over_time.get(&(at, span.begin)).copied().unwrap_or_default();
+            let amounts = figures.over_time.get(&(at, place)).copied().unwrap_or_default();
             row.push(Cell::amount(what, amounts.of_what(what), span_href(view, figures, at, span)?));
         }
-        let amounts = figures.by_span.get(&span.begin).copied().unwrap_or_default();
+        let amounts = figures.by_span.get(&place).copied().unwrap_or_default();
         row.push(Cell::amount(what, amounts.of_what(what), all));
         rows.push(row);
     }
@@ -171,22 +174,31 @@ pub(super) fn written(change: &str) -> String {
 }
 
 impl Sheet {
-    /// As RFC 4180 has it. A text that a spreadsheet would take for a formula begins with an apostrophe.
+    /// As RFC 4180 has it, with cells that no spreadsheet takes for a formula, as the events' CSV.
     pub fn csv(&self) -> String {
-        let head: Vec<String> = self.head.iter().map(|text| quoted(text, false)).collect();
-        let mut csv = head.join(",");
-        csv.push_str("\r\n");
-        for row in &self.rows {
-            let cells: Vec<String> = row.iter().map(|cell| quoted(&cell.plain, cell.is_number)).collect();
-            csv.push_str(&cells.join(","));
-            csv.push_str("\r\n");
+        let mut csv = Vec::new();
+        for (at, name) in self.head.iter().enumerate() {
+            separate(at, &mut csv);
+            write_csv_text(name, &mut csv);
         }
-        csv
+        csv.extend_from_slice(b"\r\n");
+        for row in &self.rows {
+            for (at, cell) in row.iter().enumerate() {
+                separate(at, &mut csv);
+                if cell.is_number {
+                    csv.extend_from_slice(cell.plain.as_bytes());
+                } else {
+                    write_csv_text(&cell.plain, &mut csv);
+                }
+            }
+            csv.extend_from_slice(b"\r\n");
+        }
+        String::from_utf8_lossy(&csv).into_owned()
     }
 }
 
-fn quoted(text: &str, is_number: bool) -> String {
-    let is_formula = !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+fn separate(at: usize, csv: &mut Vec<u8>) {
+    if at > 0 {
+        csv.push(b',');
+    }
 }

@@ -59,6 +59,7 @@ fn later_pages_of_a_preset_speak_of_the_same_time() {
 fn exports_and_streams_take_the_same_conditions() {
     let view = view("/audit?range=24h&q=rotor&page_token=x");
     let question = view.question().unwrap();
-    assert_eq!(view.of_api(&question), "/api/v1/auditlog?q=rotor&from=2026-03-19T12%3A00%3A00.000000Z");
+    let range = "from=2026-03-19T12%3A00%3A00.000000Z&to=2026-03-20T12%3A00%3A00.000001Z&tz=Europe%2FBerlin";
+    assert_eq!(view.of_api(&question), format!("/api/v1/auditlog?q=rotor&{range}"));
     assert_eq!(view.of_stream(), "/api/v1/auditlog/stream?q=rotor");
 }

@@ -73,9 +73,9 @@ async function prepare() {
     method, headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }, body: body && JSON.stringify(body),
   });
   const job = async (parameters) => send('POST', `/exports?${query({ format: 'csv', ...parameters })}`);
-  const [first, second] = [await job({ user: MARKUP, name: "=1+1' onclick='globalThis.ran=1 &amp; {{7*7}}" }), await job({ q: `"${TURNED}"` })];
+  const [first, second] = [await job({ user: MARKUP, name: "=1+1' onclick='globalThis.ran=1 &amp; {{7+7}}" }), await job({ q: `"${TURNED}"` })];
   expect((await job({ name: TURNED })).status === 400, 'hostile: a file name that turns its ending round is refused');
-  const view = await send('POST', '/views', { name: MARKUP.slice(0, 50), query: query({ q: `"${LINK}"` }) });
+  const view = await send('POST', '/views', { name: `${RUN % 1000}${MARKUP}`.slice(0, 60), query: query({ q: `"${LINK}"` }) });
   expect(first.ok && second.ok && view.ok, 'hostile: exports and a view are named so');
   const [begun, turned] = [await first.json(), await second.json()];
   const viewId = (await view.json()).view.id;

@@ -2,7 +2,7 @@
 //
 //   node tail.mjs [RATE] [SECONDS]      (environment: browser.mjs)
 //
-// Prints the gaps between animation frames, tasks that took longer than 50 ms, shifts of the layout, rows and heap, for the
+// Prints the gaps between animation frames, how busy the page's thread was, tasks that took longer than 50 ms, shifts of the layout, rows and heap, for the
 // page at rest before (what this machine and browser do with nothing to show) and for the page that follows.
 import { close, open, signIn } from './browser.mjs';
 import { pour } from './live.mjs';
@@ -14,6 +14,13 @@ const [rate = 200, seconds = 60] = process.argv.slice(2).map(Number);
 const page = await open({ viewport: { width: 1280, height: 900 } });
 await signIn(page);
 await page.waitForLoadState('networkidle');
+
+const session = await page.context().newCDPSession(page);
+await session.send('Performance.enable');
+const busy = async () => {
+  const { metrics } = await session.send('Performance.getMetrics');
+  return metrics.find((one) => one.name === 'TaskDuration').value * 1000;
+};
 
 async function measured(during) {
   await page.evaluate(() => {
@@ -29,7 +36,9 @@ async function measured(during) {
     watch('longtask', (entry) => run.tasks.push(entry.duration));
     watch('layout-shift', (entry) => { if (!entry.hadRecentInput) run.shift += entry.value; });
   });
+  const [began, before] = [Date.now(), await busy()];
   await during();
+  const share = (await busy() - before) / (Date.now() - began);
   const run = await page.evaluate(() => {
     globalThis.run.isOn = false;
     return { ...globalThis.run, rows: document.querySelectorAll('#tail-rows li').length, heap: performance.memory.usedJSHeapSize };
@@ -40,7 +49,7 @@ async function measured(during) {
   const lost = dropped.reduce((sum, gap) => sum + Math.round(gap * 60 / 1000) - 1, 0);
   return {
     frames: gaps.length, gap_ms: { p50: at(0.5), p99: at(0.99), longest: at(1) },
-    dropped_frames: lost, long_tasks: run.tasks.map(Math.round), layout_shift: run.shift,
+    dropped_frames: lost, busy_percent: Number((share * 100).toFixed(1)), long_tasks: run.tasks.map(Math.round), layout_shift: run.shift,
     rows: run.rows, heap_mib: Number((run.heap / 1048576).toFixed(1)),
   };
 }

@@ -42,7 +42,7 @@ export function tail(button) {
     source.onerror = () => { state.textContent = 'The connection broke; trying again…'; };
     source.onmessage = (message) => {
       count += 1;
-      events.unshift([message.lastEventId, message.data]);
+      events.unshift([message.lastEventId, JSON.parse(message.data)]);
       if (events.length > ROWS) events.length = ROWS;
       later();
     };
@@ -69,7 +69,7 @@ export function tail(button) {
     last = performance.now();
     if (isPaused) return;
     while (rows.children.length < events.length) rows.append(blank());
-    events.forEach(([index, data], at) => fill(rows.children[at], index, data));
+    events.forEach(([index, event], at) => fill(rows.children[at], index, event));
     say();
   }
 
@@ -95,10 +95,9 @@ function part(name) {
   return element;
 }
 
-function fill(row, index, data) {
+function fill(row, index, event) {
   if (row.dataset.index === index) return;
   row.dataset.index = index;
-  const event = JSON.parse(data);
   const [link, mark, who, what, client] = row.children;
   row.className = event.outcome;
   link.href = `/audit/events/${index}`;

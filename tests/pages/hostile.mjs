@@ -212,11 +212,15 @@ async function arriving() {
 
 // No cell of a CSV is a formula to a spreadsheet, in the export of events and in the tables of people and usage.
 async function formulas() {
-  const own = `q=id:hostile-${RUN}-formula`;
-  for (const path of [`/?format=csv&${own}`, `/people?format=csv`, `/stats?by=department,model&format=csv&${own}`]) {
-    const text = await (await ask(path)).text();
+  const page = await open();
+  await signIn(page);
+  await page.goto(`/audit/usage?${query({ by: 'department', q: `id:hostile-${RUN}-formula` })}`);
+  const usage = await page.locator('a:has-text("CSV")').last().getAttribute('href');
+  for (const path of [`/api/v1/auditlog?format=csv&q=id:hostile-${RUN}-formula`, '/api/v1/auditlog/people?format=csv', usage]) {
+    const text = await page.evaluate(async (path) => (await fetch(path)).text(), path);
     const cells = text.match(/(?<=^|,|\n)("(?:[^"]|"")*"|[^,\r\n]*)/g) ?? [];
     const bad = cells.filter((cell) => /^"?[=+@\t\r]/.test(cell) || /^"?-\D/.test(cell));
     expect(text.includes('HYPERLINK') && bad.length === 0, `hostile: ${path.split('?')[0]} as CSV has no formula ${bad.slice(0, 3)}`);
   }
+  await page.context().close();
 }

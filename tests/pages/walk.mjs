@@ -90,11 +90,11 @@ async function weights(addresses) {
   await reader.context().close();
 }
 
-// Tab comes to everything that a pointer can use, shows where it is, and stays nowhere.
+// Tab comes to everything that a pointer can use, shows where it is, and stays nowhere on the way.
 async function everyKey(addresses) {
   const page = await open({ viewport: { width: 1280, height: 900 } });
   // A list that goes on by itself has no end to walk to: here it does not.
-  await page.route((url) => url.pathname === '/audit' && url.searchParams.has('at'), (route) => route.fulfill({ status: 404 }));
+  await page.route(/\/audit(\/looks)?\?/, (route) => (route.request().resourceType() === 'fetch' ? route.fulfill({ status: 404 }) : route.continue()));
   for (const [name, address] of await addresses(page)) {
     await page.goto(address);
     await page.waitForLoadState('networkidle');
@@ -109,7 +109,7 @@ async function everyKey(addresses) {
       await page.keyboard.press('Tab');
       const isOut = await page.evaluate(() => {
         const at = document.activeElement;
-        if (!at || at === document.body) return true;
+        if (!at || at === document.body || globalThis.unvisited.size === 0) return true;
         globalThis.unvisited.delete(at);
         const { outlineStyle, outlineWidth } = getComputedStyle(at);
         const box = at.getBoundingClientRect();

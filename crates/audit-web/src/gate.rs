@@ -282,7 +282,7 @@ impl Gate {
         if matches!(self.admission, Admission::Source) {
             return self.admit_source(request, from);
         }
-        if let Err(problem) = self.state.pacer().from_address(self.class, from, now) {
+        if let Err(problem) = self.state.pacer().admit_address(self.class, from, now) {
             return Err(self.turned_away(request, problem));
         }
         if self.kind == Kind::Page && !only_reads(request.method()) && !is_from_us(request.headers()) {
@@ -305,7 +305,7 @@ impl Gate {
         by.note_trial(&admitted, from, &self.state);
         let paced = admitted.and_then(|known| {
             let id = known.as_ref().map(|known| known.caller.id.as_str());
-            let paced = id.map_or(Ok(()), |id| self.state.pacer().from_principal(self.class, id, now));
+            let paced = id.map_or(Ok(()), |id| self.state.pacer().admit_principal(self.class, id, now));
             paced.map(|()| known.clone()).map_err(|problem| (known, problem))
         });
         match paced {
@@ -376,7 +376,7 @@ impl Gate {
             Err(_) => guesses.wrong(from, shown.secret.as_bytes(), now),
         }
         let source = source?;
-        state.pacer().from_principal(self.class, &format!("source {}", source.0), now)?;
+        state.pacer().admit_principal(self.class, &format!("source {}", source.0), now)?;
         Ok(source)
     }
 

@@ -90,7 +90,7 @@ impl Pacer {
     ///
     /// # Errors
     /// [`Code::RateLimited`].
-    pub fn from_address(&self, class: Class, from: Option<IpAddr>, now: Timestamp) -> Result<()> {
+    pub fn admit_address(&self, class: Class, from: Option<IpAddr>, now: Timestamp) -> Result<()> {
         let Some(from) = from.filter(|_| class == Class::Read) else { return Ok(()) };
         let taken = self.address.take(self.hasher.hash_one(household(from)), now);
         taken.map_err(|wait| {
@@ -103,7 +103,7 @@ impl Pacer {
     ///
     /// # Errors
     /// [`Code::RateLimited`].
-    pub fn from_principal(&self, class: Class, id: &str, now: Timestamp) -> Result<()> {
+    pub fn admit_principal(&self, class: Class, id: &str, now: Timestamp) -> Result<()> {
         let buckets = match class {
             Class::Free => return Ok(()),
             Class::Read => &self.reads,

@@ -23,7 +23,7 @@ export async function open(options = {}) {
   const context = await browser.newContext({ baseURL: BASE, bypassCSP: false, locale: 'en-GB', timezoneId: 'Europe/Berlin', ...options });
   const page = await context.newPage();
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/status of (400|401|403|404|422)/.test(message.text())) faults.push(`console: ${message.text()}`);
+    if (message.type() === 'error' && !/status of (400|401|403|404|422|429|503)/.test(message.text())) faults.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => faults.push(`script: ${error}`));
   page.on('dialog', (dialog) => {

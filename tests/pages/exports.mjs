@@ -45,7 +45,7 @@ async function whole() {
   const state = await page.context().storageState();
   await page.context().close();
   page = await open({ storageState: state });
-  await page.route('**/auditlog/exports/exp_*', (route) => route.fulfill({ status: 404 }));
+  await page.route('**/auditlog/exports/exp_*', (route) => route.fulfill({ status: 422 }));
   await page.goto('/audit/exports');
   await accessible(page, 'exports');
   await page.unroute('**/auditlog/exports/exp_*');

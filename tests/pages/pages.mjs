@@ -3,17 +3,21 @@
 //   node pages.mjs [TEST]       (environment: browser.mjs; needs playwright-core, axe-core, chromium and curl)
 import { close, expect, faults } from './browser.mjs';
 import * as access from './access.mjs';
+import * as address from './address.mjs';
+import * as downloads from './downloads.mjs';
 import * as events from './events.mjs';
 import * as exports from './exports.mjs';
+import * as following from './following.mjs';
 import * as hostile from './hostile.mjs';
 import * as integrity from './integrity.mjs';
 import * as live from './live.mjs';
 import * as people from './people.mjs';
+import * as trust from './trust.mjs';
 import * as usage from './usage.mjs';
 import * as views from './views.mjs';
 import { walks } from './walk.mjs';
 
-const parts = [events, people, usage, exports, integrity, views, access, live, hostile];
+const parts = [events, address, trust, following, downloads, people, usage, exports, integrity, views, access, live, hostile];
 const pages = parts.flatMap((part) => part.PAGES ?? []);
 const tests = Object.assign(walks(pages), ...parts.map((part) => part.tests));
 const [only] = process.argv.slice(2);

@@ -1,8 +1,9 @@
 // What every page does beyond what it does without scripts.
-import { localise } from './locale.js';
+import { localise, zoned } from './locale.js';
 import { keys } from './keys.js';
 
 document.documentElement.dataset.scripts = 'on';
+zoned();
 localise(document);
 themes();
 menus();
@@ -15,9 +16,10 @@ if (document.querySelector('.histogram')) import('./histogram.js').then(({ histo
 if (document.querySelector('.chart')) import('./chart.js').then(({ chart }) => document.querySelectorAll('.chart').forEach(chart));
 if (document.querySelector('#events')) import('./list.js').then(({ list }) => list(document.querySelector('#events')));
 if (document.querySelector('#live')) import('./tail.js').then(({ tail }) => tail(document.querySelector('#live')));
+if (document.querySelector('#export')) import('./sizes.js').then(({ sizes }) => sizes(document.querySelector('#export')));
 if (document.querySelector('#verification')) import('./verification.js').then(({ verification }) => verification(document.querySelector('#verification')));
 if (document.querySelector('#copy-note')) import('./verification.js').then(({ copying }) => copying(document.querySelector('#copy-note')));
-if (document.querySelector('#exports')) import('./exports.js').then(({ exports }) => exports(document.querySelector('#exports')));
+if (document.querySelector('#exports, #streamed')) import('./exports.js').then(({ exports }) => exports(document.querySelector('#exports, #streamed')));
 if (document.querySelector('article.event')) import('./event.js').then(({ event }) => event(document.querySelector('article.event')));
 
 // The choice of colours takes effect at once and is remembered by the server.

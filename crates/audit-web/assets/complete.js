@@ -46,7 +46,8 @@ export function complete(box) {
     const before = box.value.slice(0, box.selectionStart);
     const word = /[-!(]*([\w.]*)(?:(:|=|!=)"?([^\s"]*))?$/.exec(before);
     if (!word || word[0] === '') return close();
-    fields ??= await fetch('/audit/fields.json').then((answer) => answer.json()).catch(() => []);
+    fields ??= await known();
+    if (mine !== asked || !fields) return;
     const [, name, operator, value] = word;
     let items = [];
     if (operator) {
@@ -107,6 +108,13 @@ export function complete(box) {
     box.setAttribute('aria-expanded', 'false');
     box.removeAttribute('aria-activedescendant');
   }
+}
+
+// The names of fields. What could not be had is asked for again at the next word.
+async function known() {
+  const answer = await fetch('/audit/fields.json').catch(() => null);
+  const list = answer?.ok ? await answer.json().catch(() => null) : null;
+  return Array.isArray(list) ? list : null;
 }
 
 // What a field holds: the words it is limited to, else the most frequent ones of those recorded.

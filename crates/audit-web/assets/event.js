@@ -12,36 +12,70 @@ export function event(article) {
   }
   const [proof, button] = [article.querySelector('.proof'), article.querySelector('.verify')];
   button.hidden = false;
-  button.addEventListener('click', () => check(proof, button));
+  button.addEventListener('click', () => check(article, proof, button));
 }
 
-async function check(proof, button) {
-  const [verdict, steps] = [proof.querySelector('.verdict'), proof.querySelector('ol')];
-  steps.replaceChildren();
-  steps.hidden = verdict.hidden = false;
+async function check(article, proof, button) {
+  const [verdict, list] = [proof.querySelector('.verdict'), proof.querySelector('ol')];
+  list.replaceChildren();
+  list.hidden = verdict.hidden = false;
   verdict.className = 'verdict';
   verdict.textContent = 'Verifying…';
   button.disabled = true;
   try {
-    const { verify } = await import('./verify.js');
-    const [file, event] = await Promise.all([text(proof.dataset.proof), text(proof.dataset.event)]);
-    const found = await verify(file, event);
-    for (const step of found.steps) {
-      const item = document.createElement('li');
-      item.textContent = step;
-      steps.append(item);
-    }
-    verdict.classList.add('good');
-    verdict.textContent = `✓ Verified in your browser: entry ${found.index} of ${found.size}`;
+    if (!globalThis.crypto?.subtle) throw new Error('browsers compute SHA-256 on encrypted connections (https) and on this machine only');
+    const [{ included }, { trusted }] = await Promise.all([import('./verify.js'), import('./trust.js')]);
+    const { index, checkpoint, steps } = await included(await text(proof.dataset.proof), article.querySelector('.raw').textContent);
+    if (index !== Number(article.dataset.index)) throw new Error(`the proof is about entry ${index}, not about the one shown`);
+    list.append(...steps.map((one) => line(one)));
+    const tile = async (path) => new Uint8Array(await (await fetched(`${proof.dataset.tlog}/${path}`)).arrayBuffer());
+    const trust = await trusted(checkpoint, proof.dataset.keys.split(' ').filter(Boolean), tile);
+    const open = [...trust.open, 'The fields above, which the server draws from the same JSON; and that what was told to the log was true'];
+    list.append(...trust.steps.map((one) => line(one)), ...open.map((one) => line(one, 'Not verified')));
+    const entry = `entry ${index} of ${checkpoint.size}`;
+    verdict.classList.add(trust.isSigned ? 'good' : 'partly');
+    verdict.textContent = trust.isSigned
+      ? `✓ Verified in your browser: ${entry}, signed by the log`
+      : `Partly verified in your browser: ${entry} is in the tree of this checkpoint; its signature was not checked`;
   } catch (error) {
     verdict.classList.add('bad');
     verdict.textContent = `✕ Not verified: ${error.message}`;
+    if (error.origin) list.append(await another(error.origin, button));
   }
   button.disabled = false;
 }
 
-async function text(address) {
+function line(said, label) {
+  const item = document.createElement('li');
+  if (label) {
+    const strong = document.createElement('b');
+    strong.textContent = `${label}: `;
+    item.append(strong);
+  }
+  item.append(said);
+  return item;
+}
+
+// After a change of keys on purpose one has to say so: nothing else may replace what was pinned.
+async function another(origin, button) {
+  const { forget } = await import('./pinned.js');
+  const item = line('If the log’s operator changed the key on purpose and told you the new one: ');
+  const anew = document.createElement('button');
+  anew.type = 'button';
+  anew.className = 'plain';
+  anew.textContent = 'Forget the old key and verify again';
+  anew.addEventListener('click', () => {
+    forget(origin);
+    button.click();
+  });
+  item.append(anew);
+  return item;
+}
+
+async function fetched(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw new Error(`the server answered with ${answer.status}`);
-  return answer.text();
+  return answer;
 }
+
+const text = async (address) => (await fetched(address)).text();

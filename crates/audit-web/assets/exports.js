@@ -1,9 +1,12 @@
 // Shows how exports that are being written come along, and copies checksums.
 const SOON_MS = 200;
 const AGAIN_MS = 500;
+const STATES = { queued: 'Waiting', running: 'Being written' };
+// What one cannot go on asking about.
+const GONE = { 401: 'Your session has ended', 403: 'Not yours to see any more', 404: 'Removed' };
 
 export function exports(list) {
-  for (const button of list.querySelectorAll('[data-copy]')) {
+  for (const button of document.querySelectorAll('[data-copy]')) {
     if (!navigator.clipboard) break;
     button.hidden = false;
     button.addEventListener('click', async () => {
@@ -17,16 +20,26 @@ export function exports(list) {
 const number = new Intl.NumberFormat();
 
 async function look(list) {
-  let has_ended = false;
-  for (const row of list.querySelectorAll('[data-moving]')) {
-    const answer = await fetch(`${list.dataset.api}/exports/${row.id}`).catch(() => null);
-    if (!answer?.ok) continue;
-    const { export: now } = await answer.json();
-    if (!['queued', 'running'].includes(now.state)) has_ended = true;
-    row.querySelector('progress').value = now.progress * 100;
-    row.querySelector('[data-progress]').textContent = `${number.format(now.rows)} of ${number.format(now.total)} events`;
-  }
+  const moving = [...list.querySelectorAll('[data-moving]')];
+  const ended = await Promise.all(moving.map((row) => update(row, list.dataset.api)));
   // The page as the server shows it has the file, the checksum and the proof.
-  if (has_ended) location.reload();
-  else setTimeout(look, AGAIN_MS, list);
+  if (ended.includes(true)) location.reload();
+  else if (list.querySelector('[data-moving]')) setTimeout(look, AGAIN_MS, list);
+}
+
+/// Whether the export has ended.
+async function update(row, api) {
+  const answer = await fetch(`${api}/exports/${row.id}`).catch(() => null);
+  const state = row.querySelector('[data-state]');
+  if (GONE[answer?.status]) {
+    state.textContent = GONE[answer.status];
+    delete row.dataset.moving;
+  }
+  if (!answer?.ok) return false;
+  const { export: now } = await answer.json();
+  if (!STATES[now.state]) return true;
+  state.textContent = STATES[now.state];
+  row.querySelector('progress').value = now.progress * 100;
+  row.querySelector('[data-progress]').textContent = `${number.format(now.rows)} of ${number.format(now.total)} events`;
+  return false;
 }

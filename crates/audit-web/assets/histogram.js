@@ -1,4 +1,4 @@
-// Counts under the pointer and the focus; drag to narrow the time; arrow keys move from bar to bar.
+// Counts under the pointer and the focus; drag, or arrow keys with Shift, to narrow the time; arrow keys move from bar to bar.
 import { number } from './locale.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -26,7 +26,7 @@ export function histogram(figure) {
   svg.addEventListener('keydown', (key) => {
     const at = bars.indexOf(document.activeElement);
     const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: bars.length - 1 }[key.key];
-    if (at < 0 || to === undefined || !bars[to]) return;
+    if (key.shiftKey || at < 0 || to === undefined || !bars[to]) return;
     key.preventDefault();
     bars[at].tabIndex = -1;
     bars[to].tabIndex = 0;
@@ -69,7 +69,10 @@ function brush(svg, bars, say) {
   addEventListener('pointermove', (move) => {
     if (!from) return;
     const over = barAt(move.clientX);
-    if (!over || (over === from && !area)) return;
+    if (over && (over !== from || area)) draw(over);
+  });
+
+  function draw(over) {
     to = over;
     if (!area) {
       area = document.createElementNS(SVG, 'rect');
@@ -85,21 +88,47 @@ function brush(svg, bars, say) {
     area.setAttribute('width', Number(last.getAttribute('x')) + Number(last.getAttribute('width')) - x);
     const count = bars.slice(bars.indexOf(ends[0]), bars.indexOf(ends[1]) + 1).reduce((sum, bar) => sum + countOf(bar), 0);
     say(...ends, `${number(count)} events`, [nameOf(ends[0]), `to ${nameOf(ends[1])}`]);
-  });
+  }
   addEventListener('pointerup', () => {
     if (from && area) {
-      const [first, last] = sorted().map((bar) => new URL(bar.getAttribute('href'), location));
-      first.searchParams.set('to', last.searchParams.get('to'));
-      addEventListener('click', (click) => { click.preventDefault(); click.stopPropagation(); }, { capture: true, once: true });
-      location.href = first;
+      const ends = sorted();
+      const swallow = (click) => { click.preventDefault(); click.stopPropagation(); };
+      addEventListener('click', swallow, { capture: true, once: true });
+      // Where the pointer was let go over something else there is no click to swallow.
+      setTimeout(() => removeEventListener('click', swallow, { capture: true }));
+      go(...ends);
     }
     from = null;
   });
+  addEventListener('pointercancel', leave);
+  // A page that comes back from the browser's memory is as it was left.
+  addEventListener('pagehide', leave);
   addEventListener('keydown', (key) => {
-    if (key.key !== 'Escape' || !area) return;
-    area.remove();
-    from = area = null;
-  });
+    if (key.key === 'Escape' && area) leave();
+    // By keyboard: Shift and an arrow key widen the range from the bar one is at, Enter goes there.
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[key.key];
+    if (key.shiftKey && by && bars.includes(document.activeElement)) {
+      from ??= document.activeElement;
+      draw(bars[bars.indexOf(to ?? from) + by] ?? to ?? from);
+      key.preventDefault();
+    } else if (key.key === 'Enter' && area && bars.includes(document.activeElement)) {
+      key.preventDefault();
+      go(...sorted());
+    } else if (by && area) {
+      leave();
+    }
+  }, { capture: true });
+
+  function go(first, last) {
+    const [begin, end] = [first, last].map((bar) => new URL(bar.getAttribute('href'), location));
+    begin.searchParams.set('to', end.searchParams.get('to'));
+    location.href = begin;
+  }
+
+  function leave() {
+    area?.remove();
+    from = to = area = null;
+  }
 }
 
 // A bar is called `Week of 13 Jul 2026: 3,586 events`.

@@ -1,4 +1,5 @@
 // Keys: / search, j and k move, Enter opens, e exports, ? helps, Escape closes.
+import { mark } from './drawer.js';
 
 const HELP = [
   ['/', 'Search'],
@@ -9,8 +10,6 @@ const HELP = [
   ['?', 'This help'],
   ['Esc', 'Close'],
 ];
-
-let at = -1;
 
 export function keys() {
   document.addEventListener('keydown', (key) => {
@@ -31,9 +30,8 @@ function search() {
 function move(by) {
   const rows = [...document.querySelectorAll('#events tbody tr')];
   if (rows.length === 0) return false;
-  rows[at]?.classList.remove('at');
-  at = Math.max(0, Math.min(rows.length - 1, at + by));
-  rows[at].classList.add('at');
+  const at = Math.max(0, Math.min(rows.length - 1, rows.findIndex((row) => row.classList.contains('at')) + by));
+  mark(rows[at]);
   rows[at].querySelector('.time a').focus({ preventScroll: true });
   rows[at].scrollIntoView({ block: 'nearest' });
   const drawer = document.querySelector('dialog.drawer[open]');

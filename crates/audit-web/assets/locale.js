@@ -2,6 +2,7 @@
 // days and pages come right the next time.
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const COOKIE = 'secureai_audit_zone=';
 const numbers = new Intl.NumberFormat();
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
@@ -25,10 +26,16 @@ export function localise(root) {
       element.textContent = (element.dataset.style === 'full' ? full : brief).format(time);
     }
   }
-  const shown = root.querySelector('[data-zone]');
-  if (!zone || !shown) return;
-  const differs = shown.textContent !== zone && !document.cookie.includes('secureai_audit_zone=');
-  for (const element of root.querySelectorAll('[data-zone]')) element.textContent = zone;
-  const value = `secureai_audit_zone=${zone}; Path=/audit; Max-Age=31536000; SameSite=Strict`;
-  if (differs || !document.cookie.includes(`secureai_audit_zone=${zone}`)) document.cookie = value;
+  if (zone) for (const element of root.querySelectorAll('[data-zone]')) element.textContent = zone;
 }
+
+// Bars, days and ranges are the server's work: on a first visit, or in another zone than before, it has drawn them in a
+// zone that is not the reader's, and has to once more. Where cookies are forbidden it stays at that.
+export function zoned() {
+  if (!zone || hasCookie()) return;
+  document.cookie = `${COOKIE}${zone}; Path=/audit; Max-Age=31536000; SameSite=Strict`;
+  const isDrawn = document.querySelector('time, [data-zone]');
+  if (isDrawn && document.documentElement.dataset.drawnIn !== zone && hasCookie()) location.reload();
+}
+
+const hasCookie = () => document.cookie.split('; ').includes(COOKIE + zone);

@@ -12,7 +12,11 @@ export function suggest() {
   }
 }
 
+const asked = new WeakMap();
+
 async function offer(input) {
+  const mine = (asked.get(input) ?? 0) + 1;
+  asked.set(input, mine);
   const field = input.dataset.suggest;
   const query = new URLSearchParams({ by: field, limit: '10' });
   const begin = input.value.replace(/\*$/, '').trim();
@@ -20,6 +24,8 @@ async function offer(input) {
   const answer = await fetch(`/api/v1/auditlog/stats?${query}`).catch(() => null);
   if (!answer?.ok) return;
   const { rows } = await answer.json();
+  // Answers may overtake each other.
+  if (asked.get(input) !== mine) return;
   input.list.replaceChildren(...rows.filter((row) => row[field]).map((row) => {
     const option = document.createElement('option');
     option.value = row[field];

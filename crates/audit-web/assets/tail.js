@@ -1,83 +1,144 @@
-// Events as they are recorded. The list has a fixed number of rows of a fixed height whose content changes: nothing in
-// the page moves, however many events arrive.
+// Events as they are recorded, from where the list below ends. The live list has a fixed number of rows of a fixed
+// height whose content changes: nothing in the page moves, however many events arrive.
+import { follow } from './follow.js';
 import { clockOf, number } from './locale.js';
 
 const ROWS = 100;
 // Events are shown so often at most.
 const EVERY_MS = 200;
+// Counts are said aloud so often at most.
+const SAY_EVERY_MS = 10_000;
 
 export function tail(button) {
-  const [box, rows, state, pause] = ['#tail', '#tail-rows', '#tail-state', '#pause'].map((id) => document.querySelector(id));
+  const [box, rows, state, aloud, pause] = ['#tail', '#tail-rows', '#tail-state', '#tail-aloud', '#pause'].map((id) => document.querySelector(id));
   if (!box) return;
-  const after = ['#events', '.pages', '#nothing'];
-  let source = null;
+  let leave = null;
   let events = [];
   let count = 0;
+  let holes = 0;
+  let last = button.dataset.after ?? '';
   let isPaused = false;
   let isDrawn = true;
-  let last = 0;
+  let drawn = 0;
+  // What keeps events from coming, in words; with whether that is for good.
+  let trouble = null;
+  let isSaid = true;
   button.hidden = false;
 
-  button.addEventListener('click', () => (source ? stop() : start()));
+  button.addEventListener('click', () => (leave ? stop() : start()));
   pause.addEventListener('click', () => {
     isPaused = !isPaused;
     pause.setAttribute('aria-pressed', isPaused);
     pause.textContent = isPaused ? 'Go on' : 'Pause';
     box.classList.toggle('is-paused', isPaused);
     if (!isPaused) later();
-    say();
+    say(true);
   });
 
   function start() {
-    events = [];
-    count = 0;
-    rows.replaceChildren();
-    box.hidden = false;
-    for (const id of after) document.querySelectorAll(id).forEach((element) => { element.hidden = true; });
+    box.hidden = pause.hidden = false;
     button.setAttribute('aria-pressed', 'true');
     button.textContent = 'Stop';
-    say();
-    source = new EventSource(button.dataset.stream);
-    source.onopen = () => say();
-    source.onerror = () => { state.textContent = 'The connection broke; trying again…'; };
-    source.onmessage = (message) => {
-      count += 1;
-      events.unshift([message.lastEventId, JSON.parse(message.data)]);
-      if (events.length > ROWS) events.length = ROWS;
-      later();
-    };
-    source.addEventListener('end', (end) => {
-      source.close();
-      state.textContent = `The server ended this: ${JSON.parse(end.data).detail}`;
+    trouble = null;
+    say(true);
+    leave = follow(address, last, {
+      open: () => tell(null),
+      waiting: (why, ms) => tell(`${sentence(why)}; trying again in ${number(Math.ceil(ms / 1000))} s`),
+      over: (status, why) => {
+        stop();
+        tell(status === 401 ? 'Your session has ended' : sentence(why), status);
+      },
+      event: (index, data) => {
+        count += 1;
+        take(index, JSON.parse(data));
+      },
+      problem: (problem) => {
+        holes += 1;
+        take(String(problem.index ?? last), { outcome: 'failure', message: problem.detail });
+      },
     });
   }
 
+  // What is shown stays; Live goes on from there.
   function stop() {
-    source.close();
-    source = null;
-    location.reload();
+    leave?.();
+    leave = null;
+    pause.hidden = true;
+    button.setAttribute('aria-pressed', 'false');
+    button.textContent = 'Live';
+    tell('Stopped');
+  }
+
+  function address(after) {
+    const joint = button.dataset.stream.includes('?') ? '&' : '?';
+    return after === '' ? button.dataset.stream : `${button.dataset.stream}${joint}after=${after}`;
+  }
+
+  function take(index, event) {
+    last = index;
+    events.unshift([index, event]);
+    if (events.length > ROWS) events.length = ROWS;
+    later();
   }
 
   function later() {
     if (!isDrawn || isPaused) return;
     isDrawn = false;
-    setTimeout(() => requestAnimationFrame(draw), Math.max(0, EVERY_MS - (performance.now() - last)));
+    setTimeout(() => requestAnimationFrame(draw), Math.max(0, EVERY_MS - (performance.now() - drawn)));
   }
 
   function draw() {
     isDrawn = true;
-    last = performance.now();
+    drawn = performance.now();
     if (isPaused) return;
     while (rows.children.length < events.length) rows.append(blank());
     events.forEach(([index, event], at) => fill(rows.children[at], index, event));
-    say();
+    say(false);
   }
 
-  function say() {
+  function tell(what, status) {
+    trouble = what;
+    box.classList.toggle('is-off', what !== null);
+    const way = status === undefined ? [] : [status === 401 ? signIn() : again()];
+    say(true, way);
+  }
+
+  function again() {
+    const anew = document.createElement('button');
+    anew.type = 'button';
+    anew.className = 'plain';
+    anew.textContent = 'Try again';
+    anew.addEventListener('click', start);
+    return anew;
+  }
+
+  // At once what changes for the reader; numbers as they come for the eye, and now and then for the ear.
+  function say(isNews, way = []) {
     const seen = count === 0 ? 'Waiting for events' : `${number(count)} ${count === 1 ? 'event' : 'events'} since you began to follow`;
-    state.textContent = isPaused ? `Paused. ${seen}` : seen;
+    const lost = holes ? `, ${number(holes)} cannot be read` : '';
+    const what = [isPaused && !trouble ? 'Paused' : '', trouble ?? '', trouble && count === 0 ? '' : seen + lost].filter(Boolean).join('. ');
+    if (isNews) state.replaceChildren(what, ...way.flatMap((one) => [' ', one]));
+    else state.firstChild.data = what;
+    if (isNews) {
+      aloud.textContent = what;
+    } else if (isSaid) {
+      isSaid = false;
+      setTimeout(() => {
+        isSaid = true;
+        aloud.textContent = state.firstChild.data;
+      }, SAY_EVERY_MS);
+    }
   }
 }
+
+function signIn() {
+  const link = document.createElement('a');
+  link.href = `/audit/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
+  link.textContent = 'Sign in again';
+  return link;
+}
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function blank() {
   const row = document.createElement('li');
@@ -101,7 +162,7 @@ function fill(row, index, event) {
   const [link, mark, who, what, client] = row.children;
   row.className = event.outcome;
   link.href = `/audit/events/${index}`;
-  link.textContent = clockOf(event.time);
+  link.textContent = event.time ? clockOf(event.time) : `#${index}`;
   mark.className = `mark ${event.outcome}`;
   mark.setAttribute('aria-label', event.outcome);
   who.textContent = event.actor?.name ?? event.actor?.email ?? event.actor?.id ?? event.actor?.type ?? '';

@@ -38,7 +38,7 @@ use crate::workers::Workers;
 pub(crate) use record::record_end as record_again;
 pub(crate) use record::{about, what_happened};
 use space::Space;
-pub(crate) use wanted::{Asker, Wish, default_name, file_name, seen_by};
+pub(crate) use wanted::{Asker, Wish, checked_name, default_name, file_name, seen_by};
 
 /// Exports that wait or run at once, all owners together.
 const MOST_UNFINISHED: usize = 32;

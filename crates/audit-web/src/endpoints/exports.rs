@@ -116,7 +116,7 @@ fn is_within(reader: &Reader, export: &Export) -> bool {
 }
 
 /// Whose exports a reader may know of; everybody's if `None`.
-fn owner_filter(reader: &Reader) -> Option<&str> {
+pub(crate) fn owner_filter(reader: &Reader) -> Option<&str> {
     let is_admin = reader.caller().role == Role::Admin.as_str() && !reader.is_limited();
     (!is_admin).then_some(reader.caller().id.as_str())
 }

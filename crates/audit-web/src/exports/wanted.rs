@@ -263,7 +263,11 @@ pub(crate) fn file_name(export: &Stored) -> String {
     format!("{}.{}", export.name, export.format)
 }
 
-fn checked_name(name: &str) -> Result<String> {
+/// A name for a file, without its ending.
+///
+/// # Errors
+/// [`Code::InvalidParameter`] for what is none.
+pub(crate) fn checked_name(name: &str) -> Result<String> {
     let is_bad = |c: char| is_unseen(c) || matches!(c, '/' | '\\' | '"' | ':' | '*' | '?' | '<' | '>' | '|');
     if name.chars().count() <= NAME_CHARS && !name.contains(is_bad) && !name.starts_with('.') {
         return Ok(name.to_owned());

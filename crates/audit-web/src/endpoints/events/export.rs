@@ -14,10 +14,10 @@
 use std::io;
 use std::time::Duration;
 
-use audit_event::{Event, Json, Outcome};
+use audit_event::{Event, Json, Outcome, Timestamp};
 use audit_query::export::{Export, Format, Origin, Position};
 use audit_query::params::Request as Question;
-use audit_query::question::{Answers as _, Budget};
+use audit_query::question::{Answers as _, Budget, Order, TimeRange};
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -30,6 +30,7 @@ use super::outlet::{Digest, Intake, Outlet};
 use super::resume::Resume;
 use crate::activity::{recorded_elsewhere, success};
 use crate::encoding::Encoding;
+use crate::endpoints::exports::file;
 use crate::exports::default_name;
 use crate::problem::{Code, Problem, Result};
 use crate::question;
@@ -43,24 +44,37 @@ pub(crate) const INDEX_PATIENCE: Duration = Duration::from_secs(2);
 /// Threads that read and render one export, besides its own.
 const RENDER_THREADS: usize = 2;
 
+/// The parameter that names the file.
+pub(crate) const NAME: &str = "name";
+
+/// What an export is asked for.
+pub(crate) struct Asked {
+    pub question: Question,
+    pub resume: Resume,
+    /// What its file is called, without the ending.
+    pub name: Option<String>,
+}
+
 /// Answers with the stream; `head_only` for `HEAD`, which moves no data and is not recorded.
 pub(crate) async fn answer(
     state: AppState,
-    question: Question,
-    resume: Resume,
+    asked: Asked,
     headers: &HeaderMap,
     reader: Reader,
     head_only: bool,
 ) -> Result<Response> {
-    let format = question.format.unwrap_or_default();
+    let format = asked.question.format.unwrap_or_default();
     let encoding = encoding_for(format, headers);
-    let disposition = disposition(&question, format)?;
+    let disposition = match &asked.name {
+        Some(name) => file::disposition(&format!("{name}.{}", format.name()))?,
+        None => disposition(&asked.question, format)?,
+    };
     let (body, tree_size) = if head_only {
         // Of a length that is not known, like the stream it stands for.
-        let tree_size = resume.tree_size.unwrap_or_else(|| state.index().snapshot());
+        let tree_size = asked.resume.tree_size.unwrap_or_else(|| state.index().snapshot());
         (Body::from_stream(stream::empty::<io::Result<Bytes>>()), tree_size)
     } else {
-        start(state, question, resume, encoding, reader).await?
+        start(state, asked, encoding, reader).await?
     };
     let mut response = body.into_response();
     let headers = response.headers_mut();
@@ -88,15 +102,14 @@ pub(crate) fn disposition(question: &Question, format: Format) -> Result<HeaderV
 /// it speaks of.
 async fn start(
     state: AppState,
-    question: Question,
-    resume: Resume,
+    Asked { question, resume, name }: Asked,
     encoding: Encoding,
     reader: Reader,
 ) -> Result<(Body, u64)> {
     let (outlet, Intake { body, opened }) =
         Outlet::new(encoding, &resume, state.config().stall_timeout).map_err(Problem::internal)?;
     let (tell, begun) = oneshot::channel();
-    let run = Run { subject: question::describe(&question), question, resume, reader };
+    let run = Run { subject: question::describe(&question), question, resume, name, reader };
     let exports = state.exports().clone();
     exports.start_job(move || match run.begin(&state) {
         Ok(snapshot) => {
@@ -119,6 +132,7 @@ struct Run {
     /// The question as the record shows it.
     subject: String,
     resume: Resume,
+    name: Option<String>,
     reader: Reader,
 }
 
@@ -197,13 +211,31 @@ impl Run {
         state.activity().note_each(Event { details: Some(details), ..event });
     }
 
+    fn format(&self) -> &'static str {
+        self.question.format.unwrap_or_default().name()
+    }
+
+    /// What, besides filter and format, the same export is asked for with.
+    fn asked(&self) -> impl Iterator<Item = (&'static str, Json<'static>)> {
+        let TimeRange { from, to } = self.question.range;
+        let fields = self.question.fields.as_ref();
+        let asked = [
+            ("file", self.name.as_ref().map(|name| format!("{name}.{}", self.format()))),
+            ("from", (from > Timestamp::MIN).then(|| from.to_string())),
+            ("to", (to < Timestamp::MAX).then(|| to.to_string())),
+            ("order", (self.question.order == Order::OldestFirst).then(|| "oldest_first".to_owned())),
+            ("fields", fields.map(|fields| fields.names().collect::<Vec<_>>().join(","))),
+        ];
+        asked.into_iter().filter_map(|(name, value)| Some((name, Json::from(value?))))
+    }
+
     fn details(
         &self,
         phase: &'static str,
         snapshot: u64,
         more: Vec<(&'static str, Json<'static>)>,
     ) -> Json<'static> {
-        let format = self.question.format.unwrap_or_default().name();
+        let format = self.format();
         let first = [
             ("phase", Json::from(phase)),
             ("format", Json::from(format)),
@@ -212,7 +244,7 @@ impl Run {
         ];
         let resumed =
             (self.resume.skip_bytes > 0).then(|| ("resumed_at_bytes", number(self.resume.skip_bytes)));
-        Json::object(first.into_iter().chain(resumed).chain(more))
+        Json::object(first.into_iter().chain(self.asked()).chain(resumed).chain(more))
     }
 }
 

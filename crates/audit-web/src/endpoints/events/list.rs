@@ -18,6 +18,8 @@ use super::export::{self, TREE_SIZE_HEADER};
 use super::resume::{self, Resume};
 use crate::activity::success;
 use crate::encoding::Encoding;
+use crate::exports::checked_name;
+use crate::params::Params;
 use crate::problem::{Code, Problem, Result};
 use crate::question;
 use crate::reader::Reader;
@@ -36,7 +38,7 @@ pub(crate) async fn handle(
     headers: HeaderMap,
     reader: Reader,
 ) -> Result<Response> {
-    let question = question::parse(&reader, &uri, resume::PARAMETERS)?;
+    let question = question::parse(&reader, &uri, &[resume::PARAMETERS, &[export::NAME]].concat())?;
     let resume = Resume::parse(&uri, &question)?;
     let asks_for_page = question.limit.is_some() || question.page_token.is_some();
     if asks_for_page {
@@ -48,7 +50,9 @@ pub(crate) async fn handle(
             "count: tells the total of a list; give a limit too (an export says at its end how many it has)";
         return Err(Problem::new(Code::InvalidParameter, detail).with("parameter", "count"));
     }
-    export::answer(state, question, resume, &headers, reader, method == Method::HEAD).await
+    let name = Params::any(uri.query()).one(export::NAME)?.map(checked_name).transpose()?;
+    let asked = export::Asked { question, resume, name };
+    export::answer(state, asked, &headers, reader, method == Method::HEAD).await
 }
 
 async fn page(state: AppState, question: Question, headers: &HeaderMap, reader: Reader) -> Result<Response> {

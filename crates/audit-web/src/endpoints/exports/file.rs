@@ -129,7 +129,7 @@ fn read(file: &File, part: Range<u64>) -> io::Result<Bytes> {
 ///
 /// # Errors
 /// Never for names that were checked.
-pub(super) fn disposition(name: &str) -> Result<HeaderValue> {
+pub(crate) fn disposition(name: &str) -> Result<HeaderValue> {
     let plain: String =
         name.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).collect();
     let mut text = format!("attachment; filename=\"{}\"", plain.replace(['"', '\\'], "_"));

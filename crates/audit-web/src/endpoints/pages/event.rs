@@ -2,6 +2,7 @@
 
 mod changes;
 mod groups;
+mod indented;
 mod related;
 
 use askama::Template;
@@ -49,10 +50,12 @@ struct Shown {
     groups: Vec<Group>,
     changes: Vec<Change>,
     related: Vec<Related>,
-    /// The event's JSON, indented.
+    /// The event's JSON to the character, but for white space that indents it.
     raw: String,
     /// Entries that the newest checkpoint covers.
     checkpoint_size: u64,
+    /// The log's keys, to check its signature with, the present one first.
+    keys: String,
 }
 
 /// Answers with the page.
@@ -84,7 +87,8 @@ async fn show(state: &AppState, frame: &Frame, name: String, reader: &Reader) ->
             let mut json = Vec::new();
             asking.shown(&entry).write_json(&mut json);
             let event: Value = serde_json::from_slice(&json).unwrap_or_default();
-            Ok((of(&worker, &asking, &event, found.index.get(), &zone, budget)?, one::target(&entry)))
+            let shown = of(&worker, &asking, (&event, &json), found.index.get(), &zone, budget)?;
+            Ok((shown, one::target(&entry)))
         })
         .await?;
     let event = Event { target: Some(target), ..success(reader.visitor().did("audit.read")) };
@@ -104,19 +108,21 @@ fn zone_of(frame: &Frame) -> TimeZone {
 fn of(
     state: &AppState,
     reader: &Reader,
-    event: &Value,
+    (event, json): (&Value, &[u8]),
     index: u64,
     zone: &TimeZone,
     budget: &Budget,
 ) -> Result<Shown> {
     let row = row::of(event, index, zone);
     let sentence = event.get("message").and_then(Value::as_str).unwrap_or(&row.what).to_owned();
+    let keys = state.premises().keys.iter().map(ToString::to_string);
     Ok(Shown {
         related: related::of(state, reader, event, index, zone, budget)?,
         groups: groups::of(event),
         changes: changes::of(event),
-        raw: serde_json::to_string_pretty(event).unwrap_or_default(),
+        raw: indented::indented(&String::from_utf8_lossy(json)),
         checkpoint_size: state.ledger().checkpoint_size().get(),
+        keys: keys.collect::<Vec<_>>().join(" "),
         sentence,
         id: event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
         row,

@@ -23,7 +23,7 @@ use http::{StatusCode, Uri};
 
 use super::frame::Frame;
 use crate::activity::success;
-use crate::problem::{Problem, Result};
+use crate::problem::{Code, Problem, Result};
 use crate::question;
 use crate::reader::Reader;
 use crate::state::AppState;
@@ -74,6 +74,8 @@ struct Shown {
     future: Option<(u64, String)>,
     /// Why there is nothing.
     nothing: Option<Nothing>,
+    /// The ledger's size that the list is of: those to come begin there.
+    snapshot: u64,
     /// The same events for programs, and those to come.
     api: String,
     stream: String,
@@ -137,6 +139,11 @@ pub(crate) async fn handle(
 ) -> Result<Response> {
     let (status, page) = match show(&state, &frame, &uri, &reader).await {
         Ok((view, shown)) => (StatusCode::OK, EventsPage { frame, view, wrong: None, shown }),
+        // The place in the list stands in the address, which is kept longer than a place is good for.
+        Err(problem) if problem.code() == Code::InvalidPageToken => {
+            let view = View::of(&reader, &uri, frame.zone.as_ref(), state.now())?;
+            return Ok(super::see(&view.without(&[]).href()));
+        }
         Err(problem) if problem.code().status().is_client_error() => {
             let view = View::of(&reader, &uri, frame.zone.as_ref(), state.now()).or_else(|_| {
                 View::of(&reader, &Uri::from_static("/audit"), frame.zone.as_ref(), state.now())
@@ -234,6 +241,7 @@ fn find(
         counted_after: answers.complete_after.map(|time| time.to_string()),
         future: future(index, view, question, snapshot, budget)?,
         nothing,
+        snapshot: page.snapshot,
         api: view.of_api(question),
         stream: view.of_stream(),
         ..Shown::default()

@@ -1,12 +1,15 @@
 //! `/audit/exports`: past exports, and those that run; `/audit/exports/new`: what is to be exported, and how.
 
 mod new;
+mod streamed;
 
 use askama::Template;
 use audit_control::{Export, ExportState};
+use audit_query::question::Budget;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
+use form_urlencoded::Serializer;
 use http::{StatusCode, Uri};
 use jiff::tz::TimeZone;
 
@@ -24,6 +27,7 @@ use crate::reader::Reader;
 use crate::router::PREFIXES;
 use crate::state::AppState;
 pub(crate) use new::handle as new;
+use streamed::Streamed;
 
 /// Exports on the page.
 const SHOWN: u32 = 200;
@@ -33,6 +37,8 @@ const SHOWN: u32 = 200;
 struct ExportsPage<'a> {
     frame: &'a Frame,
     exports: Vec<Line>,
+    /// Files that were downloaded at once.
+    streamed: Vec<Streamed>,
     /// Whether any is not finished, so that the page has to be looked at again.
     is_moving: bool,
     keep_days: u32,
@@ -63,13 +69,19 @@ struct Line {
 
 /// The list.
 pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: Reader) -> Result<Response> {
-    let worker = state.clone();
-    let exports = state.queries().run(move || listed(&worker, &reader, SHOWN)).await??;
     let zone = frame.zone.clone().unwrap_or(TimeZone::UTC);
+    let (worker, local) = (state.clone(), zone.clone());
+    let budget = Budget::of(state.config().query_timeout);
+    let found = state.queries().query(budget, move |budget| {
+        let streamed = streamed::newest(&worker, &reader, &local, budget)?;
+        Ok::<_, Problem>((listed(&worker, &reader, SHOWN)?, streamed))
+    });
+    let (exports, streamed) = found.await?;
     let page = ExportsPage {
         zone: zone.iana_name().unwrap_or("UTC").to_owned(),
         is_moving: exports.iter().any(|export| export.state.is_unfinished()),
         exports: exports.iter().map(|export| Line::of(&state, export, &zone)).collect(),
+        streamed,
         keep_days: state.export_jobs().keep_days(),
         api: PREFIXES[0],
         frame: &frame,
@@ -95,8 +107,12 @@ async fn started(state: &AppState, frame: &Frame, reader: &Reader, form: &Form) 
     if !frame.is_own_form(form) {
         return Err(form::not_theirs());
     }
-    let query = new::query_of(form)?;
+    let mut query = new::query_of(form)?;
     if form.get("how") == "now" {
+        if !form.get("name").trim().is_empty() {
+            let name = crate::exports::checked_name(form.get("name").trim())?;
+            query = Serializer::new(query).append_pair("name", &name).finish();
+        }
         return Ok(see(&format!("{}?{query}", PREFIXES[0])));
     }
     let uri: Uri = format!("/?{query}").parse().map_err(Problem::internal)?;

@@ -93,6 +93,11 @@ impl Frame {
         self.permissions.contains(permission)
     }
 
+    /// The name of the zone in which times and days are drawn.
+    pub fn zone_name(&self) -> &str {
+        self.zone.as_ref().and_then(TimeZone::iana_name).unwrap_or("UTC")
+    }
+
     /// Whether a form was sent from a page that this reader was given.
     pub fn is_own_form(&self, form: &Form) -> bool {
         let (given, own) = (form.get("key").as_bytes(), self.key.as_bytes());

@@ -61,3 +61,22 @@ async fn what_happened_around_an_event_is_what_was_next_to_it() {
     let hour = part(page.text(), "within the hour", "</section>");
     assert!(hour.contains("number 19 ") && hour.contains("number 21 "), "{hour}");
 }
+
+#[tokio::test]
+async fn the_json_on_the_page_is_to_the_character_what_is_hashed() {
+    let app = App::start();
+    let event = json!({
+        "message": "a \"quote\", a \\, a { and a\u{2028}break", "details": {"list": [], "number": 0.1, "deep": {"z": 1, "a": [2]}},
+    });
+    app.record(&[sample("e-1", 5, &event)]).await;
+    let recorded = app.get("/e-1").await;
+    let page = Browser::signed_in(&app).await.get("/audit/events/e-1").await;
+    let raw = part(page.text(), "<pre class=\"raw\"", "</pre>");
+    let (_, raw) = raw.split_once('>').unwrap();
+    let raw =
+        raw.trim_end_matches("</pre>").replace("&#34;", "\"").replace("&#38;", "&").replace("&#39;", "'");
+    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(value(&raw), value(recorded.text()));
+    let lines: String = raw.lines().map(str::trim_start).collect();
+    assert_eq!(lines.replace("\": ", "\":"), recorded.text().trim_end());
+}

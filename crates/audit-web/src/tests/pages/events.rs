@@ -252,3 +252,37 @@ async fn what_lies_in_the_future_is_in_no_preset_and_said_above_the_list() {
     assert_eq!((total(all.text()), bars(all.text()).iter().map(|(count, _)| count).sum::<u64>()), (5, 5));
     assert!(all.text().contains("id=\"future\""));
 }
+
+#[tokio::test]
+async fn those_to_come_begin_where_the_list_ends() {
+    let app = App::start();
+    some_sign_ins(&app).await;
+    let page = Browser::signed_in(&app).await.get("/audit?action=auth.login_failed").await;
+    let newest = app.get("/?limit=1&action=auth.login_failed").await.json()["indices"][0].as_u64().unwrap();
+    let button = part(page.text(), "<button type=\"button\" id=\"live\"", ">");
+    let after = button.split_once("data-after=\"").unwrap().1.split('"').next().unwrap();
+    assert!(after.parse::<u64>().unwrap() >= newest, "{button}");
+}
+
+#[tokio::test]
+async fn a_place_that_is_no_longer_good_leads_to_the_top() {
+    let app = App::start();
+    some_sign_ins(&app).await;
+    let page =
+        Browser::signed_in(&app).await.get("/audit?user=ada&page_token=old&at=2026-03-20T12:00:00Z").await;
+    assert_eq!((page.status.as_u16(), page.header("location")), (303, "/audit?user=ada"));
+}
+
+#[tokio::test]
+async fn a_page_names_the_zone_in_which_it_is_drawn() {
+    let app = App::start();
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit").await;
+    assert!(
+        page.text().contains("data-drawn-in=\"UTC\"")
+            && page.text().contains("<noscript><p class=\"quiet\">Times and days are in UTC")
+    );
+    browser.cookie.push_str("; secureai_audit_zone=Asia/Kolkata");
+    let page = browser.get("/audit").await;
+    assert!(page.text().contains("data-drawn-in=\"Asia/Kolkata\"") && !page.text().contains("<noscript>"));
+}

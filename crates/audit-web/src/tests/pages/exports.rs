@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::tests::app::events;
@@ -145,4 +146,52 @@ async fn files_and_times_are_by_the_readers_days() {
     assert_eq!(browser.submit("/audit/exports", &fields).await.status, 303);
     let list = until_done(&mut browser).await;
     assert!(list.text().contains("from 1 Feb 2026, 00:00 to 1 Mar 2026, 00:00"), "{}", list.text());
+}
+
+#[tokio::test]
+async fn a_download_at_once_bears_its_name_and_is_listed_with_checksum_and_proof() {
+    let app = filled().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let bad = begun(&mut browser, &[("format", "ndjson"), ("name", "a/b"), ("how", "now")]).await;
+    assert_eq!(bad.status, 400, "no name for a file");
+    let answer = begun(&mut browser, &[("format", "ndjson"), ("name", "Rôles"), ("how", "now")]).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let file = browser.get(&answer.header("location").to_owned()).await;
+    assert!(file.header("content-disposition").ends_with("filename*=UTF-8''R%C3%B4les.ndjson"), "{file:?}");
+    let digest: String = Sha256::digest(&file.body).iter().map(|byte| format!("{byte:02x}")).collect();
+
+    let mut page = browser.get("/audit/exports").await;
+    for _ in 0..500 {
+        if page.text().contains("Downloaded at once") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        page = browser.get("/audit/exports").await;
+    }
+    let listed = part(page.text(), "id=\"streamed\"", "</ul>");
+    for there in ["Rôles.ndjson", &digest, "user:ada", "data-number=\"40\""] {
+        assert!(listed.contains(there), "{there}: {listed}");
+    }
+    let proof = listed.split("href=\"").find(|link| link.contains("export-proof")).unwrap();
+    let proof = browser.get(&proof.split('"').next().unwrap().replace("&#38;", "&")).await;
+    assert_eq!(proof.status, 200, "{}", proof.text());
+    assert!(proof.header("content-disposition").contains(".ndjson.proof"), "{proof:?}");
+    let lines = file.text().lines().count();
+    assert!(lines == 40 && proof.text().contains("40"), "{}", proof.text());
+}
+
+#[tokio::test]
+async fn the_proof_of_a_download_asks_what_the_download_asked() {
+    let app = filled().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let question = "q=action%3Aauth.login+OR+outcome%3Adenied&from=2026-03-20T11:30:00Z&to=2026-03-20T12:00:00Z&order=oldest_first";
+    let file = browser.get(&format!("/api/v1/auditlog?{question}&format=json")).await;
+    let size = file.header("audit-tree-size").to_owned();
+    let expected =
+        browser.get(&format!("/api/v1/auditlog/export-proof?{question}&format=json&tree_size={size}")).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let page = browser.get("/audit/exports").await;
+    let proof = page.text().split("href=\"").find(|link| link.contains("export-proof")).unwrap();
+    let proof = browser.get(&proof.split('"').next().unwrap().replace("&#38;", "&")).await;
+    assert_eq!((expected.status.as_u16(), proof.text().len()), (200, expected.text().len()));
 }

@@ -63,7 +63,7 @@ async function exports(page) {
   const [csv] = await Promise.all([page.waitForEvent('download'), page.click('#export >> text=CSV')]);
   const lines = readFileSync(await csv.path(), 'utf8').trimEnd().split('\r\n');
   check('the export is a file with what the filters show', lines.length === shown + 1, [lines.length, shown]);
-  await page.click('#export >> text=More');
+  await page.click('#export a[href^="/audit/exports/new"]');
   await page.check('input[name=format][value=ndjson]');
   await Promise.all([page.waitForURL('**/audit/exports#exp_*'), page.click('text="Export in the background"')]);
   const id = new URL(page.url()).hash.slice(1);

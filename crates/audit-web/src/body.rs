@@ -116,7 +116,8 @@ async fn next_piece(body: &mut Body, timeout: Duration) -> Result<Option<Bytes>>
     }
 }
 
-fn too_large(limit: usize) -> Problem {
+/// The answer to a body that is longer than the route takes.
+pub(crate) fn too_large(limit: usize) -> Problem {
     Problem::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes; send smaller batches"))
         .with("limit_bytes", limit)
 }

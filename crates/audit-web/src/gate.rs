@@ -15,7 +15,7 @@ use audit_event::{Event, Outcome, Timestamp};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{AUTHORIZATION, HOST, ORIGIN, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{AUTHORIZATION, HOST, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::activity::{self, Viewed};
@@ -70,8 +70,6 @@ pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     if !response.headers().contains_key(SET_COOKIE) {
         response.headers_mut().extend(renewed.into_iter().map(|cookie| (SET_COOKIE, cookie)));
     }
-    // What was recorded may contain markup: no browser shall guess that an answer is a page.
-    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     gate.state.requests().note(gate.route, response.status(), started.elapsed());
     response
 }
@@ -276,11 +274,11 @@ impl Gate {
     /// Decides whether the request may pass; its caller then travels with it.
     async fn admit(&self, request: &mut Request) -> Result<()> {
         let (from, now) = (Visitor::address(request.extensions()), self.state.now());
-        if self.lacks_certificate(request) {
-            return Err(self.turned_away(request, certificate::needed()));
-        }
         if matches!(self.admission, Admission::Source) {
             return self.admit_source(request, from);
+        }
+        if self.lacks_certificate(request) {
+            return Err(self.turned_away(request, certificate::needed()));
         }
         if let Err(problem) = self.state.pacer().admit_address(self.class, from, now) {
             return Err(self.turned_away(request, problem));
@@ -358,7 +356,12 @@ impl Gate {
         let now = self.state.now();
         let shown = sources::Shown::of(request.uri(), request.headers());
         *request.uri_mut() = sources::without_secret(request.uri());
-        match shown.and_then(|shown| self.source_of(&shown, from, now)) {
+        let source = if self.lacks_certificate(request) {
+            Err(certificate::needed())
+        } else {
+            shown.and_then(|shown| self.source_of(&shown, from, now))
+        };
+        match source {
             Ok(source) => {
                 request.extensions_mut().insert(source);
                 Ok(())

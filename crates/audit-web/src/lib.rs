@@ -23,6 +23,7 @@ mod four_eyes;
 mod front;
 mod gate;
 mod guesses;
+mod headers;
 mod in_process;
 mod limits;
 mod looks;

@@ -3,7 +3,7 @@
 use audit_control::{Caller, Permission};
 use axum::Router;
 use axum::handler::Handler;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::config::Config;
@@ -12,6 +12,7 @@ use crate::endpoints::{
     people, ready, roles, session, sources, stats, status, stream, tlog, tokens, verifications, views,
 };
 use crate::gate::{self, Gate};
+use crate::headers;
 use crate::limits::Class;
 use crate::state::AppState;
 
@@ -237,6 +238,7 @@ pub(crate) fn router(state: AppState) -> Router {
     router
         .fallback(fallback::no_such_route)
         .method_not_allowed_fallback(fallback::method_not_allowed)
+        .layer(from_fn(headers::add))
         .with_state(state)
 }
 

@@ -24,6 +24,7 @@ use tower::ServiceExt as _;
 use crate::certificate::ClientCertificate;
 use crate::endpoints::fallback;
 use crate::front::{Front, FrontBody, Via};
+use crate::headers;
 use crate::origins::{Origin, Origins};
 use crate::places::{Place, Places};
 use crate::shards::Shards;
@@ -295,7 +296,9 @@ impl Service {
                 }
                 Territory::Disguised => {
                     let problem = fallback::no_such_route(request.uri().clone()).await;
-                    return Ok(boxed(problem.into_response()));
+                    let mut response = problem.into_response();
+                    headers::complete(response.headers_mut(), via.is_tls);
+                    return Ok(boxed(response));
                 }
                 Territory::Ours => {}
             }

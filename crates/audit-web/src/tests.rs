@@ -10,6 +10,7 @@ mod disk_full;
 mod export;
 mod exports;
 mod front;
+mod headers;
 mod limits;
 mod listing;
 mod openapi;

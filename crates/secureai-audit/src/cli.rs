@@ -96,6 +96,8 @@ pub(crate) enum Command {
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Say whether the server is ready, for health checks: exit status 0 or 1
+    Ready,
     /// Look for what is wrong, or soon will be, and say what to do
     Doctor,
     /// Compare the record with what Open WebUI itself has, and name what is missing on either side

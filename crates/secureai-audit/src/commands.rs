@@ -9,6 +9,7 @@ mod export;
 mod import;
 mod key;
 mod proof;
+mod ready;
 mod reconcile;
 mod reindex;
 mod role;
@@ -118,6 +119,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Key(KeyCommand::Show) => key::show(&context),
         Command::Key(KeyCommand::Rotate) => key::rotate(&context),
         Command::Config(command) => config::run(&context, &command),
+        Command::Ready => ready::run(&context).await,
         Command::Doctor => doctor::run(&context).await,
         Command::Reconcile(args) => reconcile::run(&context, &args).await,
         Command::Completions(args) => completions::run(&args),

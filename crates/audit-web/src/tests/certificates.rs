@@ -158,8 +158,10 @@ async fn without_one_pages_are_read_and_no_events_are_taken_where_it_is_needed()
     for refused in [server.append(None, "a").await.unwrap(), server.ask(None, WEBHOOK).await.unwrap()] {
         assert!(refused.starts_with("HTTP/1.1 403") && refused.contains("certificate_required"), "{refused}");
     }
-    let reasons = server.app.deeds("audit.access_denied").await;
-    assert_eq!(reasons[0]["reason"], "certificate_required");
+    let refusals = server.app.deeds("audit.access_denied").await;
+    let paths: Vec<_> = refusals.iter().map(|refusal| refusal["http"]["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["/api/v1/auditlog/events", "/api/v1/auditlog/sources/openwebui/main"]);
+    assert!(refusals.iter().all(|refusal| refusal["reason"] == "certificate_required"), "{refusals:?}");
 }
 
 #[tokio::test]

@@ -190,13 +190,26 @@ impl Server {
 
     /// Starts it, or says what it printed to standard error.
     pub fn try_start(mut command: Command) -> Result<Self, String> {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.stderr(Stdio::piped());
+        Self::of(command)
+    }
+
+    /// Starts it with its log in this file.
+    #[track_caller]
+    pub fn start_logging(mut command: Command, log: &Path) -> Self {
+        command.stderr(std::fs::File::create(log).unwrap());
+        Self::of(command).unwrap_or_else(|_| panic!("{}", std::fs::read_to_string(log).unwrap()))
+    }
+
+    fn of(mut command: Command) -> Result<Self, String> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Ok(ready) = serde_json::from_str::<Value>(&line) else {
             let mut err = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+            if let Some(mut log) = child.stderr.take() {
+                log.read_to_string(&mut err).unwrap();
+            }
             child.wait().unwrap();
             return Err(err);
         };

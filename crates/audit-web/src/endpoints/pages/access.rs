@@ -8,7 +8,6 @@ use audit_control::{
     DEFAULT_OVERLAP_HOURS, Expiry, Permission, Permissions, RoleRights, RoleView, Secret, Token,
 };
 use audit_event::Group;
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
@@ -209,9 +208,8 @@ pub(crate) async fn change_tokens(
     State(state): State<AppState>,
     frame: Frame,
     reader: Reader,
-    body: Body,
+    form: Form,
 ) -> Response {
-    let form = Form::read(body).await;
     let sent = Forms { token: TokenForm::sent(&form), ..Forms::default() };
     let is_new = form.get("act") == "create";
     let done = act(&state, &frame, &reader, form, on_tokens).await;
@@ -225,9 +223,8 @@ pub(crate) async fn change_roles(
     State(state): State<AppState>,
     frame: Frame,
     reader: Reader,
-    body: Body,
+    form: Form,
 ) -> Response {
-    let form = Form::read(body).await;
     let sent = Forms { role: RoleForm::sent(&form), ..Forms::default() };
     let is_removal = form.get("act") == "remove";
     let done = act(&state, &frame, &reader, form, on_roles).await;

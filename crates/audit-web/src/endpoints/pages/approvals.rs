@@ -1,7 +1,6 @@
 //! `/audit/approvals`: what waits for a second admin.
 
 use askama::Template;
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -51,9 +50,8 @@ pub(crate) async fn decide(
     State(state): State<AppState>,
     frame: Frame,
     reader: Reader,
-    body: Body,
+    form: Form,
 ) -> Response {
-    let form = Form::read(body).await;
     if !frame.is_own_form(&form) {
         return refused(&frame, &form::not_theirs());
     }

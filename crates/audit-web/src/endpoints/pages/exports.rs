@@ -6,7 +6,6 @@ mod streamed;
 use askama::Template;
 use audit_control::{Export, ExportState};
 use audit_query::question::Budget;
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use form_urlencoded::Serializer;
@@ -94,9 +93,8 @@ pub(crate) async fn start(
     State(state): State<AppState>,
     frame: Frame,
     reader: Reader,
-    body: Body,
+    form: Form,
 ) -> Result<Response> {
-    let form = Form::read(body).await;
     match started(&state, &frame, &reader, &form).await {
         Ok(response) => Ok(response),
         Err(problem) => Ok(super::refused(&frame, &problem)),
@@ -128,9 +126,8 @@ pub(crate) async fn delete(
     frame: Frame,
     PathPart(id): PathPart,
     reader: Reader,
-    body: Body,
+    form: Form,
 ) -> Result<Response> {
-    let form = Form::read(body).await;
     let removed = match frame.is_own_form(&form) {
         true => remove::remove(&state, id, reader).await.map(drop),
         false => Err(form::not_theirs()),

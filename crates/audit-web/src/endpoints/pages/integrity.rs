@@ -7,7 +7,6 @@ use audit_control::KeptCheckpoint;
 use audit_event::Timestamp;
 use audit_query::question::Budget;
 use audit_tlog::Note;
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -77,9 +76,9 @@ pub(crate) async fn verify(
     State(state): State<AppState>,
     frame: Frame,
     visitor: Visitor,
-    body: Body,
+    form: Form,
 ) -> Result<Response> {
-    if frame.is_own_form(&Form::read(body).await) {
+    if frame.is_own_form(&form) {
         let worker = state.clone();
         let begun =
             state.queries().run(move || verifications::start(&worker, Some(&visitor)).map(drop)).await?;
@@ -95,9 +94,8 @@ pub(crate) async fn cancel(
     State(state): State<AppState>,
     frame: Frame,
     visitor: Visitor,
-    body: Body,
+    form: Form,
 ) -> Response {
-    let form = Form::read(body).await;
     if frame.is_own_form(&form)
         && let Ok(id) = form.get("id").parse()
     {

@@ -5,7 +5,6 @@ pub(crate) mod provider;
 
 use askama::Template;
 use audit_event::{Category, Event, Json, Outcome, Severity};
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::header::{RETRY_AFTER, SET_COOKIE};
@@ -58,9 +57,8 @@ pub(crate) async fn handle(
     visitor: Visitor,
     headers: HeaderMap,
     extensions: Extensions,
-    body: Body,
+    form: Form,
 ) -> Result<Response> {
-    let form = Form::read(body).await;
     let next = page_of_ours(form.get("next")).to_owned();
     let (now, attempts) = (state.now(), &state.sign_ins().attempts);
     let attempt = Attempted { state: &state, frame: &frame, visitor: &visitor, next: &next };

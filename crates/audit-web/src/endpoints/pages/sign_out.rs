@@ -1,6 +1,5 @@
 //! `POST /audit/sign-out`: the session ends.
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
@@ -19,9 +18,8 @@ pub(crate) async fn handle(
     State(state): State<AppState>,
     visitor: Visitor,
     headers: HeaderMap,
-    body: Body,
+    form: Form,
 ) -> Response {
-    let form = Form::read(body).await;
     let Some(session) = state.sign_ins().find(&headers, state.now()) else { return see("/audit/sign-in") };
     if !bool::from(session.form_key().as_bytes().ct_eq(form.get("key").as_bytes())) {
         return see("/audit");

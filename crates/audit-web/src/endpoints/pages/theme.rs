@@ -1,6 +1,5 @@
 //! `POST /audit/theme`: the reader chooses light, dark, or what the system says.
 
-use axum::body::Body;
 use axum::response::Response;
 use http::HeaderValue;
 use http::header::SET_COOKIE;
@@ -10,8 +9,7 @@ use super::frame::{THEME_COOKIE, theme_of};
 use super::{page_of_ours, see};
 
 /// Remembers the choice for a year and goes back to the page.
-pub(crate) async fn handle(body: Body) -> Response {
-    let form = Form::read(body).await;
+pub(crate) async fn handle(form: Form) -> Response {
     let theme = theme_of(form.get("theme"));
     let cookie = format!("{THEME_COOKIE}={theme}; Path=/audit; Max-Age=31536000; SameSite=Strict");
     let mut response = see(page_of_ours(form.get("next")));

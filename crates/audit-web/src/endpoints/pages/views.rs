@@ -1,6 +1,5 @@
 //! `/audit/views`: the forms that keep, change and delete views, and a lasting address for each.
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 
@@ -32,9 +31,8 @@ pub(crate) async fn handle(
     State(state): State<AppState>,
     frame: Frame,
     reader: Reader,
-    body: Body,
+    form: Form,
 ) -> Response {
-    let form = Form::read(body).await;
     if !frame.is_own_form(&form) {
         return refused(&frame, &form::not_theirs());
     }

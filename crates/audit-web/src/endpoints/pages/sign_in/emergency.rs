@@ -1,7 +1,6 @@
 //! `/audit/sign-in/emergency`: the break-glass password.
 
 use askama::Template;
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::header::RETRY_AFTER;
@@ -36,9 +35,8 @@ pub(crate) async fn handle(
     visitor: Visitor,
     headers: HeaderMap,
     extensions: Extensions,
-    body: Body,
+    form: Form,
 ) -> Result<Response> {
-    let form = Form::read(body).await;
     let (now, attempts) = (state.now(), &state.sign_ins().attempts);
     let again = |status: StatusCode, problem: String| {
         rendered(status, &frame, &EmergencyPage { frame: &frame, problem: Some(problem) })

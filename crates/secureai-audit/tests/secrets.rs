@@ -166,14 +166,11 @@ struct Made {
 fn live(server: &Server) -> Made {
     let admin = format!("Authorization: Bearer {}", server.token);
     let api = |line: &str, head: &[&str], body: &str| send(server, line, head, body);
-    let made = server.ask("POST", "/tokens", br#"{"name":"siem","role":"auditor"}"#);
-    // The helper says NDJSON.
-    assert_eq!(made.status, 415, "{made:?}");
     let json = "Content-Type: application/json";
     let made = api("POST /api/v1/auditlog/tokens", &[&admin, json], r#"{"name":"siem","role":"auditor"}"#);
-    let token = body(&made)["token"].as_str().unwrap().to_owned();
+    let token = body(&made)["secret"].as_str().unwrap().to_owned();
     let rotated = api("POST /api/v1/auditlog/tokens/siem/rotate", &[&admin, json], "{}");
-    let rotated = body(&rotated)["token"].as_str().unwrap().to_owned();
+    let rotated = body(&rotated)["secret"].as_str().unwrap().to_owned();
     for (shown, answered) in [(token.as_str(), "200"), (&rotated, "200"), (WRONG_TOKEN, "401")] {
         let head = format!("Authorization: Bearer {shown}");
         status(&api("GET /api/v1/auditlog?limit=1", &[&head], ""), answered);
@@ -220,9 +217,10 @@ fn live(server: &Server) -> Made {
     let bearer = format!("Authorization: Bearer {PLATFORM_SESSION}");
     api("POST /api/v1/chats/new", &[&bearer, json], r#"{"chat":{"title":"x"}}"#);
     api("GET /api/v1/auditlog?limit=1", &[&format!("x-api-key: {PLATFORM_KEY}")], "");
-    let call = format!("Authorization: Bearer {MODEL_SECRET}");
+    let call = format!("X-SecureAI-Audit-Secret: {MODEL_SECRET}");
     let body = r#"{"model":"m","messages":[]}"#;
     status(&api("POST /llm/stub/v1/chat/completions", &[&call, json], body), "200");
+    status(&api(&format!("POST /llm/stub/~{MODEL_SECRET}/v1/chat/completions"), &[json], body), "200");
     Made { token, rotated, webhook, session }
 }
 

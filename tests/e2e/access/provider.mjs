@@ -7,7 +7,7 @@ import Provider from 'oidc-provider';
 
 const [port, confidential, publicCallback] = process.argv.slice(2);
 const issuer = `http://127.0.0.1:${port}`;
-const groups = { admin: ['audit-admins'], auditor: ['auditors'], head: ['heads'], nobody: ['others'] };
+const groups = { admin: ['audit-admins'], auditor: ['auditors'], head: ['heads'], desk: ['desk-people'], nobody: ['others'] };
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const key = { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: randomUUID() };
 

@@ -31,7 +31,7 @@ client_id = "{client}"
 public_url = "http://127.0.0.1:{port}"
 department_claim = "department"
 name = "the test provider"
-roles = {{ "audit-admins" = "admin", "auditors" = "auditor", "heads" = "viewer@department" }}
+roles = {{ "audit-admins" = "admin", "auditors" = "auditor", "heads" = "viewer@department", "desk-people" = "desk" }}
 """
 PASSED = []
 
@@ -177,6 +177,17 @@ def run(world):
     check("a head of department is a viewer", session(browser, base)["role"] == "viewer", session(browser, base))
     seen = json.loads(browser.get(f"{base}/api/v1/auditlog?limit=10").text)["events"]
     check("and sees no other department's events", all(e.get("org", {}).get("department") == "sales" for e in seen), seen)
+
+    _, early = sign_in(base, "desk@example.test")
+    check("a group whose role does not exist yet is let in nowhere", early.status == 403 and "none of your groups" in early.text, early.text)
+    first = (world.folder / "audit" / "keys" / "first-admin-token").read_text().strip()
+    role = json.dumps({"name": "desk", "permissions": ["usage.read"], "withheld": ["actor"]}).encode()
+    headers = {"Authorization": f"Bearer {first}", "Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(f"{base}/api/v1/auditlog/roles", role, headers), timeout=30)
+    browser, _ = sign_in(base, "desk@example.test")
+    who = session(browser, base)
+    check("a group has a role of one's own", (who["role"], who["permissions"]) == ("desk", ["usage.read"]), who)
+    check("and may do what it allows, no more", [browser.get(f"{base}/audit{page}").status for page in ("/usage", "", "/users")] == [200, 403, 403])
 
     def refused(name, status, words, email="auditor@example.test", at=base, **how):
         browser, answer = sign_in(at, email, **how)

@@ -9,6 +9,7 @@ import * as events from './events.mjs';
 import * as exports from './exports.mjs';
 import * as following from './following.mjs';
 import * as hostile from './hostile.mjs';
+import * as inputs from './inputs.mjs';
 import * as integrity from './integrity.mjs';
 import * as live from './live.mjs';
 import * as people from './people.mjs';
@@ -17,7 +18,7 @@ import * as usage from './usage.mjs';
 import * as views from './views.mjs';
 import { walks } from './walk.mjs';
 
-const parts = [events, address, trust, following, downloads, people, usage, exports, integrity, views, access, live, hostile];
+const parts = [events, address, trust, following, downloads, inputs, people, usage, exports, integrity, views, access, live, hostile];
 const pages = parts.flatMap((part) => part.PAGES ?? []);
 const tests = Object.assign(walks(pages), ...parts.map((part) => part.tests));
 const [only] = process.argv.slice(2);

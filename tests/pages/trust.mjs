@@ -3,6 +3,8 @@
 import { accessible, ask, expect, open, record, SHOTS, signIn } from './browser.mjs';
 
 const EVENT = '/audit/events/4711';
+// A log's key that is not ours: docs/example.key.
+const OLD_KEY = 'secureai.example/audit+677a014c+ARl/ayPhbIUyxqvIOPrNXqeJvgx2spIDNAOb+os9No1h';
 const KEY = /[^\s+]+\+[0-9a-f]{8}/;
 
 async function verdictOf(page) {
@@ -107,6 +109,24 @@ export const tests = {
     await remember({ size: 1000, root: await rootOfFirst(1000) });
     await page.route('**/tlog/tile/**', (route) => route.fulfill({ status: 403 }));
     expect((await verdictOf(page)).startsWith('✓') && /Not verified: Whether this continues/.test(await said(page)), 'tiles that may not be read leave it open');
+    await page.context().close();
+  },
+
+  // After a change of keys nothing but the reader's own word replaces what is kept.
+  async newKey() {
+    const page = await reader();
+    await verdictOf(page);
+    await page.evaluate((key) => {
+      const name = Object.keys(localStorage).find((one) => one.startsWith('secureai-audit.key '));
+      localStorage.setItem(name, JSON.stringify({ key, since: '2026-01-01T00:00:00Z' }));
+    }, OLD_KEY);
+    for (let turn = 0; turn < 2; turn += 1) {
+      const refused = await verdictOf(page);
+      expect(refused.includes('is not signed by the key secureai.example/audit+677a014c that this browser has kept'), `an old key is not given up: ${refused}`);
+    }
+    await page.click('.proof >> text=Forget the old key and verify again');
+    await page.waitForSelector('.verdict.good');
+    expect((await said(page)).includes('for the first time'), 'forgotten by hand, the new one is');
     await page.context().close();
   },
 

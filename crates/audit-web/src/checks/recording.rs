@@ -15,8 +15,8 @@ pub(super) fn findings(state: &AppState) -> Vec<Finding> {
     findings.extend(index(state));
     findings.push(verified(state));
     findings.push(match state.control().tokens() {
-        Ok(tokens) => good("tokens", format!("{} made so far", count(tokens.len() as u64))),
-        Err(error) => bad("tokens", error.to_string(), "restore control.db from your backup"),
+        Ok(tokens) => good("access tokens", format!("{} made so far", count(tokens.len() as u64))),
+        Err(error) => bad("access tokens", error.to_string(), "restore control.db from your backup"),
     });
     findings
 }
@@ -92,7 +92,8 @@ fn index(state: &AppState) -> Vec<Finding> {
     findings.push(match status.damaged.as_slice() {
         [] => {
             let (partitions, size) = (count(status.partitions as u64), bytes(status.disk_bytes));
-            good("index", format!("{partitions} partitions, {size}, {} events behind", count(status.lag)))
+            let noun = if status.partitions == 1 { "partition" } else { "partitions" };
+            good("index", format!("{partitions} {noun}, {size}, {} events behind", count(status.lag)))
         }
         files => warning(
             "index",

@@ -110,7 +110,10 @@ pub(crate) async fn handle(
     reader: Reader,
 ) -> Result<Response> {
     let (status, page) = match show(&state, &frame, &uri, &reader).await {
-        Ok((view, shown)) => (StatusCode::OK, UsagePage { frame, view, wrong: None, shown }),
+        Ok((view, mut shown)) => {
+            shown.largest_sheet.leave_out_zeros(sheet::UNPRICED);
+            (StatusCode::OK, UsagePage { frame, view, wrong: None, shown })
+        }
         Err(problem) if problem.code().status().is_client_error() => {
             let plain = Uri::from_static("/audit/usage");
             let view = UsageView::of(&reader, &plain, frame.zone.as_ref(), state.now())?;

@@ -9,6 +9,9 @@ use super::view::{By, UsageView, What};
 use crate::endpoints::pages::units::Span;
 use crate::problem::Result;
 
+/// The column that says what is missing from the costs.
+pub(super) const UNPRICED: &str = "Calls without cost";
+
 /// Rows below a head.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
@@ -106,7 +109,7 @@ pub(super) fn span_href(view: &UsageView, figures: &Figures, at: usize, span: &S
 pub(super) fn largest(view: &UsageView, figures: &Figures) -> Result<Sheet> {
     let mut head = vec![view.by.name().to_owned()];
     head.extend(columns().map(|what| what.name().to_owned()));
-    head.push("Calls without cost".to_owned());
+    head.push(UNPRICED.to_owned());
     head.push(format!("Change of {}", view.what.name().to_lowercase()));
     let mut rows = Vec::new();
     for row in &figures.top {
@@ -174,6 +177,15 @@ pub(super) fn written(change: &str) -> String {
 }
 
 impl Sheet {
+    /// Takes a column away that has nothing but zeros: a page shows what there is to see, a file always the same columns.
+    pub fn leave_out_zeros(&mut self, name: &str) {
+        let Some(at) = self.head.iter().position(|head| head == name) else { return };
+        if self.rows.iter().all(|row| row.get(at).is_none_or(|cell| cell.plain == "0")) {
+            self.head.remove(at);
+            self.rows.iter_mut().filter(|row| at < row.len()).for_each(|row| drop(row.remove(at)));
+        }
+    }
+
     /// As RFC 4180 has it, with cells that no spreadsheet takes for a formula, as the events' CSV.
     pub fn csv(&self) -> String {
         let mut csv = Vec::new();

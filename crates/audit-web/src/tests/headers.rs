@@ -16,7 +16,7 @@ use crate::router::{Kind, PREFIXES, endpoints, pages};
 fn routes() -> Vec<(Kind, &'static str, &'static str, String)> {
     let filled = |path: &str| {
         let filled = path.replace("{event}", "0").replace("{*tile}", "0/000").replace("{name}", "main");
-        filled.replace('{', "").replace('}', "")
+        filled.replace(['{', '}'], "")
     };
     let api = endpoints()
         .into_iter()

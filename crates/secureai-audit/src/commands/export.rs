@@ -48,8 +48,8 @@ pub(crate) async fn run(context: &Context, args: &ExportArgs) -> anyhow::Result<
         path if path == Path::new("-") => Target::Pipe,
         path => {
             let proof = args.proof.then(|| proof::beside(path));
-            let written = [Some(path.to_owned()), proof].into_iter().flatten();
-            if let Some(path) = written.filter(|path| path.exists() && !args.force).next() {
+            let mut written = [Some(path.to_owned()), proof].into_iter().flatten();
+            if let Some(path) = written.find(|path| path.exists() && !args.force) {
                 bail!("{} exists: give another name, or --force to replace it", path.display())
             }
             Target::File(path.to_owned())

@@ -209,7 +209,7 @@ async fn bars_count_what_their_links_show_where_clocks_change_at_midnight_or_by_
         let from = audit_event::Timestamp::parse_rfc3339(from).unwrap().as_micros();
         let sample_at = move |hour: i64| {
             let time = audit_event::Timestamp::from_micros(from + hour * 2_400_000_000).to_string();
-            sample(&format!("{time}"), 0, &json!({ "time": time }))
+            sample(&time.to_string(), 0, &json!({ "time": time }))
         };
         (0..count).map(sample_at).collect::<Vec<_>>()
     };

@@ -156,7 +156,7 @@ async fn a_download_at_once_bears_its_name_and_is_listed_with_checksum_and_proof
     assert_eq!(bad.status, 400, "no name for a file");
     let answer = begun(&mut browser, &[("format", "ndjson"), ("name", "Rôles"), ("how", "now")]).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
-    let file = browser.get(&answer.header("location").to_owned()).await;
+    let file = browser.get(answer.header("location")).await;
     assert!(file.header("content-disposition").ends_with("filename*=UTF-8''R%C3%B4les.ndjson"), "{file:?}");
     let digest: String = Sha256::digest(&file.body).iter().map(|byte| format!("{byte:02x}")).collect();
 

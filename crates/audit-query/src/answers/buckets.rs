@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn instant(text: &str) -> i64 {
-        audit_event::Timestamp::parse_rfc3339(text).expect("an instant").as_micros()
+        Timestamp::parse_rfc3339(text).expect("an instant").as_micros()
     }
 
     fn check(bucket: Bucket, tz: &str, time: &str, begin: &str) {

@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(cell("-2"), "'-2");
         assert_eq!(cell("@sum"), "'@sum");
         assert_eq!(cell("\tx"), "\"'\tx\"");
-        assert_eq!(cell("\r=1"), "\"'\r=1\"");
+        assert_eq!(cell("\r=1"), "\"'\r'=1\"");
         assert_eq!(cell("=HYPERLINK(\"http://x\",\"y\")"), "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"");
         assert_eq!(cell("a=b"), "a=b");
     }

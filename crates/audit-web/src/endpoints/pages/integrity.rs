@@ -13,9 +13,9 @@ use http::StatusCode;
 use jiff::tz::TimeZone;
 
 use super::chart::Sparkline;
-use super::form::Form;
+use super::form::{self, Form};
 use super::frame::Frame;
-use super::{events::row, grouped, rendered, see};
+use super::{events::row, grouped, refused, rendered, see};
 use crate::endpoints::verifications::View as Check;
 use crate::figures::{count, printable};
 use crate::problem::{Code, Result};
@@ -78,15 +78,15 @@ pub(crate) async fn verify(
     visitor: Visitor,
     form: Form,
 ) -> Result<Response> {
-    if frame.is_own_form(&form) {
-        let worker = state.clone();
-        let begun =
-            state.queries().run(move || verifications::start(&worker, Some(&visitor)).map(drop)).await?;
-        begun.or_else(
-            |problem| if problem.code() == Code::VerificationRunning { Ok(()) } else { Err(problem) },
-        )?;
+    if !frame.is_own_form(&form) {
+        return Ok(refused(&frame, &form::not_theirs()));
     }
-    Ok(see(HERE))
+    let worker = state.clone();
+    let begun = state.queries().run(move || verifications::start(&worker, Some(&visitor)).map(drop)).await?;
+    Ok(match begun {
+        Err(problem) if problem.code() != Code::VerificationRunning => refused(&frame, &problem),
+        _ => see(HERE),
+    })
 }
 
 /// Breaks a check off, and comes back to the page.

@@ -11,7 +11,7 @@ use askama::Template;
 use audit_control::Permission;
 use audit_event::{Event, Json, Timestamp};
 use audit_query::filter::Field;
-use audit_query::question::{Budget, TimeRange};
+use audit_query::question::{Answers as _, Budget, TimeRange};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -181,6 +181,7 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
                 bucket: bucket_for(range),
                 zone: view.events.zone().clone(),
                 span: range,
+                snapshot: index.snapshot(),
                 knows_chats,
             };
             let before = view.before(range);

@@ -60,7 +60,9 @@ async fn a_form_from_elsewhere_begins_nothing() {
     let key = hidden(page.text(), "key").to_owned();
     let foreign = browser.submit_from("cross-site", "/audit/integrity/verify", &[("key", &key)]).await;
     assert_eq!(foreign.status, 403);
-    browser.submit("/audit/integrity/verify", &[("key", "guessed")]).await;
+    let guessed = browser.submit("/audit/integrity/verify", &[("key", "guessed")]).await;
+    assert_eq!(guessed.status, 403);
+    assert!(guessed.header("content-type").starts_with("text/html"), "people read a page");
     assert!(app.state.control().verifications().unwrap().is_empty());
 }
 

@@ -240,3 +240,15 @@ async fn people_and_usage_count_the_same_tokens() {
     let person = app.get_json("/people/u-1").await;
     assert_eq!(person["models"][0]["tokens"], 420, "{person}");
 }
+
+#[tokio::test]
+async fn an_action_that_is_filtered_by_holds_in_the_links_too() {
+    let app = App::start();
+    some_calls(&app).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit/usage?by=department&show=calls&action=model.*").await;
+    let (before, _) = page.text().split_once("\"><bdi>All</bdi></a>").unwrap();
+    let href = before.rsplit("href=\"").next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+    assert!(href.contains("action=model.*"), "{href}");
+    assert_eq!(total(browser.get(&href).await.text()), 3, "{href}");
+}

@@ -101,6 +101,8 @@ pub(super) struct Asked<'a, A> {
     pub zone: TimeZone,
     /// The time that is drawn, with both ends.
     pub span: TimeRange,
+    /// Which events exist for all that is asked, so that parts and total agree.
+    pub snapshot: u64,
     /// Whether the reader may ask which chat a call was of.
     pub knows_chats: bool,
 }
@@ -245,7 +247,10 @@ impl<A: Answers> Asked<'_, A> {
     fn group(&self, more: Filter, range: TimeRange, keys: Vec<GroupKey>, limit: usize) -> Result<Table> {
         let filter = Filter::all_of(vec![self.filter.clone(), test(Field::Action, CALL)?, more]);
         let measures = measures(self.what, self.knows_chats)?;
-        Ok(self.index.group(&Group { filter, range, keys, measures, limit, snapshot: None }, self.budget)?)
+        Ok(self.index.group(
+            &Group { filter, range, keys, measures, limit, snapshot: Some(self.snapshot) },
+            self.budget,
+        )?)
     }
 
     fn one_of(&self, rows: &[Row]) -> Result<Filter> {

@@ -213,7 +213,12 @@ impl UsageView {
 
     /// The address of the calls that the page counts.
     pub fn calls(&self) -> View {
-        self.events.with("action", CALL)
+        // One that is chosen already holds as well.
+        if self.events.first("action").is_none() {
+            return self.events.with("action", CALL);
+        }
+        let call = Test::Equals { field: Field::Action, value: CALL.to_owned() };
+        narrowed(&self.events, &Filter::Test(call))
     }
 
     /// The address of a group's calls, in a span of time.

@@ -214,6 +214,7 @@ fn tokens_are_printed_alone_and_work_until_revoked() {
 #[test]
 fn a_role_is_made_changed_in_part_and_removed() {
     let home = Home::new();
+    home.with_events(1);
     let made =
         ["role", "create", "desk", "--permissions", "events.read,usage.read", "--scope", "department:Sales"];
     home.run(&made).good();

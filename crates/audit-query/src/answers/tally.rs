@@ -21,7 +21,7 @@ use crate::filter::Filter;
 use crate::partition::{COUNT_COLUMNS, DAY_US, Rollup, Sums, USAGE_COLUMNS};
 use crate::predicate::{Predicate, compile};
 use crate::question::{Budget, Count, Group, Measure, Ranking, Table, TableRow, TimeRange};
-use crate::rows::{RollupKind, Rows, ValueCounts};
+use crate::rows::{RollupKind, Rows, ValueCounts, row_count};
 use groups::Groups;
 use local::{LocalKeys, RowReader};
 use std::cmp::Ordering;
@@ -51,10 +51,10 @@ pub(super) fn count_matching(
         match known {
             Some(count) => total += count,
             None if Tally { rows, scope, predicate: &predicate, budget }.add_known_to(&mut groups)? => {}
-            None => others.push(rows),
+            None => others.push(Looked { rows, predicate }),
         }
     }
-    groups.merge(&counted(view, &others, filter, scope, budget, begin)?);
+    groups.merge(&counted(view, &others, scope, budget, begin)?);
     Ok(total + groups.total_events())
 }
 
@@ -116,31 +116,35 @@ fn all_groups(view: &View, question: &Group, snapshot: u64, budget: &Budget) -> 
         budget.check()?;
         let predicate = compile(&question.filter, rows)?;
         if !(Tally { rows, scope, predicate: &predicate, budget }).add_known_to(&mut groups)? {
-            others.push(rows);
+            others.push(Looked { rows, predicate });
         }
     }
-    groups.merge(&counted(view, &others, &question.filter, scope, budget, begin)?);
+    groups.merge(&counted(view, &others, scope, budget, begin)?);
     Ok(groups.into_rows())
+}
+
+/// Rows that have to be looked at, and the condition on them.
+struct Looked<'v> {
+    rows: &'v dyn Rows,
+    predicate: Predicate,
 }
 
 /// Groups of rows of which nothing is known without a look at them.
 fn counted(
     view: &View,
-    rows: &[&dyn Rows],
-    filter: &Filter,
+    looked: &[Looked<'_>],
     scope: Scope,
     budget: &Budget,
     begin: impl Fn() -> Groups + Sync,
 ) -> Result<Groups, Error> {
-    let work = |rows: &[&dyn Rows]| {
+    let work = |looked: &[Looked<'_>]| {
         let mut groups = begin();
-        for rows in rows {
-            let predicate = &compile(filter, *rows)?;
+        for Looked { rows, predicate } in looked {
             Tally { rows: *rows, scope, predicate, budget }.add_rows_to(&mut groups)?;
         }
         Ok(groups)
     };
-    view.sharing.gather(rows, work, |groups, more| groups.merge(&more))
+    view.sharing.gather(looked, |looked| row_count(looked.rows), work, |groups, more| groups.merge(&more))
 }
 
 /// The partitions and chunks that may have rows for the question, newest first.

@@ -74,6 +74,18 @@ impl Document {
         }
     }
 
+    /// Yes or no.
+    ///
+    /// # Errors
+    /// [`Code::InvalidDocument`] when it is something else.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
+        match self.given(name) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(_) => Err(invalid(name, "must be true or false")),
+        }
+    }
+
     /// A whole number within `range`.
     ///
     /// # Errors

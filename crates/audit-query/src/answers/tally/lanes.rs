@@ -14,7 +14,7 @@ use crate::columns::Bits;
 use crate::filter::Filter;
 use crate::predicate::{Predicate, compile};
 use crate::question::{Budget, Group, Measure, TableRow};
-use crate::rows::Rows;
+use crate::rows::{Rows, row_count};
 use crate::words::mix;
 use hashbrown::HashTable;
 use state::State;
@@ -28,7 +28,7 @@ pub(super) fn groups(
 ) -> Result<Vec<TableRow>, Error> {
     let rows: Vec<&dyn Rows> = rows_for(view, &scope).collect();
     let work = |rows: &[&dyn Rows]| Lanes::of(question, scope, rows, budget);
-    Ok(view.sharing.gather(&rows, work, Lanes::merge)?.into_rows())
+    Ok(view.sharing.gather(&rows, |rows| row_count(*rows), work, Lanes::merge)?.into_rows())
 }
 
 /// All measures of the groups of some rows.

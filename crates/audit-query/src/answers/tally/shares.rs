@@ -4,7 +4,6 @@
 //! in the order of the rows. Who takes what depends on the rows alone: sums of fractions come out the same each time.
 
 use crate::Error;
-use crate::rows::{Rows, row_count};
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread::{Builder, ScopedJoinHandle, scope};
@@ -26,16 +25,18 @@ impl Default for Sharing {
 }
 
 impl Sharing {
-    /// Does `work` on shares of the rows, each in a thread; `join` puts two neighbouring results together.
-    pub(super) fn gather<'r, T: Send>(
+    /// Does `work` on shares of the parts, of `rows` each, every share in a thread; `join` puts two neighbouring results
+    /// together.
+    pub(super) fn gather<P: Sync, T: Send>(
         self,
-        rows: &[&'r dyn Rows],
-        work: impl Fn(&[&'r dyn Rows]) -> Result<T, Error> + Sync,
+        parts: &[P],
+        rows: impl Fn(&P) -> u64,
+        work: impl Fn(&[P]) -> Result<T, Error> + Sync,
         join: impl Fn(&mut T, T),
     ) -> Result<T, Error> {
-        let shares = self.shares(rows);
+        let shares = self.shares(parts, rows);
         let Some((first, others)) = shares.split_first().filter(|(_, others)| !others.is_empty()) else {
-            return work(rows);
+            return work(parts);
         };
         let work = &work;
         scope(|scope| {
@@ -55,8 +56,8 @@ impl Sharing {
     }
 
     /// Neighbours, of about as many rows each.
-    fn shares<'s, 'r>(self, rows: &'s [&'r dyn Rows]) -> Vec<&'s [&'r dyn Rows]> {
-        let counts: Vec<u64> = rows.iter().map(|rows| row_count(*rows)).collect();
+    fn shares<P>(self, parts: &[P], rows: impl Fn(&P) -> u64) -> Vec<&[P]> {
+        let counts: Vec<u64> = parts.iter().map(rows).collect();
         let total: u64 = counts.iter().sum();
         let wanted = (total / self.rows.max(1)).clamp(1, self.threads.get() as u64);
         let (mut shares, mut start, mut before) = (Vec::new(), 0, 0);
@@ -64,11 +65,11 @@ impl Sharing {
             before += count;
             let begun = shares.len() as u64 + 1;
             if begun < wanted && before * wanted >= total * begun {
-                shares.push(&rows[start..=at]);
+                shares.push(&parts[start..=at]);
                 start = at + 1;
             }
         }
-        shares.push(&rows[start..]);
+        shares.push(&parts[start..]);
         shares
     }
 }

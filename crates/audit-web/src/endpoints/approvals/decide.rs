@@ -8,14 +8,14 @@ use http::{HeaderMap, Uri};
 use serde_json::{Value, json};
 
 use super::ApprovalView;
-use crate::body;
+use crate::endpoints::document::{Document, invalid};
 use crate::four_eyes;
 use crate::params::{Params, PathPart};
-use crate::problem::{Code, Problem, Result};
+use crate::problem::Result;
 use crate::reader::Reader;
 use crate::state::AppState;
 
-const MAX_BODY_BYTES: usize = 16 << 10;
+const FIELDS: &[&str] = &["decision", "note"];
 /// Characters of a note.
 const NOTE_CHARS: usize = 500;
 
@@ -29,21 +29,10 @@ pub(crate) async fn handle(
     body: Body,
 ) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
-    body::require_json(&headers)?;
-    let bytes = body::collect(body, MAX_BODY_BYTES, state.config().body_timeout).await?;
-    let Ok(Value::Object(fields)) = serde_json::from_slice(&bytes) else {
-        return Err(invalid("the body", "must be a JSON object with decision"));
-    };
-    if let Some(unknown) = fields.keys().find(|name| !["decision", "note"].contains(&name.as_str())) {
-        return Err(invalid(unknown, "there is no such field; known are decision, note"));
-    }
-    let decision = fields.get("decision").and_then(Value::as_str).and_then(decision_of);
+    let document = Document::read(&state, &headers, body, FIELDS).await?;
+    let decision = document.given("decision").and_then(Value::as_str).and_then(decision_of);
     let decision = decision.ok_or_else(|| invalid("decision", "is approve, refuse or withdraw"))?;
-    let note = match fields.get("note") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(note)) => Some(note.clone()),
-        Some(_) => return Err(invalid("note", "must be a text in quotes")),
-    };
+    let note = document.text("note")?.map(str::to_owned);
     let approval = run(&state, reader, id, decision, note).await?;
     Ok(Json(json!({ "approval": approval })))
 }
@@ -76,8 +65,4 @@ pub(crate) async fn run(
         })
         .await??;
     Ok(ApprovalView::new(decided))
-}
-
-fn invalid(field: &str, advice: &str) -> Problem {
-    Problem::new(Code::InvalidDocument, format!("{field}: {advice}")).with("field", field)
 }

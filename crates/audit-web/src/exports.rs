@@ -101,9 +101,11 @@ impl Live {
         })
     }
 
-    fn cancel(&self) {
+    /// Says whether it runs, so that it ends by itself. Called with the list of the unfinished locked.
+    fn cancel(&self) -> bool {
         self.is_unwanted.store(true, Ordering::Release);
         self.budget.cancel();
+        self.is_running.load(Ordering::Acquire)
     }
 }
 
@@ -169,10 +171,20 @@ impl Exports {
             let exports = state.export_jobs();
             // Leaves the list whatever happens, or a shutdown would wait for it for ever.
             let _leaving = Leaving { exports, id: &id };
-            if !exports.is_stopping.load(Ordering::Acquire) {
+            if exports.take_up(&live) {
                 run::run(&state, &id, &live);
             }
         })
+    }
+
+    /// Whether this one is to run now. Decided under the lock under which it is cancelled and everything stopped, so that
+    /// nothing begins behind the back of either.
+    fn take_up(&self, live: &Live) -> bool {
+        let _unfinished = self.unfinished.lock();
+        let is_wanted =
+            !self.is_stopping.load(Ordering::Acquire) && !live.is_unwanted.load(Ordering::Acquire);
+        live.is_running.store(is_wanted, Ordering::Release);
+        is_wanted
     }
 
     /// Goes on with what a former process left unfinished, and records ends that it could not. Blocks.
@@ -241,27 +253,29 @@ impl Exports {
     /// # Errors
     /// When the file or its row cannot be changed.
     pub fn remove(&self, state: &AppState, export: &Export) -> Result<Export> {
-        match export.state {
-            ExportState::Queued | ExportState::Running => self.cancel(state, export)?,
-            ExportState::Done => {
-                if let Some(files) = &self.files {
-                    self.retire(files, export, ExportState::Deleted).map_err(Problem::internal)?;
-                }
-            }
-            _ => {}
+        if export.state.is_unfinished() {
+            self.cancel(state, export)?;
         }
-        self.find(&export.id)
+        // What finished before it could be cancelled has a file.
+        let export = self.find(&export.id)?;
+        if export.state == ExportState::Done
+            && let Some(files) = &self.files
+        {
+            self.retire(files, &export, ExportState::Deleted).map_err(Problem::internal)?;
+            return self.find(&export.id);
+        }
+        Ok(export)
     }
 
     /// Stops one that runs and waits until its file is gone; one that still waits for its turn ends here.
     fn cancel(&self, state: &AppState, export: &Export) -> Result<()> {
-        let live = self.unfinished.lock().get(&export.id).cloned();
-        if let Some(live) = live {
-            live.cancel();
-            if live.is_running.load(Ordering::Acquire) {
-                self.wait_for_leaving(&export.id, Duration::from_secs(10));
-                return Ok(());
-            }
+        let runs = {
+            let unfinished = self.unfinished.lock();
+            unfinished.get(&export.id).is_some_and(|live| live.cancel())
+        };
+        if runs {
+            self.wait_for_leaving(&export.id, Duration::from_secs(10));
+            return Ok(());
         }
         run::end_as_cancelled(state, export)
     }
@@ -355,8 +369,8 @@ impl Exports {
 
     /// Ends all work, with its place noted; what is left goes on at the next start. Blocks.
     pub fn stop(&self) {
-        self.is_stopping.store(true, Ordering::Release);
         let mut unfinished = self.unfinished.lock();
+        self.is_stopping.store(true, Ordering::Release);
         unfinished.values().for_each(|live| live.budget.cancel());
         while unfinished.values().any(|live| live.is_running.load(Ordering::Acquire)) {
             self.left.wait(&mut unfinished);

@@ -25,7 +25,6 @@ const BUFFER: usize = 256 << 10;
 
 /// Writes the export of this id; whatever comes of it stands in its row afterwards.
 pub(super) fn run(state: &AppState, id: &str, live: &Live) {
-    live.is_running.store(true, Ordering::Release);
     if let Err(problem) = attempt(state, id, live) {
         tracing::error!(error.message = problem.detail(), export.id = id, "an export failed");
         fail(state, id, "internal");

@@ -8,13 +8,14 @@ mod answer;
 mod bell;
 mod connect;
 mod link;
+mod outgoing;
 mod pool;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{HOST, UPGRADE};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 
 pub use self::answer::{AnswerBody, Tunnel};
@@ -22,6 +23,7 @@ pub use self::connect::BuildError;
 use self::connect::Connector;
 pub(crate) use self::link::Quiet;
 use self::link::Unsent;
+use self::outgoing::Outgoing;
 use self::pool::Pool;
 use crate::body::Body;
 
@@ -132,7 +134,8 @@ impl UpstreamClient {
     }
 
     /// Sends a request whose URI is path and query (`/api/version`), exactly as they shall arrive. `Host` is this
-    /// server's unless the request brings one. An answer of 101 is turned into a stream by [`Tunnel::open`].
+    /// server's unless the request brings one; what the head says about the body is made true, and trailers are left out.
+    /// An answer of 101 is turned into a stream by [`Tunnel::open`].
     ///
     /// A request that finds its kept connection closed before a byte of it was written goes out once more on another;
     /// one that may have arrived is never repeated. Dropping the future, or the answer's body before its end, closes
@@ -142,7 +145,7 @@ impl UpstreamClient {
     /// [`Error`]; [`Error::may_have_arrived`] tells whether the server may have acted.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<AnswerBody>, Error> {
         let inner = &*self.0;
-        let mut request = request;
+        let mut request = outgoing::agree(request);
         *request.version_mut() = Version::HTTP_11;
         if !request.headers().contains_key(HOST) {
             request.headers_mut().insert(HOST, inner.host.clone());
@@ -163,17 +166,19 @@ impl UpstreamClient {
     async fn exchange(
         &self,
         mut link: Box<link::Link>,
-        request: Request<Body>,
+        request: Request<Outgoing>,
     ) -> Result<Result<Response<AnswerBody>, Unsent>, Error> {
+        // Whether the server changes protocols or not, what it makes of the connection afterwards is its own affair.
+        let asks_to_change = request.headers().contains_key(UPGRADE);
         let answer = match link.exchange(request, self.0.head_timeout).await? {
             Ok(answer) => answer,
             Err(unsent) => return Ok(Err(unsent)),
         };
-        let is_tunnel = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let may_change = asks_to_change || answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         // Uvicorn closes a connection on which its application failed, without saying so in the answer: the next request
         // could be lost on it.
         let is_doomed = answer.status() == StatusCode::INTERNAL_SERVER_ERROR;
-        let pool = (!is_tunnel && !is_doomed).then(|| Arc::clone(&self.0.pool));
+        let pool = (!may_change && !is_doomed).then(|| Arc::clone(&self.0.pool));
         Ok(Ok(answer.map(|body| AnswerBody::new(body, link, pool, self.0.idle_timeout))))
     }
 }

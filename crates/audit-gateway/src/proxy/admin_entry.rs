@@ -9,13 +9,14 @@ use audit_pipeline::sources::openwebui::admin_entry::{LOADER_PATH, LOADER_SCRIPT
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
+    LAST_MODIFIED,
 };
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 
 use super::Inner;
+use super::before::CONDITIONS;
 use super::refusal::Refusal;
 use crate::body::{Body, empty, full};
 
@@ -48,9 +49,7 @@ pub(super) fn is_asked_for(method: &Method, path: &str) -> bool {
 
 /// Takes from the request what would make Open WebUI answer with less than the whole file, or with a packed one.
 fn ask_for_all(headers: &mut HeaderMap) {
-    for name in
-        [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE, ACCEPT_ENCODING]
-    {
+    for name in CONDITIONS.iter().chain([&ACCEPT_ENCODING]) {
         headers.remove(name);
     }
 }

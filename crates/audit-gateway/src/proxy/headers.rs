@@ -61,7 +61,9 @@ pub(super) fn check(parts: &Parts) -> Result<(), Ambiguity> {
     }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     if let Some(length) = lengths.next()
-        && (lengths.next().is_some() || !length.as_bytes().iter().all(u8::is_ascii_digit))
+        && (lengths.next().is_some()
+            || length.is_empty()
+            || !length.as_bytes().iter().all(u8::is_ascii_digit))
     {
         return Err(Ambiguity::ManyLengths);
     }

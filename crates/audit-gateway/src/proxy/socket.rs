@@ -42,8 +42,8 @@ pub struct SocketOpening<'o> {
 pub type SocketListener = Arc<dyn Fn(SocketOpening<'_>) -> Option<SocketTap> + Send + Sync>;
 
 /// The client's wish to change to the WebSocket protocol (RFC 6455, 4.1), if the request has it. Other protocols are
-/// not passed on; the request then goes on as if it had not asked.
-pub(super) fn upgrade_of<B>(request: &mut Request<B>) -> Option<OnUpgrade> {
+/// not passed on, nor is the wish of a request with a body, which no browser sends; it then goes on as if it had not asked.
+pub(super) fn upgrade_of<B: http_body::Body>(request: &mut Request<B>) -> Option<OnUpgrade> {
     let is_first_version = request.version() == Version::HTTP_11 && request.method() == Method::GET;
     let names = |name, wanted: &[u8]| {
         let lines = request.headers().get_all(name).iter();
@@ -51,7 +51,10 @@ pub(super) fn upgrade_of<B>(request: &mut Request<B>) -> Option<OnUpgrade> {
             .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
             .any(|token| token.trim_ascii().eq_ignore_ascii_case(wanted))
     };
-    let wants = is_first_version && names(UPGRADE, b"websocket") && names(CONNECTION, b"upgrade");
+    let wants = is_first_version
+        && request.body().is_end_stream()
+        && names(UPGRADE, b"websocket")
+        && names(CONNECTION, b"upgrade");
     wants.then(|| hyper::upgrade::on(request))
 }
 

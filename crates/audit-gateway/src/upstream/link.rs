@@ -16,13 +16,15 @@ use tokio::time::{Instant, Sleep};
 use super::Error;
 use super::bell::Bell;
 use super::connect::{Moved, Stream};
-use crate::body::Body;
+use super::outgoing::{Outgoing, Whole};
 
 /// A connection: hyper's state machine and the handle that gives it requests.
 pub(super) struct Link {
-    requests: SendRequest<Body>,
-    machine: Connection<TokioIo<Stream>, Body>,
+    requests: SendRequest<Outgoing>,
+    machine: Connection<TokioIo<Stream>, Outgoing>,
     has_ended: bool,
+    /// Of the last request, every byte that its head announced was given to the machine.
+    is_whole: Whole,
     bell: Bell,
     pub quiet: Quiet,
     /// Since when nobody uses it.
@@ -32,7 +34,7 @@ pub(super) struct Link {
 }
 
 /// A request of which no byte was written; it may go out on another connection.
-pub(super) struct Unsent(pub Box<Request<Body>>);
+pub(super) struct Unsent(pub Box<Request<Outgoing>>);
 
 impl Link {
     /// HTTP over an open stream.
@@ -44,6 +46,7 @@ impl Link {
             requests,
             machine,
             has_ended: false,
+            is_whole: Whole::new(true.into()),
             bell: Bell::new(),
             quiet: Quiet::new(moved),
             idle_since: Instant::now(),
@@ -67,18 +70,20 @@ impl Link {
         })
     }
 
-    /// Whether it can take a request now; a connection that the other side has closed cannot.
+    /// Whether it can take a request now. A connection that the other side has closed cannot; nor can one on which the
+    /// other side still waits for the end of a request's body, since it would take the next request for that.
     pub fn poll_is_ready(&mut self, cx: &Context<'_>) -> bool {
         let _ = self.poll_with(cx, |_| Poll::<()>::Pending);
-        !self.has_ended && self.requests.is_ready()
+        !self.has_ended && self.is_whole.load(Ordering::Relaxed) && self.requests.is_ready()
     }
 
     /// Sends a request and waits for the answer's head.
     pub async fn exchange(
         &mut self,
-        request: Request<Body>,
+        mut request: Request<Outgoing>,
         quiet_limit: Duration,
     ) -> Result<Result<Response<Incoming>, Unsent>, Error> {
+        request.body_mut().tell(&self.is_whole);
         let mut answer = pin!(self.requests.try_send_request(request));
         self.quiet.begin(quiet_limit);
         let result = std::future::poll_fn(|cx| {

@@ -4,6 +4,7 @@
 
 mod changes;
 mod hostile;
+mod links;
 mod passing;
 mod recording;
 mod replay;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -15,6 +16,8 @@ pub struct Arrived {
     pub headers: Vec<(String, String)>,
     /// Its transfer coding undone.
     pub body: Vec<u8>,
+    /// The lines after the last chunk.
+    pub trailers: Vec<String>,
     /// Which connection it came on, counted from 0.
     pub connection: usize,
 }
@@ -53,6 +56,7 @@ type Script = Arc<dyn Fn(&Arrived) -> Vec<Act> + Send + Sync>;
 pub struct Stub {
     pub address: SocketAddr,
     arrived: Arc<Mutex<Vec<Arrived>>>,
+    connections: Arc<AtomicUsize>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
@@ -62,18 +66,38 @@ impl Stub {
     }
 
     pub fn on(listener: TcpListener, script: impl Fn(&Arrived) -> Vec<Act> + Send + Sync + 'static) -> Self {
+        Self::serving(listener, script, Body::First)
+    }
+
+    /// One that answers before it has read a request's body, as Open WebUI does when it needs none.
+    pub async fn hasty(script: impl Fn(&Arrived) -> Vec<Act> + Send + Sync + 'static) -> Self {
+        Self::serving(TcpListener::bind("127.0.0.1:0").await.unwrap(), script, Body::Last)
+    }
+
+    fn serving(
+        listener: TcpListener,
+        script: impl Fn(&Arrived) -> Vec<Act> + Send + Sync + 'static,
+        body: Body,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let script: Script = Arc::new(script);
         let arrived = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&arrived);
+        let (log, connections) = (Arc::clone(&arrived), Arc::<AtomicUsize>::default());
+        let count = Arc::clone(&connections);
         let accepting = tokio::spawn(async move {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                tokio::spawn(serve(stream, connection, Arc::clone(&script), Arc::clone(&log)));
+                count.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(serve(stream, connection, body, Arc::clone(&script), Arc::clone(&log)));
             }
         });
-        Self { address, arrived, accepting }
+        Self { address, arrived, connections, accepting }
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Every request so far, those that ask who somebody is left out.
@@ -91,11 +115,29 @@ impl Drop for Stub {
     }
 }
 
-async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Arc<Mutex<Vec<Arrived>>>) {
+/// When a request's body is read: before its answer is sent, or after that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Body {
+    First,
+    Last,
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    connection: usize,
+    body: Body,
+    script: Script,
+    log: Arc<Mutex<Vec<Arrived>>>,
+) {
     let mut buffer = Vec::new();
-    while let Some(request) = read_request(&mut stream, &mut buffer, connection).await {
+    while let Some(mut request) = read_head(&mut stream, &mut buffer, connection).await {
+        if body == Body::First && read_body(&mut stream, &mut buffer, &mut request).await.is_none() {
+            return;
+        }
         let acts = script(&request);
-        log.lock().push(request);
+        if body == Body::First {
+            log.lock().push(request.clone());
+        }
         for act in acts {
             match act {
                 Act::Send(bytes) => {
@@ -112,6 +154,12 @@ async fn serve(mut stream: TcpStream, connection: usize, script: Script, log: Ar
                 }
             }
         }
+        if body == Body::Last {
+            if read_body(&mut stream, &mut buffer, &mut request).await.is_none() {
+                return;
+            }
+            log.lock().push(request);
+        }
     }
 }
 
@@ -122,7 +170,7 @@ async fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -> Option<Arrived> {
+async fn read_head(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -> Option<Arrived> {
     let end = loop {
         match buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             Some(at) => break at + 4,
@@ -137,9 +185,12 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: 
         .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
         .collect();
     buffer.drain(..end);
-    let mut request = Arrived { line, headers, body: Vec::new(), connection };
+    Some(Arrived { line, headers, body: Vec::new(), trailers: Vec::new(), connection })
+}
+
+async fn read_body(stream: &mut TcpStream, buffer: &mut Vec<u8>, request: &mut Arrived) -> Option<()> {
     if request.header("transfer-encoding").is_some() {
-        request.body = read_chunked(stream, buffer).await?;
+        (request.body, request.trailers) = read_chunked(stream, buffer).await?;
     } else if let Some(length) = request.header("content-length") {
         let length: usize = length.parse().unwrap();
         while buffer.len() < length {
@@ -147,22 +198,30 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: 
         }
         request.body = buffer.drain(..length).collect();
     }
-    Some(request)
+    Some(())
 }
 
-async fn read_chunked(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {
+async fn read_chunked(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(Vec<u8>, Vec<String>)> {
     loop {
-        if let Some((body, length)) = dechunk(buffer) {
-            buffer.drain(..length);
-            return Some(body);
+        if let Some(chunked) = dechunk(buffer) {
+            buffer.drain(..chunked.length);
+            return Some((chunked.body, chunked.trailers));
         }
         more(stream, buffer).await?;
     }
 }
 
-/// A whole chunked body and its length on the wire, trailers included; `None` while it is not whole.
-pub fn dechunk(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
-    let (mut at, mut body) = (0, Vec::new());
+/// A body that came in chunks.
+pub struct Chunked {
+    pub body: Vec<u8>,
+    pub trailers: Vec<String>,
+    /// On the wire, trailers included.
+    pub length: usize,
+}
+
+/// A whole chunked body; `None` while it is not whole.
+pub fn dechunk(bytes: &[u8]) -> Option<Chunked> {
+    let (mut at, mut body, mut trailers) = (0, Vec::new(), Vec::new());
     loop {
         let line = bytes[at..].windows(2).position(|window| window == b"\r\n")?;
         let size = std::str::from_utf8(&bytes[at..at + line]).unwrap();
@@ -171,10 +230,12 @@ pub fn dechunk(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         if size == 0 {
             loop {
                 let line = bytes[at..].windows(2).position(|window| window == b"\r\n")?;
+                let text = String::from_utf8_lossy(&bytes[at..at + line]).into_owned();
                 at += line + 2;
                 if line == 0 {
-                    return Some((body, at));
+                    return Some(Chunked { body, trailers, length: at });
                 }
+                trailers.push(text);
             }
         }
         body.extend_from_slice(bytes.get(at..at + size)?);

@@ -205,7 +205,7 @@ impl Got {
     /// The body, its transfer coding undone; `None` when it is cut off.
     pub fn body(&self) -> Option<Vec<u8>> {
         if self.header("transfer-encoding").is_some() {
-            return dechunk(&self.rest).map(|(body, _)| body);
+            return dechunk(&self.rest).map(|chunked| chunked.body);
         }
         let length = self.header("content-length").map_or(self.rest.len(), |length| length.parse().unwrap());
         (self.rest.len() >= length).then(|| self.rest[..length].to_vec())

@@ -139,6 +139,7 @@ fn heads_that_can_be_read_in_two_ways_are_refused() {
     );
     assert_eq!(refused(&[("host", "a"), ("content-length", "5, 5")]), Ambiguity::ManyLengths);
     assert_eq!(refused(&[("host", "a"), ("content-length", "+5")]), Ambiguity::ManyLengths);
+    assert_eq!(refused(&[("host", "a"), ("content-length", "")]), Ambiguity::ManyLengths);
     assert_eq!(refused(&[("host", "a"), ("host", "b")]), Ambiguity::Host);
     assert_eq!(refused(&[]), Ambiguity::Host);
     assert_eq!(check(&head(&[("host", "a"), ("transfer-encoding", "Chunked")])), Ok(()));

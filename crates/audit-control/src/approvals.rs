@@ -14,8 +14,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use audit_event::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use crate::step::Step;
 use crate::store::Control;
 use crate::{Error, Result};
 
@@ -145,9 +146,9 @@ impl Control {
         now: Timestamp,
         expires: Timestamp,
     ) -> Result<Asked> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let open = transaction
+        let connection = self.lock();
+        let step = Step::begin(&connection)?;
+        let open = step
             .query_row(
                 &format!(
                     "SELECT {COLUMNS} FROM approvals WHERE action = ?1 AND parameters = ?2 AND requester = ?3
@@ -159,12 +160,12 @@ impl Control {
             .optional()?;
         let asked = match open {
             Some(approval) if approval.state == ApprovalState::Approved => {
-                Asked::Cleared(set_used(&transaction, &approval.id, now)?)
+                Asked::Cleared(set_used(&step, &approval.id, now)?)
             }
             Some(approval) => Asked::Pending(approval),
-            None => Asked::New(insert(&transaction, action, parameters, requester, now, expires)?),
+            None => Asked::New(insert(&step, action, parameters, requester, now, expires)?),
         };
-        transaction.commit()?;
+        step.keep()?;
         Ok(asked)
     }
 
@@ -181,9 +182,9 @@ impl Control {
         note: Option<&str>,
         now: Timestamp,
     ) -> Result<Approval> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let approval = find(&transaction, id)?;
+        let connection = self.lock();
+        let step = Step::begin(&connection)?;
+        let approval = find(&step, id)?;
         let is_own = approval.requester.id == decider.id;
         match (is_own, decision) {
             (true, Decision::Approve | Decision::Refuse) => return Err(Error::OwnRequest),
@@ -201,7 +202,7 @@ impl Control {
             Decision::Refuse => ApprovalState::Refused,
             Decision::Withdraw => ApprovalState::Withdrawn,
         };
-        let decided = transaction.query_row(
+        let decided = step.query_row(
             &format!(
                 "UPDATE approvals SET state = ?2, decider = ?3, decider_name = ?4, decided = ?5, note = ?6
                  WHERE id = ?1 RETURNING {COLUMNS}"
@@ -209,7 +210,7 @@ impl Control {
             params![id, state.as_str(), decider.id, decider.name, now.as_micros(), note],
             approval_of_row,
         )?;
-        transaction.commit()?;
+        step.keep()?;
         Ok(decided)
     }
 

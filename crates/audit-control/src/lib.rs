@@ -22,6 +22,7 @@ mod roles;
 mod schema;
 mod secret;
 mod sources;
+mod step;
 mod store;
 mod verifications;
 mod views;

@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use crate::permission::Permissions;
+use crate::step::Step;
 use crate::store::{Control, is_plain_name};
 use crate::{Error, Result, Role};
 
@@ -144,10 +145,10 @@ impl Control {
     ) -> Result<(CustomRole, CustomRole)> {
         refuse_built_in(name)?;
         check(rights)?;
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        let before = find(&transaction, name)?;
-        transaction.execute(
+        let connection = self.lock();
+        let step = Step::begin(&connection)?;
+        let before = find(&step, name)?;
+        step.execute(
             "UPDATE roles SET permissions = ?2, scope = ?3, withheld = ?4, changed = ?5 WHERE name = ?1",
             params![
                 name,
@@ -157,8 +158,8 @@ impl Control {
                 now.as_micros()
             ],
         )?;
-        let after = find(&transaction, name)?;
-        transaction.commit()?;
+        let after = find(&step, name)?;
+        step.keep()?;
         Ok((before, after))
     }
 
@@ -168,10 +169,10 @@ impl Control {
     /// [`Error::NoSuchRole`], [`Error::RoleBuiltIn`], [`Error::RoleInUse`]; [`Error::Sqlite`].
     pub fn remove_role(&self, name: &str) -> Result<CustomRole> {
         refuse_built_in(name)?;
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        let role = find(&transaction, name)?;
-        let tokens: u32 = transaction.query_row(
+        let connection = self.lock();
+        let step = Step::begin(&connection)?;
+        let role = find(&step, name)?;
+        let tokens: u32 = step.query_row(
             "SELECT count(*) FROM tokens WHERE role = ?1 AND revoked IS NULL",
             [name],
             |row| row.get(0),
@@ -179,8 +180,8 @@ impl Control {
         if tokens > 0 {
             return Err(Error::RoleInUse { name: name.to_owned(), tokens });
         }
-        transaction.execute("DELETE FROM roles WHERE name = ?1", [name])?;
-        transaction.commit()?;
+        step.execute("DELETE FROM roles WHERE name = ?1", [name])?;
+        step.keep()?;
         Ok(role)
     }
 }

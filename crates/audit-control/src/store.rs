@@ -2,16 +2,17 @@
 
 use std::fs::OpenOptions;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use audit_event::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 
 use ipnet::IpNet;
+use parking_lot::{ReentrantMutex, ReentrantMutexGuard};
 
 use crate::roles::{LONGEST_SCOPE, rights_of};
 use crate::secret::{Digest, Secret};
+use crate::step::Step;
 use crate::{Error, Permission, Permissions, Result, Role, Token, schema};
 
 /// How long a token lives when nobody says otherwise.
@@ -30,7 +31,7 @@ const MOST_NETWORKS: usize = 64;
 /// The control database. Share it by reference or `Arc`; calls take turns.
 #[derive(Debug)]
 pub struct Control {
-    connection: Mutex<Connection>,
+    connection: ReentrantMutex<Connection>,
 }
 
 /// A token to be made.
@@ -82,7 +83,7 @@ impl Control {
         let mut connection = Connection::open(path)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         schema::migrate(&mut connection, &shown)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self { connection: ReentrantMutex::new(connection) })
     }
 
     /// Makes a token out of the system's randomness. The [`Secret`] is not stored: show it now or never.
@@ -273,23 +274,39 @@ impl Control {
     /// # Errors
     /// [`Error::Sqlite`]; nothing of the batch is then written.
     pub fn note_use(&self, uses: &[(String, Timestamp)]) -> Result<()> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
+        let connection = self.lock();
+        let step = Step::begin(&connection)?;
         {
-            let mut statement = transaction.prepare(
+            let mut statement = step.prepare(
                 "UPDATE tokens SET last_used = ?2 WHERE id = ?1 AND (last_used IS NULL OR last_used < ?2)",
             )?;
             for (id, time) in uses {
                 statement.execute(params![id, time.as_micros()])?;
             }
         }
-        transaction.commit()?;
+        step.keep()?;
         Ok(())
     }
 
-    /// A panic while the lock was held leaves no half-done change (SQLite rolls back), so a poisoned lock is usable.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does all of `change` or nothing: what it changed is kept when it succeeds and undone when it fails. Other threads
+    /// wait meanwhile, so that it is the place for what has to happen, or fail, together with a change.
+    ///
+    /// # Errors
+    /// Those of `change`; [`Error::Sqlite`] when what it changed cannot be kept.
+    pub fn as_one<T, E: From<Error>>(
+        &self,
+        change: impl FnOnce() -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let connection = self.lock();
+        let step = Step::begin(&connection)?;
+        let done = change()?;
+        step.keep()?;
+        Ok(done)
+    }
+
+    /// A panic while the lock was held leaves no half-done change: a [`Step`] is undone where it is not kept.
+    pub(crate) fn lock(&self) -> ReentrantMutexGuard<'_, Connection> {
+        self.connection.lock()
     }
 }
 

@@ -3,6 +3,7 @@
 use audit_event::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, params};
 
+use crate::step::Step;
 use crate::store::Control;
 use crate::{Error, Result};
 
@@ -123,19 +124,19 @@ impl Control {
     /// # Errors
     /// [`Error::Sqlite`].
     pub fn begin_verification(&self, by: Option<(&str, &str)>, now: Timestamp) -> Result<u64> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
+        let connection = self.lock();
+        let step = Step::begin(&connection)?;
         let (id, name) = by.unzip();
-        let id: i64 = transaction.query_row(
+        let id: i64 = step.query_row(
             "INSERT INTO verifications (by_id, by_name, started, state) VALUES (?1, ?2, ?3, 'running') RETURNING id",
             params![id, name, now.as_micros()],
             |row| row.get(0),
         )?;
-        transaction.execute(
+        step.execute(
             "DELETE FROM verifications WHERE id <= ?1 AND state <> 'running'",
             [id.saturating_sub(i64::from(VERIFICATIONS_KEPT))],
         )?;
-        transaction.commit()?;
+        step.keep()?;
         Ok(whole(id))
     }
 
@@ -221,18 +222,18 @@ impl Control {
     /// # Errors
     /// [`Error::Sqlite`].
     pub fn keep_checkpoint(&self, kept: &KeptCheckpoint) -> Result<()> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        transaction.execute(
+        let connection = self.lock();
+        let step = Step::begin(&connection)?;
+        step.execute(
             "INSERT OR IGNORE INTO checkpoints (size, time, note) VALUES (?1, ?2, ?3)",
             params![stored(kept.size), kept.time.as_micros(), kept.note],
         )?;
-        transaction.execute(
+        step.execute(
             "DELETE FROM checkpoints WHERE size IN
                 (SELECT size FROM checkpoints ORDER BY size DESC LIMIT -1 OFFSET ?1)",
             [CHECKPOINTS_KEPT],
         )?;
-        transaction.commit()?;
+        step.keep()?;
         Ok(())
     }
 

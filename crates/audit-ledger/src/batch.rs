@@ -38,6 +38,8 @@ pub struct PreparedBatch {
     pub(crate) leaves: Vec<Hash>,
     pub(crate) keys: Vec<KeyHash>,
     pub(crate) frames: Vec<EncodedFrame>,
+    /// Whether it may use the reserve of free space.
+    pub(crate) uses_reserve: bool,
 }
 
 /// Where a batch's entries are; they are durable.
@@ -92,6 +94,14 @@ impl BatchBuilder {
     /// Whether no entry was added.
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty()
+    }
+
+    /// Lets the batch use the reserve of free space, all but an eighth: for the few entries that have to be recorded
+    /// before something else may happen.
+    #[must_use]
+    pub fn from_reserve(mut self) -> Self {
+        self.batch.uses_reserve = true;
+        self
     }
 
     /// Compresses what remains.

@@ -21,7 +21,8 @@ pub struct Config {
     pub max_entry_bytes: usize,
     /// How long an idempotency key is remembered.
     pub window: Window,
-    /// Bytes that must stay free on the disk; below, [`Error::DiskFull`].
+    /// Bytes that must stay free on the disk; below, [`Error::DiskFull`]. Batches that may use the reserve
+    /// ([`BatchBuilder::from_reserve`](crate::BatchBuilder::from_reserve)) leave an eighth of it.
     pub min_free_bytes: u64,
     /// Bytes of newest entries kept in memory for followers and readers.
     pub ring_bytes: usize,

@@ -20,6 +20,9 @@ use crate::sealer::enough_to_train;
 use crate::wal::{RECORD_HEADER_LEN, WalPart, encode_record};
 use crate::window::{self, IdWindow, KeyHash, Saved};
 
+/// Of the reserve of free space, this part stays free whoever records.
+const LAST_PART: u64 = 8;
+
 /// What the sequencer alone knows and changes.
 pub(crate) struct Sequencer {
     /// The tree of all entries written, durable or not.
@@ -122,12 +125,11 @@ impl Sequencer {
             _ => core.figures.lone_groups.swap(0, Ordering::Relaxed),
         };
         let mut outcomes = Outcomes::default();
-        let weight: usize = group.iter().map(|submission| submission.batch.weight()).sum();
-        if let Err(error) = check_room(core, &group) {
-            core.queue.release(weight);
-            group.into_iter().for_each(|submission| outcomes.push(submission.on_done, Err(error.clone())));
+        let group = with_room(core, group, &mut outcomes);
+        if group.is_empty() {
             return outcomes;
         }
+        let weight: usize = group.iter().map(|submission| submission.batch.weight()).sum();
         let started = Instant::now();
         let now_us = (core.environment.clock)();
         let mut plan = Plan { next: self.frontier.size().get(), ..Plan::default() };
@@ -375,19 +377,17 @@ fn open_part(core: &Core, first: u64) -> Result<Arc<WalPart>, Error> {
     Ok(part)
 }
 
-/// Refuses a group that would eat into the reserve of free space.
-fn check_room(core: &Core, group: &[Submission]) -> Result<(), Error> {
-    let dir = core.store.files.root();
+/// Those of a group that there is room for. A batch that would eat into the reserve of free space is refused, and one
+/// that may do so when it would eat into the last eighth of it.
+fn with_room(core: &Core, group: Vec<Submission>, outcomes: &mut Outcomes) -> Vec<Submission> {
+    let Ok(free_bytes) = core.store.disk.free_bytes(core.store.files.root()) else { return group };
     let record: u64 = group.iter().map(|submission| submission.batch.stored_len()).sum();
-    let needed_bytes = core.config.min_free_bytes + record + RECORD_HEADER_LEN as u64;
-    let free_bytes = match core.store.disk.free_bytes(dir) {
-        Ok(free) => free,
-        Err(_) => return Ok(()),
-    };
+    let needed = |reserve_bytes: u64| reserve_bytes + record + RECORD_HEADER_LEN as u64;
+    let needed_bytes = needed(core.config.min_free_bytes);
     let is_full = free_bytes < needed_bytes;
     let was_full = core.figures.disk_full.swap(is_full, Ordering::Relaxed);
     if !is_full {
-        return Ok(());
+        return group;
     }
     if !was_full {
         tracing::warn!(
@@ -396,7 +396,14 @@ fn check_room(core: &Core, group: &[Submission]) -> Result<(), Error> {
             "too little room to record"
         );
     }
-    Err(Error::DiskFull { free_bytes, needed_bytes })
+    let may_use_reserve = free_bytes >= needed(core.config.min_free_bytes / LAST_PART);
+    let (taken, refused): (Vec<_>, Vec<_>) =
+        group.into_iter().partition(|submission| may_use_reserve && submission.batch.uses_reserve);
+    core.queue.release(refused.iter().map(|submission| submission.batch.weight()).sum());
+    for submission in refused {
+        outcomes.push(submission.on_done, Err(Error::DiskFull { free_bytes, needed_bytes }));
+    }
+    taken
 }
 
 /// Commits what waits and tells its producers; `false` if there is no sequencer any more.

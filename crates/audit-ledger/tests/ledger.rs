@@ -300,6 +300,26 @@ fn health_tells_of_a_full_disk_until_there_is_room() {
     append(&ledger, 11..12);
 }
 
+#[test]
+fn a_batch_that_may_use_the_reserve_leaves_an_eighth_of_it() {
+    let disk = SimDisk::new(1);
+    let mut config = config(Path::new("/ledger"));
+    config.min_free_bytes = 10_000;
+    let ledger = Ledger::open(config, environment(Arc::new(disk.clone()), NOW_US)).expect("opens");
+    ledger.publish_checkpoint().expect("published");
+    let from_reserve = |number| {
+        let mut batch = ledger.batch();
+        batch.push(new_entry(&entry(number))).expect("short");
+        ledger.append_prepared(batch.from_reserve().finish())
+    };
+    disk.set_capacity(disk.used_bytes() + 9_000);
+    ledger.append([new_entry(&entry(0))]).expect_err("the reserve is not for everybody");
+    from_reserve(0).expect("there is room in the reserve");
+    assert!(matches!(ledger.health(), Health::DiskFull { .. }), "for everybody else it is still full");
+    disk.set_capacity(disk.used_bytes() + 1_250);
+    assert!(matches!(from_reserve(1), Err(Error::DiskFull { .. })), "the last eighth stays");
+}
+
 // --- the tree
 
 struct Tiles<'a>(&'a Ledger);

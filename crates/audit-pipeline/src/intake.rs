@@ -169,13 +169,14 @@ pub struct Intake {
     clock: Arc<dyn Clock>,
     config: Arc<Config>,
     is_of_strangers: bool,
+    uses_reserve: bool,
 }
 
 impl Intake {
     /// An intake in front of this ledger.
     #[must_use]
     pub fn new(ledger: Ledger, clock: Arc<dyn Clock>, config: Config) -> Self {
-        Self { ledger, clock, config: Arc::new(config), is_of_strangers: false }
+        Self { ledger, clock, config: Arc::new(config), is_of_strangers: false, uses_reserve: false }
     }
 
     /// The same for what others send: JSON that gives itself the source `internal` is bad, for nobody else may speak as
@@ -183,6 +184,13 @@ impl Intake {
     #[must_use]
     pub fn of_strangers(&self) -> Self {
         Self { is_of_strangers: true, ..self.clone() }
+    }
+
+    /// The same for what this program itself does: it may use the reserve of free space, so that what nobody may do
+    /// unrecorded can be done, and is recorded, for a while yet after the disk is too full for others' events.
+    #[must_use]
+    pub fn of_ourselves(&self) -> Self {
+        Self { uses_reserve: true, ..self.clone() }
     }
 
     /// Takes a request and returns when its events are durable.
@@ -239,12 +247,14 @@ impl Intake {
         self.collect(events, on_error)?.submit(&self.ledger, done)
     }
 
-    /// Records an event of our own doing, by the same way as everybody's, and returns its index when it is durable.
+    /// Records an event of our own doing, by the same way as everybody's but [from the reserve](Self::of_ourselves), and
+    /// returns its index when it is durable.
     ///
     /// # Errors
     /// See [`Error`]; it was not recorded.
     pub fn record_internal(&self, event: Event<'_>) -> Result<LeafIndex, Error> {
-        let taken = self.append_events([Event { source: Source::Internal, ..event }], OnError::Reject)?;
+        let event = Event { source: Source::Internal, ..event };
+        let taken = self.of_ourselves().append_events([event], OnError::Reject)?;
         Ok(taken.placements[0].index)
     }
 
@@ -277,17 +287,15 @@ impl Intake {
     /// [`append`](Self::append) later, under the same id.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: a field is missing, not allowed or too long.
+    /// [`Error::Invalid`]: a field is missing, not allowed or too long. [`Error::NoRandomness`].
     pub fn json_of(&self, event: &Event<'_>) -> Result<Vec<u8>, Error> {
         let invalid = |error: &EventError| {
             let mut bad = BadLines::default();
             bad.note(1, || BadLine::new(1, event.id.as_deref().map(str::to_owned), error));
             Error::Invalid(bad)
         };
-        // The entry is not kept, so its salt does not matter.
-        let (seed, recorded_at) = ([0; 16], self.clock.now());
-        let params = EncodeParams { seed, recorded_at, instance: self.config.instance.clone() };
-        let encoded = Encoder::new(params).encode(event).map_err(|error| invalid(&error))?;
+        // The entry is not kept, so its salt does not matter; an id that is filled in must be another each time.
+        let encoded = Encoder::new(self.params()?).encode(event).map_err(|error| invalid(&error))?;
         let mut json = Vec::with_capacity(encoded.bytes.len());
         let entry = Entry::decode(&encoded.bytes).expect("what was just encoded is an entry");
         entry.write_json(&mut json);
@@ -324,14 +332,17 @@ impl Intake {
         Ok(batch)
     }
 
-    fn batch(&self, on_error: OnError) -> Result<Batch, Error> {
+    fn params(&self) -> Result<EncodeParams, Error> {
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(|_| Error::NoRandomness)?;
-        let recorded_at = self.clock.now();
-        let encoder =
-            Encoder::new(EncodeParams { seed, recorded_at, instance: self.config.instance.clone() });
-        let encoder = encoder.refusing_internal(self.is_of_strangers);
-        Ok(Batch::new(encoder, self.ledger.batch(), on_error, self.config.max_listed))
+        Ok(EncodeParams { seed, recorded_at: self.clock.now(), instance: self.config.instance.clone() })
+    }
+
+    fn batch(&self, on_error: OnError) -> Result<Batch, Error> {
+        let encoder = Encoder::new(self.params()?).refusing_internal(self.is_of_strangers);
+        let builder = self.ledger.batch();
+        let builder = if self.uses_reserve { builder.from_reserve() } else { builder };
+        Ok(Batch::new(encoder, builder, on_error, self.config.max_listed))
     }
 }
 

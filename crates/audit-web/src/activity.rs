@@ -8,10 +8,13 @@
 //!   over, when too many deeds are remembered, and at an orderly stop.
 //! - A crash loses no first look, and no sum in silence: how many repetitions are not recorded yet is kept in the control
 //!   database, and the next start records it (`audit.repeats_lost`).
-//! - When the ledger does not accept events (a full disk) reading goes on, and what should be recorded waits in memory
-//!   until it can be; what does not fit is counted, and the count is recorded. So are the events of sources that were
-//!   refused ([`Refusals`]).
+//! - What we record ourselves may use the reserve of free space. When even that is gone reading goes on, and what should be
+//!   recorded waits in memory until it can be, over an orderly stop in the control database ([`left`]); what does not fit
+//!   is counted, and the count is recorded. So are the events of sources that were refused ([`Refusals`]).
+//! - What changes something is recorded before it is changed, or is not changed ([`acts`]).
 
+mod acts;
+mod left;
 mod receipts;
 mod recorder;
 mod viewed;
@@ -29,10 +32,13 @@ use audit_pipeline::Intake;
 use parking_lot::Mutex;
 
 use crate::sources::Refusals;
+use left::Left;
 use receipts::Receipt;
 use recorder::Recorder;
 use windows::{Deed, Windows};
 
+pub(crate) use acts::change;
+pub use left::record_or_keep;
 pub(crate) use receipts::{recorded_elsewhere, settled};
 #[cfg(test)]
 pub(crate) use viewed::UNRECORDED;
@@ -66,7 +72,7 @@ impl Activity {
         let dropped = Arc::new(AtomicU64::new(0));
         let refusals = Arc::<Refusals>::default();
         let mut recorder = Recorder {
-            intake: intake.clone(),
+            intake: intake.of_ourselves(),
             refusals: Arc::clone(&refusals),
             clock,
             control,
@@ -76,6 +82,7 @@ impl Activity {
             told_of_dropped: 0,
             told_of_failure: false,
             kept: None,
+            left: Left::default(),
         };
         let thread = std::thread::Builder::new()
             .name("audit-activity".to_owned())
@@ -97,11 +104,12 @@ impl Activity {
     }
 
     /// Records an event and returns when it is durable. When the ledger does not accept events it is noted instead:
-    /// a full disk must not keep an auditor from the evidence. Blocks; not for the runtime's threads.
+    /// a full disk must not keep an auditor from the evidence. For reads; what changes something is a [`change`]. Blocks;
+    /// not for the runtime's threads.
     pub fn record(&self, event: Event<'static>) {
         let event = worded(event);
         if let Err(error) = self.intake.record_internal(event.clone()) {
-            tracing::warn!(error.message = %error, "an export begins before it could be recorded");
+            tracing::warn!(error.message = %error, "what is done could not be recorded yet");
             self.note_each(event);
         }
     }

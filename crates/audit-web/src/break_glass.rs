@@ -46,23 +46,15 @@ impl Emergency {
         self.current.read().as_ref().map(|current| current.changed())
     }
 
-    /// Sets the password. Blocks.
+    /// Takes up a change: sessions of another password end. Blocks.
     ///
     /// # Errors
-    /// As [`Control::set_break_glass`].
-    pub fn set(&self, password: &str, now: Timestamp) -> audit_control::Result<()> {
+    /// When the control database cannot be read; the password is as before.
+    pub fn reload(&self) -> audit_control::Result<()> {
+        // Read under the lock: of two changes at once, the later state must not be overwritten by the earlier one.
         let mut current = self.current.write();
-        *current = Some(Arc::new(self.control.set_break_glass(password, now)?));
+        *current = self.control.break_glass()?.map(Arc::new);
         Ok(())
-    }
-
-    /// Switches emergency access off; its sessions end. Tells whether it was on. Blocks.
-    ///
-    /// # Errors
-    /// When the control database cannot be written; then it is off in this process all the same.
-    pub fn remove(&self) -> audit_control::Result<bool> {
-        let was_on = self.current.write().take().is_some();
-        Ok(self.control.remove_break_glass()? || was_on)
     }
 
     /// How many seconds everybody has to wait because so many guessed; `None`: not at all.

@@ -15,7 +15,7 @@ use audit_control::{
 use audit_event::{Event, Json, Outcome, Source, Target, Timestamp};
 use serde_json::json;
 
-use crate::activity::success;
+use crate::activity::{self, success};
 use crate::in_process::InProcess;
 use crate::problem::{Code, Problem, Result};
 use crate::reader::Reader;
@@ -127,17 +127,19 @@ pub(crate) fn cleared(state: &AppState, reader: &Reader, act: Act, parameters: &
     let now = state.now();
     let lasting = i64::try_from(state.config().approvals.expire.as_micros()).unwrap_or(i64::MAX);
     let expires = Timestamp::from_micros(now.as_micros().saturating_add(lasting));
-    let control = state.access().control();
-    match control.ask_approval(act.as_str(), parameters, &party(reader), now, expires)? {
-        Asked::Cleared(approval) => {
-            state.activity().record(about(reader.visitor().did("audit.approval_used"), &approval));
-            Ok(())
-        }
-        Asked::New(approval) => {
-            state.activity().record(about(reader.visitor().did("audit.approval_requested"), &approval));
-            Err(required(&approval))
-        }
-        Asked::Pending(approval) => Err(required(&approval)),
+    let asked = activity::change(state, |control| {
+        let asked = control.ask_approval(act.as_str(), parameters, &party(reader), now, expires)?;
+        let told = |action, approval| Some(about(reader.visitor().did(action), approval));
+        let event = match &asked {
+            Asked::Cleared(approval) => told("audit.approval_used", approval),
+            Asked::New(approval) => told("audit.approval_requested", approval),
+            Asked::Pending(_) => None,
+        };
+        Ok((asked, event))
+    })?;
+    match asked {
+        Asked::Cleared(_) => Ok(()),
+        Asked::New(approval) | Asked::Pending(approval) => Err(required(&approval)),
     }
 }
 
@@ -161,14 +163,16 @@ pub(crate) fn decide(
     if decision == Decision::Approve && !is_own {
         check_second_person(control, reader, &request)?;
     }
-    let decided = control.decide_approval(id, &party(reader), decision, note, state.now())?;
     let action = match decision {
         Decision::Approve => "audit.approval_granted",
         Decision::Refuse => "audit.approval_refused",
         Decision::Withdraw => "audit.approval_withdrawn",
     };
-    state.activity().record(about(reader.visitor().did(action), &decided));
-    Ok(decided)
+    activity::change(state, |control| {
+        let decided = control.decide_approval(id, &party(reader), decision, note, state.now())?;
+        let event = about(reader.visitor().did(action), &decided);
+        Ok((decided, event))
+    })
 }
 
 /// That whoever approves is somebody whom the requester has not made since.

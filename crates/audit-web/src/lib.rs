@@ -56,6 +56,7 @@ mod views;
 mod visitor;
 mod workers;
 
+pub use activity::record_or_keep;
 pub use config::Config;
 pub use exports::ExportFiles;
 pub use four_eyes::{Act, Approvals, Eyes};

@@ -8,7 +8,7 @@ use audit_event::{Change, Event, Json, Target, Timestamp};
 use http::Uri;
 use serde::Serialize;
 
-use crate::activity::success;
+use crate::activity::{self, success};
 use crate::endpoints::pages::events::view::View;
 use crate::problem::{Code, Problem, Result};
 use crate::reader::Reader;
@@ -111,8 +111,11 @@ pub(crate) fn save(state: &AppState, reader: &Reader, wish: &Wish) -> Result<Lis
         query: &query,
         shared: is_shared,
     };
-    let view = state.access().control().save_view(&new, state.now())?;
-    state.activity().record(about(reader.visitor().did("audit.view_saved"), &view));
+    let view = activity::change(state, |control| {
+        let view = control.save_view(&new, state.now())?;
+        let event = about(reader.visitor().did("audit.view_saved"), &view);
+        Ok((view, event))
+    })?;
     Ok(Listed::saved(view, reader))
 }
 
@@ -127,9 +130,12 @@ pub(crate) fn change(state: &AppState, reader: &Reader, id: &str, wish: &Wish) -
     }
     let query = wish.query.as_deref().map(|query| checked(reader, query, state.now())).transpose()?;
     let change = ViewChange { name: wish.name.as_deref(), query: query.as_deref(), shared: wish.shared };
-    let view = state.access().control().change_view(id, &change, state.now())?;
-    let event = about(reader.visitor().did("audit.view_changed"), &view);
-    state.activity().record(Event { changes: changes(&before, &view), ..event });
+    let view = activity::change(state, |control| {
+        let view = control.change_view(id, &change, state.now())?;
+        let event = about(reader.visitor().did("audit.view_changed"), &view);
+        let event = Event { changes: changes(&before, &view), ..event };
+        Ok((view, event))
+    })?;
     Ok(Listed::saved(view, reader))
 }
 
@@ -139,8 +145,11 @@ pub(crate) fn change(state: &AppState, reader: &Reader, id: &str, wish: &Wish) -
 /// [`Code::NoSuchView`] and [`Code::NotYourView`].
 pub(crate) fn delete(state: &AppState, reader: &Reader, id: &str) -> Result<Listed> {
     owned(state, reader, id)?;
-    let view = state.access().control().delete_view(id)?;
-    state.activity().record(about(reader.visitor().did("audit.view_deleted"), &view));
+    let view = activity::change(state, |control| {
+        let view = control.delete_view(id)?;
+        let event = about(reader.visitor().did("audit.view_deleted"), &view);
+        Ok((view, event))
+    })?;
     Ok(Listed::saved(view, reader))
 }
 

@@ -17,6 +17,7 @@ use crate::{
     config::Config,
     data_dir::{DataDir, Lock},
     keys::KeyStore,
+    output::note,
 };
 
 /// An open data directory; this process is the only one that has it open.
@@ -89,11 +90,14 @@ impl Store {
         Ok(())
     }
 
-    /// Records an event of our own; a full disk must not keep readers from what is recorded.
+    /// Records an event of our own; a full disk must not keep readers from what is recorded, so that then it is kept for
+    /// the next start.
     pub(crate) fn record_or_warn(&self, event: Event<'_>) {
         let action = event.action.clone().into_owned();
-        if let Err(error) = self.intake.record_internal(event) {
-            tracing::warn!(event.action = action, error.message = %error, "an event of our own could not be recorded");
+        match audit_web::record_or_keep(&self.intake, &self.control, event, self.clock.now()) {
+            Ok(true) => {}
+            Ok(false) => note(format!("warning: {action} cannot be recorded now; the next start does it")),
+            Err(error) => note(format!("warning: {action} was neither recorded nor kept: {error}")),
         }
     }
 

@@ -161,3 +161,45 @@ fn the_file_is_for_its_owner_alone() {
     let mode = std::fs::metadata(dir.path().join("control.db")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[test]
+fn what_belongs_together_is_kept_or_undone_together() {
+    let (_dir, control) = open();
+    let made = |name: &str| control.tokens().unwrap().iter().any(|token| token.name == name);
+    let failed: Result<()> = control.as_one(|| {
+        control.create_token(&named("undone"), NOW)?;
+        // Undone by itself, within what is undone anyway.
+        let inner: Result<()> = control.as_one(|| Err(Error::LastAdmin { name: "x".to_owned() }));
+        assert!(inner.is_err() && made("undone"));
+        Err(Error::ExpiryInPast)
+    });
+    assert!(matches!(failed, Err(Error::ExpiryInPast)) && !made("undone"));
+
+    let kept: Result<()> = control.as_one(|| {
+        control.note_use(&[(control.create_token(&named("kept"), NOW)?.0.id, NOW)])?;
+        let inner: Result<()> = control.as_one(|| {
+            control.create_token(&named("inner"), NOW)?;
+            Err(Error::ExpiryInPast)
+        });
+        assert!(inner.is_err());
+        Ok(())
+    });
+    kept.unwrap();
+    assert!(made("kept") && !made("inner"));
+}
+
+#[test]
+fn a_panic_leaves_nothing_half_done() {
+    let (dir, control) = open();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        control.as_one::<(), Error>(|| {
+            control.create_token(&named("siem"), NOW)?;
+            panic!("as tests do")
+        })
+    }));
+    assert!(panicked.is_err());
+    control.create_token(&named("other"), NOW).unwrap();
+    drop(control);
+    let tokens = Control::open(&dir.path().join("control.db")).unwrap().tokens().unwrap();
+    assert_eq!(tokens.iter().map(|token| token.name.as_str()).collect::<Vec<_>>(), ["other"]);
+}

@@ -11,6 +11,7 @@ use audit_event::{Clock, Event, Json, Outcome, Source, Timestamp};
 use audit_pipeline::Intake;
 use audit_pipeline::intake::OnError;
 
+use super::left::Left;
 use super::receipts::Receipt;
 use super::windows::{Uncounted, Windows};
 use super::{Message, number};
@@ -43,6 +44,8 @@ pub(super) struct Recorder {
     pub told_of_failure: bool,
     /// What the control database has, and since when.
     pub kept: Option<(Vec<Uncounted>, Timestamp)>,
+    /// What the process before this one could not record.
+    pub left: Left,
 }
 
 /// An event not recorded yet, and who waits for it.
@@ -61,6 +64,7 @@ impl Waiting {
 impl Recorder {
     /// Until the last sender is gone.
     pub fn run(&mut self, deeds: &Receiver<Message>) {
+        self.take_up_left();
         self.tell_of_crash();
         loop {
             match deeds.recv_timeout(TICK) {
@@ -86,6 +90,7 @@ impl Recorder {
         self.pending.extend(repeated.into_iter().map(Waiting::nobody));
         self.tell_of_dropped();
         self.append_pending();
+        self.leave_pending();
         self.keep_uncounted(self.clock.now());
         self.refusals.tell(&self.intake);
     }
@@ -119,7 +124,35 @@ impl Recorder {
         }
     }
 
+    fn take_up_left(&mut self) {
+        match Left::behind(&self.control) {
+            Ok(left) => self.left = left,
+            Err(error) => note_failure(Err(error)),
+        }
+    }
+
+    /// Keeps what still waits for the next start.
+    fn leave_pending(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        for waiting in &self.pending {
+            self.left.add(&self.intake, &waiting.event);
+        }
+        match self.left.keep(&self.control, self.clock.now()) {
+            Ok(()) => self.pending.clear(),
+            Err(error) => tracing::error!(
+                error.message = %error,
+                events = self.pending.len(),
+                "what readers did could be neither recorded nor kept"
+            ),
+        }
+    }
+
     fn append_pending(&mut self) {
+        if !self.left.is_empty() && self.left.record(&self.intake, &self.control).is_ok() {
+            self.left = Left::default();
+        }
         while !self.pending.is_empty() {
             let count = self.pending.len().min(BATCH);
             let batch = self.pending.iter().take(count).map(|waiting| waiting.event.clone());

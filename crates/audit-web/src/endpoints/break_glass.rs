@@ -11,7 +11,7 @@ use http::{HeaderMap, Uri};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::activity::success;
+use crate::activity::{self, success};
 use crate::body;
 use crate::endpoints::tokens::acts::may_give_all;
 use crate::params::Params;
@@ -54,10 +54,12 @@ pub(crate) async fn set(
     state
         .queries()
         .run(move || {
-            let was_on = worker.emergency().since().is_some();
-            worker.emergency().set(&wish.password, worker.now())?;
-            worker.activity().record(switched(reader.visitor(), was_on, true));
-            Ok::<_, audit_control::Error>(())
+            activity::change(&worker, |control| {
+                let was_on = control.break_glass()?.is_some();
+                control.set_break_glass(&wish.password, worker.now())?;
+                Ok(((), switched(reader.visitor(), was_on, true)))
+            })?;
+            Ok::<_, Problem>(worker.emergency().reload()?)
         })
         .await??;
     Ok(shown(&state))
@@ -71,10 +73,13 @@ pub(crate) async fn remove(State(state): State<AppState>, uri: Uri, reader: Read
     state
         .queries()
         .run(move || {
-            if worker.emergency().remove()? {
-                worker.activity().record(switched(reader.visitor(), true, false));
+            if worker.control().break_glass()?.is_some() {
+                activity::change(&worker, |control| {
+                    control.remove_break_glass()?;
+                    Ok(((), switched(reader.visitor(), true, false)))
+                })?;
             }
-            Ok::<_, audit_control::Error>(())
+            Ok::<_, Problem>(worker.emergency().reload()?)
         })
         .await??;
     Ok(shown(&state))

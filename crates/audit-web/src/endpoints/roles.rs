@@ -8,7 +8,7 @@ use audit_event::{Change, Event, GroupSet, Json, Target};
 
 use super::document::{Document, invalid};
 use super::tokens::acts::{check_scope, may_give_all};
-use crate::activity::success;
+use crate::activity::{self, success};
 use crate::four_eyes;
 use crate::problem::Result;
 use crate::reader::Reader;
@@ -25,11 +25,14 @@ pub(crate) fn create(
     rights: &RoleRights,
 ) -> Result<CustomRole> {
     check(reader, rights)?;
-    let role = state.access().control().create_role(name, rights, state.now())?;
-    let changes = changes(None, Some(&role.rights));
-    state.activity().record(about(reader, "audit.role_created", &role, changes));
+    let made = activity::change(state, |control| {
+        let role = control.create_role(name, rights, state.now())?;
+        let changes = changes(None, Some(&role.rights));
+        let event = about(reader, "audit.role_created", &role, changes);
+        Ok((role, event))
+    })?;
     state.access().reload()?;
-    Ok(role)
+    Ok(made)
 }
 
 /// Gives a role other rights; they hold for all its bearers from the next request on. Blocks.
@@ -45,12 +48,14 @@ pub(crate) fn change(
     check(reader, rights)?;
     may_take(state, reader, name)?;
     four_eyes::leaves_an_admin(state, reader, name, rights)?;
-    let (before, after) = state.access().control().change_role(name, rights, state.now())?;
-    let in_force = state.access().reload();
-    let changes = changes(Some(&before.rights), Some(&after.rights));
-    state.activity().record(about(reader, "audit.role_changed", &after, changes));
-    in_force?;
-    Ok(after)
+    let changed = activity::change(state, |control| {
+        let (before, after) = control.change_role(name, rights, state.now())?;
+        let changes = changes(Some(&before.rights), Some(&after.rights));
+        let event = about(reader, "audit.role_changed", &after, changes);
+        Ok((after, event))
+    });
+    state.access().reload()?;
+    changed
 }
 
 /// Removes a role that no live token has. Blocks.
@@ -59,12 +64,14 @@ pub(crate) fn change(
 /// That there is none; that tokens have it; that the reader may not take so much.
 pub(crate) fn remove(state: &AppState, reader: &Reader, name: &str) -> Result<CustomRole> {
     may_take(state, reader, name)?;
-    let role = state.access().control().remove_role(name)?;
-    let in_force = state.access().reload();
-    let changes = changes(Some(&role.rights), None);
-    state.activity().record(about(reader, "audit.role_removed", &role, changes));
-    in_force?;
-    Ok(role)
+    let removed = activity::change(state, |control| {
+        let role = control.remove_role(name)?;
+        let changes = changes(Some(&role.rights), None);
+        let event = about(reader, "audit.role_removed", &role, changes);
+        Ok((role, event))
+    });
+    state.access().reload()?;
+    removed
 }
 
 fn check(reader: &Reader, rights: &RoleRights) -> Result<()> {

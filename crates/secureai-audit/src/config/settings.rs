@@ -38,7 +38,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         path: "ledger.min_free_mib",
         kind: Kind::Number,
-        about: "stop recording when less disk is free",
+        about: "take no events of others when less disk is free",
     },
     Setting { path: "index.cache_mib", kind: Kind::Number, about: "memory for decoded columns" },
     Setting { path: "index.timeout_ms", kind: Kind::Number, about: "give a question up after this long" },

@@ -8,6 +8,7 @@ use http::{StatusCode, Uri};
 use serde_json::json;
 
 use super::{SourceView, about_source, change, take_up};
+use crate::activity;
 use crate::four_eyes::{self, Act};
 use crate::params::{Params, PathPart};
 use crate::problem::{Problem, Result};
@@ -28,12 +29,14 @@ pub(crate) async fn handle(
         if state.access().control().sources()?.iter().any(|source| source.name == name) {
             four_eyes::cleared(state, &reader, Act::ChangeSource, &name)?;
         }
-        let (source, secret, is_new) = state.access().control().put_source(&name, state.now())?;
-        let action = if is_new { "source.added" } else { "source.changed" };
-        let taken_up = take_up(state);
-        state.activity().record(about_source(reader.visitor().did(action), &source.name));
-        taken_up?;
-        Ok::<_, Problem>((source, secret, is_new))
+        let put = activity::change(state, |control| {
+            let (source, secret, is_new) = control.put_source(&name, state.now())?;
+            let action = if is_new { "source.added" } else { "source.changed" };
+            let event = about_source(reader.visitor().did(action), &source.name);
+            Ok(((source, secret, is_new), event))
+        })?;
+        take_up(state)?;
+        Ok::<_, Problem>(put)
     })
     .await?;
     let answer = json!({

@@ -6,9 +6,10 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use super::{SourceView, about_source, change, take_up};
+use crate::activity;
 use crate::four_eyes::{self, Act};
 use crate::params::{Params, PathPart};
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::reader::Reader;
 use crate::state::AppState;
 
@@ -24,13 +25,15 @@ pub(crate) async fn handle(
         if state.access().control().sources()?.iter().any(|source| source.name == name) {
             four_eyes::cleared(state, &reader, Act::RemoveSource, &name)?;
         }
-        let removed = state.access().control().remove_source(&name);
+        let removed = activity::change(state, |control| {
+            let source = control.remove_source(&name)?;
+            let event = about_source(reader.visitor().did("source.removed"), &source.name);
+            Ok((source, event))
+        });
         // Whatever comes of the one, the other is done too: a retry that finds it removed already still makes this
         // process refuse it.
-        let taken_up = take_up(state);
-        let source = removed?;
-        state.activity().record(about_source(reader.visitor().did("source.removed"), &source.name));
-        taken_up.map(|()| source).map_err(Problem::from)
+        take_up(state)?;
+        removed
     })
     .await?;
     Ok(Json(json!({ "source": SourceView::new(&source, state.sources().arrivals(&source.name)) })))

@@ -5,11 +5,12 @@
 //! and only if they see every event whole.
 
 use audit_control::{Control, Expiry, NewToken, Permissions, Secret, Token, rights_of};
-use audit_event::{Event, Json};
+use audit_event::Json;
 use audit_query::Filter;
 use ipnet::IpNet;
 
 use super::about_token;
+use crate::activity;
 use crate::endpoints::document::invalid;
 use crate::four_eyes::{self, Act};
 use crate::in_process::InProcess;
@@ -43,11 +44,14 @@ pub(crate) fn create(state: &AppState, reader: &Reader, wish: &Wish) -> Result<(
     }
     let new =
         NewToken { name: &wish.name, role: &wish.role, expiry: wish.expiry, scope, networks: &wish.networks };
-    let (token, secret) = access.control().create_token(&new, state.now())?;
-    access.control().note_shown(&token.id, &reader.caller().id)?;
-    state.activity().record(about_token(reader.visitor().did("audit.token_created"), &token));
+    let made = activity::change(state, |control| {
+        let (token, secret) = control.create_token(&new, state.now())?;
+        control.note_shown(&token.id, &reader.caller().id)?;
+        let event = about_token(reader.visitor().did("audit.token_created"), &token);
+        Ok(((token, secret), event))
+    })?;
     access.reload()?;
-    Ok((token, secret))
+    Ok(made)
 }
 
 /// Gives a token another secret; the one before is good for some hours more.
@@ -62,24 +66,24 @@ pub(crate) fn rotate(
 ) -> Result<(Token, Secret)> {
     let access = state.access();
     may_touch(access.control(), reader, name)?;
-    let rotated = access.control().rotate_token(name, overlap_hours, state.now());
-    let refused = access.reload();
-    let (token, secret) = rotated?;
-    access.control().note_shown(&token.id, &reader.caller().id)?;
-    let mut event = about_token(reader.visitor().did("audit.token_rotated"), &token);
-    if let (Some(Json::Object(members)), Some((_, until))) = (&mut event.details, token.former) {
-        members.push(("former_good_until".into(), Json::from(until.to_string())));
-    }
-    state.activity().record(event);
-    refused?;
-    Ok((token, secret))
+    let rotated = activity::change(state, |control| {
+        let (token, secret) = control.rotate_token(name, overlap_hours, state.now())?;
+        control.note_shown(&token.id, &reader.caller().id)?;
+        let mut event = about_token(reader.visitor().did("audit.token_rotated"), &token);
+        if let (Some(Json::Object(members)), Some((_, until))) = (&mut event.details, token.former) {
+            members.push(("former_good_until".into(), Json::from(until.to_string())));
+        }
+        Ok(((token, secret), event))
+    });
+    access.reload()?;
+    rotated
 }
 
 /// Revokes a token. The last that may manage tokens stays, unless `force` is said at the console: whoever may open the
 /// data directory can make another, or a second admin (of the platform) approves it.
 ///
-/// The order is: revoke in the database, refuse in memory, record. A crash after the first step leaves the token revoked
-/// and that it was unrecorded; the other way round a recorded revocation might not have happened.
+/// The order is: record, revoke in the database, refuse in memory. A crash after the first step leaves a recorded revocation
+/// that did not happen, and a caller without an answer who will try again; the other way round it would be unrecorded.
 ///
 /// # Errors
 /// That there is none; that it is the last; that the reader may not take away so much.
@@ -94,15 +98,15 @@ pub(crate) fn revoke(state: &AppState, reader: &Reader, name: &str, force: bool)
         }
         four_eyes::cleared(state, reader, Act::RevokeLastAdmin, &last.id)?;
     }
-    let revoked = access.control().revoke_token(name, state.now());
+    let revoked = activity::change(state, |control| {
+        let token = control.revoke_token(name, state.now())?;
+        let event = about_token(reader.visitor().did("audit.token_revoked"), &token);
+        Ok((token, event))
+    });
     // Whatever comes of the one, the other is done too: a retry that finds the token revoked already still makes this
     // process refuse it.
-    let refused = access.reload();
-    let token = revoked?;
-    let event: Event<'static> = about_token(reader.visitor().did("audit.token_revoked"), &token);
-    state.activity().record(event);
-    refused?;
-    Ok(token)
+    access.reload()?;
+    revoked
 }
 
 /// That a scope can be understood.

@@ -17,6 +17,7 @@ mod acts;
 mod left;
 mod receipts;
 mod recorder;
+mod searched;
 mod viewed;
 mod windows;
 
@@ -40,6 +41,7 @@ use windows::{Deed, Windows};
 pub(crate) use acts::change;
 pub use left::record_or_keep;
 pub(crate) use receipts::{recorded_elsewhere, settled};
+pub(crate) use searched::Searched;
 #[cfg(test)]
 pub(crate) use viewed::UNRECORDED;
 pub(crate) use viewed::{Viewed, route_of};

@@ -6,5 +6,6 @@ pub(crate) mod export_proof;
 pub(crate) mod list;
 pub(crate) mod one;
 mod outlet;
+pub(crate) mod place;
 pub(crate) mod proof;
 mod resume;

@@ -12,6 +12,7 @@ pub(crate) mod frame;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod theme;
+pub(crate) mod time;
 
 pub(crate) mod event;
 pub(crate) mod events;

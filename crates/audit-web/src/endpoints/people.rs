@@ -10,14 +10,13 @@ pub(crate) mod seen;
 mod written;
 
 use audit_control::Permission;
-use audit_event::{Event, Json};
 use audit_query::filter::{Field, Filter};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Uri};
 
-use crate::activity::success;
+use crate::activity::Searched;
 use crate::encoding::Encoding;
 use crate::problem::{Problem, Result};
 use crate::reader::Reader;
@@ -64,11 +63,7 @@ pub(crate) fn note(state: &AppState, reader: &Reader, asked: &Asked, results: us
     if !asked.is_of_all_time() {
         subject.push_str(&format!(" from {} to {}", asked.range.from, asked.range.to));
     }
-    let results = u32::try_from(results).unwrap_or(u32::MAX);
-    let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
-    let event =
-        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
-    state.activity().note(event, &reader.visitor().key(), &subject);
+    Searched::new(subject, results as u64).note(state.activity(), reader.visitor());
 }
 
 fn answer(headers: &HeaderMap, kind: &'static str, body: Vec<u8>) -> Result<Response> {

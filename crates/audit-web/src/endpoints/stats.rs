@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 
-use audit_event::{Event, Json};
 use audit_query::filter::{Field, FieldKind};
 use audit_query::question::{
     Answers as _, Bucket, Budget, Group, GroupKey, Key, Measure, NumberField, Table, Value as Measured,
@@ -14,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::activity::success;
+use crate::activity::Searched;
 use crate::encoding::Encoding;
 use crate::params::Params;
 use crate::problem::{Problem, Result};
@@ -74,11 +73,7 @@ pub(crate) async fn handle(
         })
         .await?;
 
-    let results = u32::try_from(rows).unwrap_or(u32::MAX);
-    let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
-    let event =
-        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
-    state.activity().note(event, &reader.visitor().key(), &subject);
+    Searched::new(subject, rows as u64).note(state.activity(), reader.visitor());
 
     let mut response = json.into_response();
     let headers = response.headers_mut();

@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 
 use audit_control::Permission;
-use audit_event::{Entry, Event, Json};
+use audit_event::Entry;
 use audit_query::export::{Export, Format, Origin, Position};
-use audit_query::page_token::PageToken;
 use audit_query::params::Request as Question;
-use audit_query::question::{Answers as _, Budget, Page, RowRef};
+use audit_query::question::{Budget, Page, RowRef};
 use audit_tlog::LeafIndex;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -15,8 +14,9 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName}
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use super::export::{self, TREE_SIZE_HEADER};
+use super::place::Place;
 use super::resume::{self, Resume};
-use crate::activity::success;
+use crate::activity::Searched;
 use crate::encoding::Encoding;
 use crate::exports::checked_name;
 use crate::params::Params;
@@ -57,7 +57,7 @@ pub(crate) async fn handle(
 
 async fn page(state: AppState, question: Question, headers: &HeaderMap, reader: Reader) -> Result<Response> {
     let limit = question.limit.unwrap_or(DEFAULT_LIMIT);
-    let position = open_page_token(&state, &question)?;
+    let place = Place::of(&state, &question)?;
     let subject = question::describe(&question);
     let format = question.format.unwrap_or_default();
     let encoding = export::encoding_for(format, headers);
@@ -67,25 +67,20 @@ async fn page(state: AppState, question: Question, headers: &HeaderMap, reader: 
     let answer = state
         .queries()
         .query(budget, move |budget| {
-            let (after, snapshot) = position.map_or((None, None), |at| (Some(at.after), Some(at.snapshot)));
-            let page = worker.index().list(&question.list(limit, after, snapshot), budget)?;
-            let written = write(&worker, &asking, &question, &page, budget)?;
+            let (page, next) = place.page(&worker, &question, limit, budget)?;
+            let written = write(&worker, &asking, &question, &page, next.as_deref(), budget)?;
             let encoding = encoding.for_length(written.len());
             Ok(PageAnswer {
                 body: encoding.pack(written).map_err(Problem::internal)?,
                 encoding,
-                next: next_page_token(&worker, &question, &page),
+                next,
                 results: page.rows.len(),
                 snapshot: page.snapshot,
             })
         })
         .await?;
 
-    let results = u32::try_from(answer.results).unwrap_or(u32::MAX);
-    let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
-    let event =
-        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
-    state.activity().note(event, &reader.visitor().key(), &subject);
+    Searched::new(subject, answer.results as u64).note(state.activity(), reader.visitor());
 
     let mut response = answer.body.into_response();
     let headers = response.headers_mut();
@@ -111,28 +106,13 @@ struct PageAnswer {
     snapshot: u64,
 }
 
-/// The position that a page token stands for.
-///
-/// # Errors
-/// [`Code::InvalidPageToken`].
-pub(crate) fn open_page_token(state: &AppState, question: &Question) -> Result<Option<PageToken>> {
-    let Some(text) = &question.page_token else { return Ok(None) };
-    PageToken::open(text, question.digest(), state.page_key(), state.now())
-        .map(Some)
-        .map_err(|error| Problem::new(Code::InvalidPageToken, error.to_string()))
-}
-
-fn next_page_token(state: &AppState, question: &Question, page: &Page) -> Option<String> {
-    let token = PageToken { after: page.next?, snapshot: page.snapshot, issued: state.now() };
-    Some(token.seal(question.digest(), state.page_key()))
-}
-
 /// The page in the format asked for.
 fn write(
     state: &AppState,
     reader: &Reader,
     question: &Question,
     page: &Page,
+    next: Option<&str>,
     budget: &Budget,
 ) -> Result<Vec<u8>> {
     match (question.format.unwrap_or_default(), &question.fields) {
@@ -140,7 +120,7 @@ fn write(
             let mut json = Vec::with_capacity(256 + page.rows.len() * 1_100);
             json.extend_from_slice(b"{\"events\":[");
             write_events(state, reader, &page.rows, &mut json)?;
-            finish_envelope(state, question, page, &mut json);
+            finish_envelope(page, next, &mut json);
             Ok(json)
         }
         (Format::Json, Some(_)) => {
@@ -149,7 +129,7 @@ fn write(
             json.extend_from_slice(b"{\"events\":[");
             // A line break inside a JSON string is escaped, so each of these ends an event.
             json.extend(lines.trim_ascii_end().iter().map(|byte| if *byte == b'\n' { b',' } else { *byte }));
-            finish_envelope(state, question, page, &mut json);
+            finish_envelope(page, next, &mut json);
             Ok(json)
         }
         (format, _) => render(state, reader, question, format, page, budget),
@@ -172,14 +152,14 @@ fn write_events(state: &AppState, asking: &Reader, rows: &[RowRef], json: &mut V
 }
 
 /// What follows the events.
-fn finish_envelope(state: &AppState, question: &Question, page: &Page, json: &mut Vec<u8>) {
+fn finish_envelope(page: &Page, next: Option<&str>, json: &mut Vec<u8>) {
     let mut rest = String::with_capacity(256 + page.rows.len() * 10);
     rest.push_str("],\"indices\":[");
     for (at, row) in page.rows.iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
         let _ = write!(rest, "{comma}{}", row.index);
     }
-    let _ = match next_page_token(state, question, page) {
+    let _ = match next {
         None => write!(rest, "],\"next_page_token\":null"),
         Some(token) => write!(rest, "],\"next_page_token\":\"{token}\""),
     };

@@ -11,11 +11,10 @@ use audit_event::Group;
 use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
-use jiff::tz::TimeZone;
 
-use super::events;
 use super::form::{self, Form};
 use super::frame::Frame;
+use super::time;
 use crate::endpoints::roles;
 use crate::endpoints::tokens::acts::{self, Wish};
 use crate::endpoints::tokens::create::network;
@@ -48,9 +47,7 @@ struct AccessPage {
 impl AccessPage {
     /// A time as the reader's clock shows it.
     fn time(&self, time: &str) -> String {
-        let zone = self.frame.zone.clone().unwrap_or(TimeZone::UTC);
-        let (date, clock) = events::row::local(time, &zone);
-        format!("{date}, {clock}")
+        time::in_full(time, &self.frame.time_zone())
     }
 
     /// How many of the tokens have the role that is being changed.

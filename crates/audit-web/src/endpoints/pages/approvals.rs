@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::events::row;
 use super::form::{self, Form};
 use super::frame::Frame;
+use super::time::to_the_minute;
 use super::{refused, rendered, see};
 use crate::endpoints::approvals::{ApprovalView, decide, list};
 use crate::problem::{Code, Problem};
@@ -27,9 +27,7 @@ struct ApprovalsPage {
 impl ApprovalsPage {
     /// A time as the reader's clock shows it.
     fn shown(&self, time: &audit_event::Timestamp) -> String {
-        let zone = self.frame.zone.clone().unwrap_or(jiff::tz::TimeZone::UTC);
-        let (date, clock) = row::local(&time.to_string(), &zone);
-        format!("{date}, {}", clock.get(..5).unwrap_or(&clock))
+        to_the_minute(*time, &self.frame.time_zone())
     }
 }
 

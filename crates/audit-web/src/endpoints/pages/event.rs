@@ -38,7 +38,6 @@ struct EventPage {
     frame: Frame,
     event: Shown,
     api: &'static str,
-    zone: String,
 }
 
 /// All that the page shows of an event.
@@ -67,8 +66,7 @@ pub(crate) async fn handle(
 ) -> Response {
     match show(&state, &frame, name, &reader).await {
         Ok(event) => {
-            let zone = zone_of(&frame).iana_name().unwrap_or("UTC").to_owned();
-            let page = EventPage { frame, event, api: PREFIXES[0], zone };
+            let page = EventPage { frame, event, api: PREFIXES[0] };
             super::rendered(StatusCode::OK, &page.frame, &page)
         }
         Err(problem) => super::refused(&frame, &problem),
@@ -76,7 +74,7 @@ pub(crate) async fn handle(
 }
 
 async fn show(state: &AppState, frame: &Frame, name: String, reader: &Reader) -> Result<Shown> {
-    let (worker, asking, zone) = (state.clone(), reader.clone(), zone_of(frame));
+    let (worker, asking, zone) = (state.clone(), reader.clone(), frame.time_zone());
     let budget = Budget::of(state.config().query_timeout);
     let (shown, target) = state
         .queries()
@@ -99,10 +97,6 @@ async fn show(state: &AppState, frame: &Frame, name: String, reader: &Reader) ->
 /// Whether a value gets a box of its own that scrolls, which the keyboard must then reach: it may not fit on a phone.
 fn scrolls(value: &str) -> bool {
     value.len() > LONG || value.lines().nth(LINES).is_some()
-}
-
-fn zone_of(frame: &Frame) -> TimeZone {
-    frame.zone.clone().unwrap_or(TimeZone::UTC)
 }
 
 fn of(

@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use askama::Template;
 use audit_control::Permission;
-use audit_event::{Category, Event, Json, Timestamp, limits};
+use audit_event::{Category, Timestamp, limits};
 use audit_query::Filter;
-use audit_query::page_token::PageToken;
 use audit_query::params::Request as Question;
 use audit_query::question::{Answers, Budget, Count, List, Order, TimeRange};
 use axum::extract::State;
@@ -22,7 +21,8 @@ use axum::response::Response;
 use http::{StatusCode, Uri};
 
 use super::frame::Frame;
-use crate::activity::success;
+use crate::activity::Searched;
+use crate::endpoints::events::place::Place;
 use crate::problem::{Code, Problem, Result};
 use crate::question;
 use crate::reader::Reader;
@@ -33,7 +33,7 @@ use facets::Facets;
 use histogram::Histogram;
 use nothing::Nothing;
 use row::Row;
-use view::{PRESETS, View};
+use view::View;
 
 /// Rows of a page.
 const ROWS: usize = 50;
@@ -82,10 +82,6 @@ struct Shown {
 }
 
 impl EventsPage {
-    fn presets(&self) -> &'static [(&'static str, &'static str)] {
-        &PRESETS
-    }
-
     /// The columns to choose from.
     fn columns(&self) -> &'static [(&'static str, &'static str)] {
         &COLUMNS
@@ -96,37 +92,11 @@ impl EventsPage {
         self.frame.may(Permission::SettingsChange)
     }
 
-    /// The name of the zone that times are in.
-    fn zone(&self) -> &str {
-        self.view.zone().iana_name().unwrap_or("UTC")
-    }
-
-    /// A parameter's value for a field of a form.
-    fn value(&self, name: &str) -> &str {
-        self.view.first(name).unwrap_or_default()
-    }
-
     /// The conditions that have no place of their own on the page, each with the address without it.
     fn chips(&self) -> Vec<(&str, &str, String)> {
         let placed = ["q", "event_type", "outcome"];
         let chips = self.view.filters().filter(|(name, _)| !placed.contains(name));
         chips.map(|(name, value)| (name, value, self.view.toggled(name, value).href())).collect()
-    }
-
-    /// The range in force when it is none of the presets.
-    fn custom(&self) -> Option<String> {
-        let question = self.view.question().ok()?;
-        let bounded = ["from", "to"].iter().any(|name| self.view.first(name).is_some());
-        let shown = |time: Timestamp| {
-            let (date, clock) = row::local(&time.to_string(), self.view.zone());
-            format!("{date}, {}", clock.get(..5).unwrap_or(&clock))
-        };
-        let TimeRange { from, to } = question.range;
-        bounded.then(|| match (from > Timestamp::MIN, to < Timestamp::MAX) {
-            (true, true) => format!("{} – {}", shown(from), shown(to)),
-            (true, false) => format!("since {}", shown(from)),
-            _ => format!("until {}", shown(to)),
-        })
     }
 }
 
@@ -177,13 +147,13 @@ impl Wrong {
 async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Result<(View, Shown)> {
     let view = View::of(reader, uri, frame.zone.as_ref(), state.now())?;
     let (question, columns) = (view.question()?, view.columns()?);
-    let position = super::super::events::list::open_page_token(state, &question)?;
-    let subject = question::describe(&question);
+    let place = Place::of(state, &question)?;
+    let filter = question::describe(&question);
     let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
     let (view, shown) = state
         .queries()
         .query(budget, move |budget| {
-            let mut shown = find(&worker, &view, &question, position, budget)?;
+            let mut shown = find(&worker, &view, &question, place, budget)?;
             shown.bar = Bar::of(&worker, &view)?;
             shown.columns = columns;
             for row in &mut shown.rows {
@@ -192,36 +162,16 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
             Ok((view, shown))
         })
         .await?;
-    let results = u32::try_from(shown.rows.len()).unwrap_or(u32::MAX);
-    let details = [("filter", Json::from(subject)), ("results", Json::from(results)), matched(&shown)];
-    let event =
-        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
-    // Times that count from now differ with every look; the address does not, and neither does it from page to page.
-    state.activity().note(event, &reader.visitor().key(), &view.to_save());
+    // The address is the same from page to page.
+    let searched = Searched::new(filter, shown.rows.len() as u64).known_by(view.to_save());
+    let searched = searched.matched(shown.histogram.total, shown.counted_after.is_none());
+    searched.note(state.activity(), reader.visitor());
     Ok((view, shown))
 }
 
-/// How many there are in all; where counting ended before all were counted, how many there are at least.
-#[expect(clippy::cast_precision_loss, reason = "JSON numbers are doubles; counts stay far below 2^53")]
-fn matched(shown: &Shown) -> (&'static str, Json<'static>) {
-    let name = if shown.counted_after.is_none() { "matched" } else { "matched_at_least" };
-    (name, Json::Number(shown.histogram.total as f64))
-}
-
-fn find(
-    state: &AppState,
-    view: &View,
-    question: &Question,
-    position: Option<PageToken>,
-    budget: &Budget,
-) -> Result<Shown> {
+fn find(state: &AppState, view: &View, question: &Question, place: Place, budget: &Budget) -> Result<Shown> {
     let index = state.index();
-    let (after, snapshot) = position.map_or((None, None), |at| (Some(at.after), Some(at.snapshot)));
-    let page = index.list(&question.list(ROWS, after, snapshot), budget)?;
-    let older = page.next.map(|after| {
-        let token = PageToken { after, snapshot: page.snapshot, issued: state.now() };
-        view.older(&token.seal(question.digest(), state.page_key()))
-    });
+    let (page, next) = place.page(state, question, ROWS, budget)?;
     let rows = row::read(state, view.reader(), &page.rows, view.zone())?;
     let span = span(index, view.reader(), question, view.at(), budget)?;
     let snapshot = Some(page.snapshot);
@@ -235,7 +185,7 @@ fn find(
     let nothing = if rows.is_empty() { Some(Nothing::explain(state, view, budget)?) } else { None };
     Ok(Shown {
         rows,
-        older,
+        older: next.map(|token| view.older(&token)),
         histogram,
         facets,
         counted_after: answers.complete_after.map(|time| time.to_string()),
@@ -304,18 +254,5 @@ pub(crate) fn name_of_category(category: Category) -> &'static str {
         Category::ModelUsage => "Model usage",
         Category::Administration => "Administration",
         Category::System => "System",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_count_that_is_not_complete_is_not_recorded_as_if_it_were() {
-        let mut shown = Shown::default();
-        assert_eq!(matched(&shown).0, "matched");
-        shown.counted_after = Some("2026-03-01T00:00:00Z".to_owned());
-        assert_eq!(matched(&shown).0, "matched_at_least");
     }
 }

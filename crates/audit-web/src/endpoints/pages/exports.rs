@@ -12,10 +12,9 @@ use form_urlencoded::Serializer;
 use http::{StatusCode, Uri};
 use jiff::tz::TimeZone;
 
-use super::events::row;
 use super::form::{self, Form};
 use super::frame::Frame;
-use super::people::Time;
+use super::time::{Time, to_the_minute};
 use super::{grouped, rendered, see};
 use crate::endpoints::exports::list::listed;
 use crate::endpoints::exports::{begin, progress, remove};
@@ -68,7 +67,7 @@ struct Line {
 
 /// The list.
 pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: Reader) -> Result<Response> {
-    let zone = frame.zone.clone().unwrap_or(TimeZone::UTC);
+    let zone = frame.time_zone();
     let (worker, local) = (state.clone(), zone.clone());
     let budget = Budget::of(state.config().query_timeout);
     let found = state.queries().query(budget, move |budget| {
@@ -142,10 +141,7 @@ impl Line {
         let mut filter = wish.as_ref().map_or_else(String::new, Wish::filter);
         filter = if filter == "*" { "all events".to_owned() } else { filter };
         for (word, time) in [("from", bounds.0), ("to", bounds.1)] {
-            filter.extend(time.map(|time| {
-                let (date, clock) = row::local(&time.to_string(), zone);
-                format!(" {word} {date}, {}", clock.get(..5).unwrap_or(&clock))
-            }));
+            filter.extend(time.map(|time| format!(" {word} {}", to_the_minute(time, zone))));
         }
         Self {
             file: crate::exports::file_name(export),

@@ -93,7 +93,12 @@ impl Frame {
         self.permissions.contains(permission)
     }
 
-    /// The name of the zone in which times and days are drawn.
+    /// The zone in which times and days are drawn.
+    pub fn time_zone(&self) -> TimeZone {
+        self.zone.clone().unwrap_or(TimeZone::UTC)
+    }
+
+    /// Its name.
     pub fn zone_name(&self) -> &str {
         self.zone.as_ref().and_then(TimeZone::iana_name).unwrap_or("UTC")
     }

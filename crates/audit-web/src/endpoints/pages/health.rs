@@ -12,7 +12,7 @@ use http::StatusCode;
 use jiff::tz::TimeZone;
 
 use super::frame::Frame;
-use super::{events::row, rendered};
+use super::{rendered, time};
 use crate::checks::{self, Finding, Level};
 use crate::figures::{ago, bytes, count};
 use crate::problem::Result;
@@ -53,7 +53,7 @@ pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: 
     let budget = Budget::of(state.config().query_timeout);
     let page = state.queries().query(budget, move |budget| {
         Ok(HealthPage {
-            zone: frame.zone.clone().unwrap_or(TimeZone::UTC),
+            zone: frame.time_zone(),
             now: worker.now(),
             started: worker.started(),
             findings,
@@ -141,8 +141,7 @@ impl HealthPage {
     }
 
     fn time(&self, time: &Timestamp) -> String {
-        let (date, clock) = row::local(&time.to_string(), &self.zone);
-        format!("{date}, {clock}")
+        time::in_full(&time.to_string(), &self.zone)
     }
 
     fn ago(&self, time: &Timestamp) -> String {

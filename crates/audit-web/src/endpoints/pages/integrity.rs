@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use super::chart::Sparkline;
 use super::form::{self, Form};
 use super::frame::Frame;
-use super::{events::row, grouped, refused, rendered, see};
+use super::{grouped, refused, rendered, see, time};
 use crate::endpoints::verifications::View as Check;
 use crate::figures::{count, printable};
 use crate::problem::{Code, Result};
@@ -107,7 +107,7 @@ pub(crate) async fn cancel(
 
 fn show(state: &AppState, frame: Frame, reader: &Reader, budget: &Budget) -> Result<IntegrityPage> {
     let control = state.control();
-    let zone = frame.zone.clone().unwrap_or(TimeZone::UTC);
+    let zone = frame.time_zone();
     let mut checks: Vec<Check> =
         control.verifications()?.into_iter().map(|check| Check::new(check, state)).collect();
     let running = checks.iter().position(Check::is_running).map(|at| checks.remove(at));
@@ -177,8 +177,7 @@ impl IntegrityPage {
     }
 
     fn time(&self, time: &Timestamp) -> String {
-        let (date, clock) = row::local(&time.to_string(), &self.zone);
-        format!("{date}, {clock}")
+        time::in_full(&time.to_string(), &self.zone)
     }
 
     /// Events recorded after those that the check covered.

@@ -5,9 +5,8 @@
 mod row;
 
 use askama::Template;
-use audit_event::{Event, Json, Timestamp};
+use audit_event::Timestamp;
 use audit_query::filter::{Field, Filter};
-use audit_query::page_token::PageToken;
 use audit_query::params::Request as Question;
 use audit_query::question::{Answers as _, Budget, Group, GroupKey, Key, Measure, Value};
 use axum::extract::State;
@@ -15,10 +14,10 @@ use axum::response::Response;
 use form_urlencoded::Serializer;
 use http::{StatusCode, Uri};
 
-use super::events::view::{PRESETS, View};
+use super::events::view::View;
 use super::frame::Frame;
-use crate::activity::success;
-use crate::endpoints::events::list::open_page_token;
+use crate::activity::Searched;
+use crate::endpoints::events::place::Place;
 use crate::looks;
 use crate::problem::{Problem, Result};
 use crate::question;
@@ -65,20 +64,6 @@ struct Choice {
     href: String,
 }
 
-impl LooksPage {
-    fn presets(&self) -> &'static [(&'static str, &'static str)] {
-        &PRESETS
-    }
-
-    fn zone(&self) -> &str {
-        self.view.zone().iana_name().unwrap_or("UTC")
-    }
-
-    fn value(&self, name: &str) -> &str {
-        self.view.first(name).unwrap_or_default()
-    }
-}
-
 /// Answers with the page.
 pub(crate) async fn handle(
     State(state): State<AppState>,
@@ -102,21 +87,18 @@ pub(crate) async fn handle(
 async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Result<(View, Shown)> {
     let view = View::of(reader, uri, frame.zone.as_ref(), state.now())?.at_page(PATH);
     let question = asked(&view)?;
-    let position = open_page_token(state, &question)?;
+    let place = Place::of(state, &question)?;
     let filter = question::describe(&question);
     let worker = state.clone();
     let (view, shown) = state
         .queries()
         .query(Budget::of(state.config().query_timeout), move |budget| {
-            let shown = find(&worker, &view, &question, position, budget)?;
+            let shown = find(&worker, &view, &question, place, budget)?;
             Ok::<_, Problem>((view, shown))
         })
         .await?;
-    let results = u32::try_from(shown.looks.len()).unwrap_or(u32::MAX);
-    let details = [("filter", Json::from(filter)), ("results", Json::from(results))];
-    let event =
-        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
-    state.activity().note(event, &reader.visitor().key(), &view.without(&[]).href());
+    let searched = Searched::new(filter, shown.looks.len() as u64).known_by(view.without(&[]).href());
+    searched.note(state.activity(), reader.visitor());
     Ok((view, shown))
 }
 
@@ -139,26 +121,14 @@ fn asked(view: &View) -> Result<Question> {
     Ok(question)
 }
 
-fn find(
-    state: &AppState,
-    view: &View,
-    question: &Question,
-    position: Option<PageToken>,
-    budget: &Budget,
-) -> Result<Shown> {
-    let index = state.index();
-    let (after, snapshot) = position.map_or((None, None), |at| (Some(at.after), Some(at.snapshot)));
-    let page = index.list(&question.list(ROWS, after, snapshot), budget)?;
-    let older = page.next.map(|after| {
-        let token = PageToken { after, snapshot: page.snapshot, issued: state.now() };
-        view.older(&token.seal(question.digest(), state.page_key()))
-    });
+fn find(state: &AppState, view: &View, question: &Question, place: Place, budget: &Budget) -> Result<Shown> {
+    let (page, next) = place.page(state, question, ROWS, budget)?;
     Ok(Shown {
         looks: row::read(state, view, &page.rows)?,
-        total: index.count(&question.total(), budget)?,
+        total: state.index().count(&question.total(), budget)?,
         kinds: kinds(state, view, budget)?,
         people: people(state, view, budget)?,
-        older,
+        older: next.map(|token| view.older(&token)),
         csv: programs(view, question, PREFIXES[0], Some("csv")),
         events: programs(view, question, "/audit", None),
     })

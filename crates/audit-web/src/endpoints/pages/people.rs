@@ -9,11 +9,9 @@ use audit_event::Timestamp;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
-use jiff::tz::TimeZone;
 
-use super::events::row;
-use super::events::view::PRESETS;
 use super::frame::Frame;
+use super::time::Time;
 use crate::endpoints::people::asked::{Asked, List};
 use crate::endpoints::people::columns::Column;
 use crate::endpoints::people::listing::{self, Listing};
@@ -174,14 +172,6 @@ fn headings(asked: &Asked, allowed: &Allowed) -> Vec<Heading> {
 }
 
 impl PeoplePage {
-    fn presets(&self) -> &'static [(&'static str, &'static str)] {
-        &PRESETS
-    }
-
-    fn zone(&self) -> &str {
-        self.asked.zone.iana_name().unwrap_or("UTC")
-    }
-
     fn rows(&self) -> &[Person] {
         self.listing.page(&self.asked)
     }
@@ -189,14 +179,6 @@ impl PeoplePage {
     /// Addresses of this list in another time.
     fn in_preset(&self, preset: &str) -> String {
         self.asked.with(&[("range", preset), ("from", ""), ("to", ""), ("at", "")])
-    }
-
-    fn is_in(&self, preset: &str) -> bool {
-        self.asked.given("range") == Some(preset)
-    }
-
-    fn custom(&self) -> Option<String> {
-        custom(&self.asked)
     }
 
     fn csv(&self) -> String {
@@ -260,38 +242,6 @@ impl PeoplePage {
     fn list(&self) -> &'static str {
         self.asked.list.name()
     }
-}
-
-/// A time as pages show it, before a script writes it as the reader is used to.
-pub(crate) struct Time {
-    /// RFC 3339, UTC.
-    pub machine: String,
-    /// In the reader's zone.
-    pub local: String,
-}
-
-impl Time {
-    /// In this zone.
-    pub fn of(time: Timestamp, zone: &TimeZone) -> Self {
-        let machine = time.to_string();
-        let (date, clock) = row::local(&machine, zone);
-        Self { local: format!("{date}, {clock}"), machine }
-    }
-}
-
-/// The range in force when it is none of the presets.
-pub(super) fn custom(asked: &Asked) -> Option<String> {
-    let shown = |time: Timestamp| {
-        let (date, clock) = row::local(&time.to_string(), &asked.zone);
-        format!("{date}, {}", clock.get(..5).unwrap_or(&clock))
-    };
-    let bounded = ["from", "to"].iter().any(|name| asked.given(name).is_some());
-    let range = asked.range;
-    bounded.then(|| match (range.from > Timestamp::MIN, range.to < Timestamp::MAX) {
-        (true, true) => format!("{} – {}", shown(range.from), shown(range.to)),
-        (true, false) => format!("since {}", shown(range.from)),
-        _ => format!("until {}", shown(range.to)),
-    })
 }
 
 /// The address of a person's page, in the same time.

@@ -9,7 +9,6 @@ mod view;
 
 use askama::Template;
 use audit_control::Permission;
-use audit_event::{Event, Json, Timestamp};
 use audit_query::filter::Field;
 use audit_query::question::{Answers as _, Budget, TimeRange};
 use axum::extract::State;
@@ -18,10 +17,10 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderName, StatusCode, Uri};
 
 use super::chart::{Bar, Bars, Column, Part, Series, Sparkline, Stacked};
-use super::events::view::PRESETS;
 use super::frame::Frame;
+use super::time::to_the_minute;
 use super::units::{Span, bucket_for};
-use crate::activity::success;
+use crate::activity::Searched;
 use crate::problem::{Problem, Result};
 use crate::question;
 use crate::reader::Reader;
@@ -69,18 +68,6 @@ struct Tile {
 }
 
 impl UsagePage {
-    fn presets(&self) -> &'static [(&'static str, &'static str)] {
-        &PRESETS
-    }
-
-    fn zone(&self) -> &str {
-        self.view.events.zone().iana_name().unwrap_or("UTC")
-    }
-
-    fn value(&self, name: &str) -> &str {
-        self.view.events.first(name).unwrap_or_default()
-    }
-
     /// The conditions, each with the address without it.
     fn chips(&self) -> Vec<(&str, &str, String)> {
         let events = &self.view.events;
@@ -194,20 +181,13 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
             Ok((view, shown))
         })
         .await?;
-    let results = u32::try_from(shown.largest_sheet.rows.len()).unwrap_or(u32::MAX);
-    let details = [("filter", Json::from(subject.clone())), ("results", Json::from(results))];
-    let event =
-        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
-    state.activity().note(event, &reader.visitor().key(), &subject);
+    let results = shown.largest_sheet.rows.len() as u64;
+    Searched::new(subject, results).note(state.activity(), reader.visitor());
     Ok((view, shown))
 }
 
 fn described(range: TimeRange, zone: &jiff::tz::TimeZone) -> String {
-    let date = |time: Timestamp| {
-        let (date, clock) = super::events::row::local(&time.to_string(), zone);
-        format!("{date}, {}", clock.get(..5).unwrap_or_default())
-    };
-    format!("{} to {}", date(range.from), date(range.to))
+    format!("{} to {}", to_the_minute(range.from, zone), to_the_minute(range.to, zone))
 }
 
 fn draw(

@@ -139,6 +139,16 @@ impl Asked {
         self.range == TimeRange::ALL
     }
 
+    /// The time as pages choose it.
+    pub fn time(&self) -> &View {
+        &self.time
+    }
+
+    /// The name of the zone in which days are meant.
+    pub fn zone_name(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
     /// A parameter's value as it was given.
     pub fn given(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

@@ -1,6 +1,5 @@
 //! `GET /people/{person}`: one person, by id, e-mail address or name.
 
-use audit_event::{Event, Json};
 use audit_query::question::Budget;
 use axum::extract::State;
 use axum::response::Response;
@@ -11,7 +10,7 @@ use super::listing::{self, Told};
 use super::portrait::Portrait;
 use super::seen::Allowed;
 use super::{answer, written};
-use crate::activity::success;
+use crate::activity::Searched;
 use crate::params::{Params, PathPart};
 use crate::problem::{Problem, Result};
 use crate::reader::Reader;
@@ -85,9 +84,5 @@ pub(crate) fn note(state: &AppState, reader: &Reader, asked: &Asked, portrait: &
     if !asked.is_of_all_time() {
         subject.push_str(&format!(" from {} to {}", asked.range.from, asked.range.to));
     }
-    let events = u32::try_from(portrait.person.events).unwrap_or(u32::MAX);
-    let details = [("filter", Json::from(subject.clone())), ("results", Json::from(events))];
-    let event =
-        Event { details: Some(Json::object(details)), ..success(reader.visitor().did("audit.searched")) };
-    state.activity().note(event, &reader.visitor().key(), &subject);
+    Searched::new(subject, portrait.person.events).note(state.activity(), reader.visitor());
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::{agent, grouped};
 use super::columns::Columns;
+use crate::endpoints::pages::time::local;
 use crate::problem::Result;
 use crate::reader::Reader;
 use crate::state::AppState;
@@ -144,17 +145,6 @@ fn tokens(event: &Value) -> String {
 
 fn duration(ms: f64) -> String {
     if ms < 1_000.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1_000.0) }
-}
-
-/// Date and time of day in a zone; of a time that cannot be read, the time as it is.
-pub(crate) fn local(time: &str, zone: &TimeZone) -> (String, String) {
-    match time.parse::<jiff::Timestamp>() {
-        Ok(at) => {
-            let at = at.to_zoned(zone.clone());
-            (at.strftime("%-d %b %Y").to_string(), at.strftime("%H:%M:%S").to_string())
-        }
-        Err(_) => (time.to_owned(), String::new()),
-    }
 }
 
 /// As much as a line takes.

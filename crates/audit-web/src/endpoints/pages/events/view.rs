@@ -2,12 +2,14 @@
 
 use audit_event::Timestamp;
 use audit_query::params::Request as Question;
+use audit_query::question::TimeRange;
 use form_urlencoded::{Serializer, byte_serialize};
 use http::Uri;
 use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
 
 use super::columns::Columns;
+use crate::endpoints::pages::time::to_the_minute;
 use crate::params::Params;
 use crate::problem::{Problem, Result};
 use crate::question;
@@ -32,7 +34,7 @@ const PLACE: [&str; 3] = [AT, "page_token", COUNTS];
 const TIME: [&str; 4] = [RANGE, "from", "to", "tz"];
 
 /// Ranges to choose with one click: name in the address, and on the page.
-pub(crate) const PRESETS: [(&str, &str); 7] = [
+const PRESETS: [(&str, &str); 7] = [
     ("today", "Today"),
     ("24h", "24 hours"),
     ("7d", "7 days"),
@@ -169,6 +171,25 @@ impl View {
     /// Whether anything is asked for but a time.
     pub fn is_filtered(&self) -> bool {
         self.filters().next().is_some()
+    }
+
+    /// A parameter's value for a field of a form.
+    pub fn value(&self, name: &str) -> &str {
+        self.first(name).unwrap_or_default()
+    }
+
+    /// The range in force when it is none of the presets.
+    pub fn custom(&self) -> Option<String> {
+        if !self.has("from") && !self.has("to") {
+            return None;
+        }
+        let TimeRange { from, to } = self.question().ok()?.range;
+        let shown = |time| to_the_minute(time, &self.zone);
+        Some(match (from > Timestamp::MIN, to < Timestamp::MAX) {
+            (true, true) => format!("{} – {}", shown(from), shown(to)),
+            (true, false) => format!("since {}", shown(from)),
+            _ => format!("until {}", shown(to)),
+        })
     }
 
     /// Whether there is any bound on the time.
@@ -309,6 +330,11 @@ impl View {
     /// Whose view it is.
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// The ranges to choose with one click.
+    pub fn presets(&self) -> &'static [(&'static str, &'static str)] {
+        &PRESETS
     }
 
     /// The time zone in which days are meant.

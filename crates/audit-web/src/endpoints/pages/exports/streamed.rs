@@ -9,7 +9,7 @@ use form_urlencoded::Serializer;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::super::people::Time;
+use super::super::time::Time;
 use super::size;
 use crate::endpoints::exports::owner_filter;
 use crate::problem::{Problem, Result};

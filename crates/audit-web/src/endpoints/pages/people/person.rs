@@ -8,11 +8,11 @@ use http::{HeaderMap, StatusCode, Uri};
 
 use super::days::Days;
 use super::heat::Heat;
-use super::{PATH, Time, events, href};
+use super::{PATH, events, href};
 use crate::endpoints::pages::chart::Unit;
 use crate::endpoints::pages::events::row::{self, Row};
-use crate::endpoints::pages::events::view::PRESETS;
 use crate::endpoints::pages::frame::Frame;
+use crate::endpoints::pages::time::Time;
 use crate::endpoints::pages::{refused, rendered};
 use crate::endpoints::people::asked::Asked;
 use crate::endpoints::people::listing::Told;
@@ -74,14 +74,6 @@ async fn show(
 }
 
 impl PersonPage {
-    fn presets(&self) -> &'static [(&'static str, &'static str)] {
-        &PRESETS
-    }
-
-    fn zone(&self) -> &str {
-        self.asked.zone.iana_name().unwrap_or("UTC")
-    }
-
     fn person(&self) -> &Person {
         &self.portrait.person
     }
@@ -97,18 +89,6 @@ impl PersonPage {
         let here = href(&self.person().key, &self.asked);
         let path = here.split('?').next().unwrap_or(&here);
         if preset.is_empty() { path.to_owned() } else { format!("{path}?range={preset}") }
-    }
-
-    fn is_in(&self, preset: &str) -> bool {
-        self.asked.given("range") == Some(preset)
-    }
-
-    fn is_bounded(&self) -> bool {
-        !self.asked.is_of_all_time()
-    }
-
-    fn custom(&self) -> Option<String> {
-        super::custom(&self.asked)
     }
 
     fn when(&self, time: &audit_event::Timestamp) -> Time {

@@ -1,21 +1,24 @@
 //! Charts, drawn on the server as SVG.
 //!
-//! [`Stacked`] shows amounts over time, [`Bars`] the largest of many, [`Sparkline`] one course in a line of text. Each is
-//! filled in by a page and written into its template with `{{ chart|safe }}` (a chart escapes what it is given). A page
+//! [`Histogram`] shows events over time by category, [`Stacked`] amounts over time, [`Bars`] the largest of many,
+//! [`Sparkline`] one course in a line of text. Each is filled in by a page and written into its template with `{{ chart|safe }}` (a chart escapes what it is given). A page
 //! with [`Stacked`] or [`Bars`] includes `chart/patterns.html` once: series are told apart by pattern as well as by
 //! colour, and both come from the style sheet.
 //!
 //! Everything a chart says can be had without seeing it and without scripts: marks are links with a name and a title.
-//! `assets/chart.js` adds a read-out under the pointer and the arrow keys. Across, charts are measured in per cent, so
-//! that letters and patterns keep their shape on every screen.
+//! `assets/chart.js` (of a [`Histogram`] `assets/histogram.js`) adds a read-out under the pointer and the arrow keys.
+//! Across, charts with letters or patterns in them are measured in per cent, so that these keep their shape on every
+//! screen.
 
 mod bars;
+mod histogram;
 mod scale;
 mod sparkline;
 mod stacked;
 mod unit;
 
 pub(crate) use bars::{Bar, Bars};
+pub(crate) use histogram::Histogram;
 pub(crate) use sparkline::Sparkline;
 pub(crate) use stacked::{Column, Part, Series, Stacked};
 pub(crate) use unit::Unit;

@@ -20,7 +20,9 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
 
+use super::chart::Histogram;
 use super::frame::Frame;
+use super::units;
 use crate::activity::Searched;
 use crate::endpoints::events::place::Place;
 use crate::problem::{Code, Problem, Result};
@@ -30,7 +32,6 @@ use crate::state::AppState;
 use bar::Bar;
 use columns::{COLUMNS, Columns};
 use facets::Facets;
-use histogram::Histogram;
 use nothing::Nothing;
 use row::Row;
 use view::View;
@@ -173,14 +174,14 @@ fn find(state: &AppState, view: &View, question: &Question, place: Place, budget
     let index = state.index();
     let (page, next) = place.page(state, question, ROWS, budget)?;
     let rows = row::read(state, view.reader(), &page.rows, view.zone())?;
-    let span = span(index, view.reader(), question, view.at(), budget)?;
+    let span = units::span(question.range, view.at(), |past| first_in(index, view.reader(), past, budget))?;
     let snapshot = Some(page.snapshot);
     let [categories, outcomes, actions] = Facets::questions(view, snapshot)?;
-    let counted = [Histogram::question(view, question, span, snapshot), categories, outcomes, actions];
+    let counted = [histogram::question(view, question, span, snapshot), categories, outcomes, actions];
     let answers = index.groups(&counted, (!view.counts_all()).then_some(PATIENCE), budget)?;
     let (histogram, facets) =
         answers.tables.split_first().map_or_else(Default::default, |(by_time, by_value)| {
-            (Histogram::of(view, span, question.range, by_time), Facets::of(view, by_value))
+            (histogram::draw(view, span, question.range, by_time), Facets::of(view, by_value))
         });
     let nothing = if rows.is_empty() { Some(Nothing::explain(state, view, budget)?) } else { None };
     Ok(Shown {
@@ -216,33 +217,23 @@ fn future(
     Ok((count > 0).then(|| (count, view.since(from).href())))
 }
 
-/// The time that bars are drawn for, with both ends: the question's own; where it has none, from the first event of the
-/// last ten years to now. What lies before or after has a bar of its own.
-pub(super) fn span(
+/// When the first event in a time happened that the reader may see.
+pub(super) fn first_in(
     index: &impl Answers,
     reader: &Reader,
-    question: &Question,
-    now: Timestamp,
+    range: TimeRange,
     budget: &Budget,
-) -> Result<TimeRange> {
-    let TimeRange { from, to } = question.range;
-    let to = if to < Timestamp::MAX { to } else { view::after(now).max(from) };
-    if from > Timestamp::MIN {
-        return Ok(TimeRange { from, to });
-    }
-    // A single event of long ago must not make all others one bar.
-    let from = Timestamp::from_micros(to.as_micros().saturating_sub(limits::PAST_MICROS)).max(Timestamp::MIN);
+) -> Result<Option<Timestamp>> {
     let first = List {
         filter: reader.within(Filter::All),
-        range: TimeRange { from, to },
+        range,
         order: Order::OldestFirst,
         limit: 1,
         after: None,
         snapshot: None,
         count: false,
     };
-    let first = index.list(&first, budget)?.rows.first().map_or(to, |row| row.time);
-    Ok(TimeRange { from: first.min(to), to })
+    Ok(index.list(&first, budget)?.rows.first().map(|row| row.time))
 }
 
 /// What a category is called on the pages.

@@ -1,6 +1,5 @@
 //! `GET /audit/users`: everyone seen, held against the accounts of the platform.
 
-pub(crate) mod days;
 pub(crate) mod heat;
 pub(crate) mod person;
 

@@ -100,10 +100,7 @@ impl Attempted<'_> {
     /// The answer to somebody who tried too often lately.
     fn slowed(&self) -> Option<Response> {
         let seconds = self.state.sign_ins().attempts.wait(self.visitor.ip(), self.state.now())?;
-        let problem = format!("Too many attempts failed. Try again in {seconds} seconds.");
-        let mut response = self.again(StatusCode::TOO_MANY_REQUESTS, problem);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        Some(response)
+        Some(slowed(seconds, |status, problem| self.again(status, problem)))
     }
 
     fn again(&self, status: StatusCode, problem: String) -> Response {
@@ -111,6 +108,14 @@ impl Attempted<'_> {
             SignInPage { frame: self.frame, next: self.next, problem: Some(problem), provider_problem: None };
         rendered(status, self.frame, &page)
     }
+}
+
+/// The answer to somebody who has to wait so many seconds: the form `again`, with a status and what is the matter.
+fn slowed(seconds: i64, again: impl FnOnce(StatusCode, String) -> Response) -> Response {
+    let problem = format!("Too many attempts failed. Try again in {seconds} seconds.");
+    let mut response = again(StatusCode::TOO_MANY_REQUESTS, problem);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
 }
 
 /// Begins a session under an id that nobody knew before, and adds its cookies to `response`. A session that the browser

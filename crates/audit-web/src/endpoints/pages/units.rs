@@ -5,10 +5,12 @@
 
 use std::collections::HashSet;
 
-use audit_event::Timestamp;
+use audit_event::{Timestamp, limits};
 use audit_query::question::{Bucket, TimeRange, Unit};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
+
+use super::events::view::after;
 
 /// More units than this are not told apart: the latest are, and those before are one.
 const MOST: usize = 400;
@@ -107,6 +109,27 @@ impl Units {
         let chosen: &[usize] = if count >= 5 { &[0, count / 4, count / 2, 3 * count / 4] } else { &[0] };
         chosen.iter().filter_map(|at| self.spans.get(*at)).map(|span| span.tick.clone()).collect()
     }
+}
+
+/// The time that bars are drawn for, with both ends: the question's own; where it has none, from the first event of the
+/// last ten years, as `first_in` tells it, to now. What lies before or after has a bar of its own.
+///
+/// # Errors
+/// Those of `first_in`.
+pub(crate) fn span<E>(
+    asked: TimeRange,
+    now: Timestamp,
+    first_in: impl FnOnce(TimeRange) -> Result<Option<Timestamp>, E>,
+) -> Result<TimeRange, E> {
+    let TimeRange { from, to } = asked;
+    let to = if to < Timestamp::MAX { to } else { after(now).max(from) };
+    if from > Timestamp::MIN {
+        return Ok(TimeRange { from, to });
+    }
+    // A single event of long ago must not make all others one bar.
+    let from = Timestamp::from_micros(to.as_micros().saturating_sub(limits::PAST_MICROS)).max(Timestamp::MIN);
+    let first = first_in(TimeRange { from, to })?.unwrap_or(to);
+    Ok(TimeRange { from: first.min(to), to })
 }
 
 /// The units that make neither too few bars nor too many.

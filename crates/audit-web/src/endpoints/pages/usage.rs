@@ -17,9 +17,10 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderName, StatusCode, Uri};
 
 use super::chart::{Bar, Bars, Column, Part, Series, Sparkline, Stacked};
+use super::events::first_in;
 use super::frame::Frame;
 use super::time::to_the_minute;
-use super::units::{Span, bucket_for};
+use super::units::{self, Span, bucket_for};
 use crate::activity::Searched;
 use crate::problem::{Problem, Result};
 use crate::question;
@@ -156,8 +157,8 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
         .queries()
         .query(budget, move |budget| {
             let index = worker.index();
-            let range =
-                super::events::span(index, view.events.reader(), &question, view.events.at(), budget)?;
+            let first = |past| first_in(index, view.events.reader(), past, budget);
+            let range = units::span(question.range, view.events.at(), first)?;
             let asked = Asked {
                 index,
                 budget,

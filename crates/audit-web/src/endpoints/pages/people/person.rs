@@ -1,18 +1,22 @@
 //! `GET /audit/users/{person}`: one person: what is known of them, when they are active, what they use, from where they
 //! come, and what they did last.
 
+use std::collections::HashSet;
+use std::convert::Infallible;
+
 use askama::Template;
+use audit_query::question::TimeRange;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::days::Days;
 use super::heat::Heat;
 use super::{PATH, events, href};
-use crate::endpoints::pages::chart::Unit;
+use crate::endpoints::pages::chart::{Histogram, Unit};
 use crate::endpoints::pages::events::row::{self, Row};
 use crate::endpoints::pages::frame::Frame;
 use crate::endpoints::pages::time::Time;
+use crate::endpoints::pages::units::{self, Units, bucket_for};
 use crate::endpoints::pages::{refused, rendered};
 use crate::endpoints::people::asked::Asked;
 use crate::endpoints::people::listing::Told;
@@ -34,7 +38,7 @@ struct PersonPage {
     portrait: Portrait,
     told: Told,
     heat: Heat,
-    days: Days,
+    histogram: Histogram,
     rows: Vec<Row>,
 }
 
@@ -69,8 +73,18 @@ async fn show(
     let (timeline, zone) = (portrait.timeline.clone(), asked.zone.clone());
     let rows = state.queries().run(move || row::read(&worker, &asking, &timeline, &zone)).await??;
     let heat = Heat::of(&portrait.hours, &asked.zone);
-    let days = Days::of(&portrait.hours, &asked, &portrait.person);
-    Ok(PersonPage { frame, asked, allowed, portrait, told, heat, days, rows })
+    let histogram = histogram(&portrait, &asked);
+    Ok(PersonPage { frame, asked, allowed, portrait, told, heat, histogram, rows })
+}
+
+/// How much they did when, by category.
+fn histogram(portrait: &Portrait, asked: &Asked) -> Histogram {
+    let keys: HashSet<_> = portrait.hours.iter().map(|(hour, ..)| *hour).collect();
+    let first = |past: TimeRange| Ok(keys.iter().filter(|hour| past.contains(**hour)).min().copied());
+    let Ok::<_, Infallible>(span) = units::span(asked.range, asked.time().at(), first);
+    let units = Units::over(bucket_for(span), span, asked.range, &asked.zone, &keys);
+    let counted = portrait.hours.iter().map(|(hour, category, count)| (*hour, category.as_str(), *count));
+    Histogram::draw(&units, counted, |time| events(&asked.between(time.from, time.to), &portrait.person, &[]))
 }
 
 impl PersonPage {

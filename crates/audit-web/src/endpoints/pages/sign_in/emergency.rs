@@ -3,10 +3,9 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use http::header::RETRY_AFTER;
-use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
+use http::{Extensions, HeaderMap, StatusCode};
 
-use super::{begin_session, refuse};
+use super::{begin_session, refuse, slowed};
 use crate::break_glass::Emergency;
 use crate::endpoints::pages::form::Form;
 use crate::endpoints::pages::frame::Frame;
@@ -43,10 +42,7 @@ pub(crate) async fn handle(
     };
     let waits = [attempts.wait(visitor.ip(), now), state.emergency().wait(now)];
     if let Some(seconds) = waits.into_iter().flatten().max() {
-        let problem = format!("Too many attempts failed. Try again in {seconds} seconds.");
-        let mut response = again(StatusCode::TOO_MANY_REQUESTS, problem);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        return Ok(response);
+        return Ok(slowed(seconds, again));
     }
     let Some(set_at) = Emergency::present(&state, form.get("password").to_owned()).await? else {
         attempts.failed(visitor.ip(), now);

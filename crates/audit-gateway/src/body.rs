@@ -10,6 +10,15 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A body of any origin.
 pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 
+/// A body whose bytes `saw` is told of while they pass.
+pub(crate) fn watched(body: Body, mut saw: impl FnMut(&Bytes) + Send + 'static) -> Body {
+    Body::new(body.inspect_frame(move |frame| {
+        if let Some(bytes) = frame.data_ref() {
+            saw(bytes);
+        }
+    }))
+}
+
 /// A body without bytes; allocates nothing.
 #[must_use]
 pub fn empty() -> Body {

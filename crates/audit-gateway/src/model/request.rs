@@ -2,17 +2,17 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use audit_pipeline::sources::openwebui::completions::RequestReader;
 use bytes::{Bytes, BytesMut};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::body::{Body, BoxError, full};
+use crate::body::{Body, BoxError, full, watched};
 
 /// How long the next piece of a body that is kept may take.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,7 +42,8 @@ where
 
 /// A body that is read as it passes.
 pub(super) fn tapped(body: Body, reader: &SharedRequest) -> Read {
-    Read { body: Body::new(Tapped { body, reader: Arc::clone(reader) }), is_edited: false }
+    let reader = Arc::clone(reader);
+    Read { body: watched(body, move |bytes| reader.lock().feed(bytes)), is_edited: false }
 }
 
 /// Memory for bodies that are kept: one body's limit, and one for all together.
@@ -78,19 +79,16 @@ pub(super) async fn read(mut body: Body, reader: &SharedRequest, room: &Room) ->
         let Ok(piece) = frame?.into_data() else { continue };
         reader.lock().feed(&piece);
         if !kept.push(piece, room) {
-            let rest = Tapped { body, reader: Arc::clone(reader) };
+            let Read { body: rest, is_edited } = tapped(body, reader);
             let (beginning, _permits) = kept.into_bytes();
-            return Ok(Read {
-                body: Body::new(Resumed { beginning: Some(beginning), rest }),
-                is_edited: false,
-            });
+            return Ok(Read { body: Body::new(Resumed { beginning: Some(beginning), rest }), is_edited });
         }
     }
     let edit = reader.lock().usage_edit();
     let (whole, permits) = kept.into_bytes();
     let is_edited = edit.is_some();
-    let body = full(edit.map_or_else(|| whole.clone(), |edit| edit.apply(&whole).into()));
-    Ok(Read { body: Body::new(Held { body, _permits: permits }), is_edited })
+    let bytes = edit.map_or_else(|| whole.clone(), |edit| edit.apply(&whole).into());
+    Ok(Read { body: full(Bytes::from_owner(Held { bytes, _permits: permits })), is_edited })
 }
 
 /// The pieces of a body so far.
@@ -124,65 +122,22 @@ impl Kept {
     }
 }
 
-/// A body in memory, and its room there.
+/// Bytes in memory, and their room there.
 struct Held {
-    body: Body,
+    bytes: Bytes,
     _permits: Vec<OwnedSemaphorePermit>,
 }
 
-impl http_body::Body for Held {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-struct Tapped {
-    body: Body,
-    reader: SharedRequest,
-}
-
-impl http_body::Body for Tapped {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if let Some(bytes) = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref) {
-            self.reader.lock().feed(bytes);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
 /// A body of which the beginning was read already.
 struct Resumed {
     beginning: Option<Bytes>,
-    rest: Tapped,
+    rest: Body,
 }
 
 impl http_body::Body for Resumed {

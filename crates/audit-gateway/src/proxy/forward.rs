@@ -13,11 +13,11 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
 use super::client_address::{CHAIN, Origin};
-use super::passing::{WatchedAnswer, WatchedRequest};
+use super::passing::WatchedAnswer;
 use super::refusal::Refusal;
 use super::watch::{Seen, Watch};
 use super::{Inner, Peer, headers};
-use crate::body::{Body, full};
+use crate::body::{self, Body, full};
 use crate::upstream::{AnswerBody, Error};
 
 /// In strict mode an answer of at most this many bytes is held back whole, so that it can still be replaced when its
@@ -91,7 +91,7 @@ impl Inner {
             return refuse(Refusal::Unrecordable);
         }
         let body = match watch.request_copy() {
-            Some(copy) => Body::new(WatchedRequest { incoming: body, copy }),
+            Some(copy) => body::watched(body, move |bytes| copy.lock().feed(bytes)),
             None => body,
         };
         match self.upstream.send(Request::from_parts(head, body)).await {

@@ -1,4 +1,4 @@
-//! Bodies that are watched while they pass.
+//! Answers that are watched while they pass.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,41 +8,9 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::recording::{Lost, Recording};
-use super::watch::{SharedCapture, Watch};
-use crate::body::{Body, BoxError};
+use super::watch::Watch;
+use crate::body::BoxError;
 use crate::upstream::AnswerBody;
-
-/// A request's body that leaves a bounded copy.
-pub(super) struct WatchedRequest {
-    pub incoming: Body,
-    pub copy: SharedCapture,
-}
-
-impl http_body::Body for WatchedRequest {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(bytes) = frame.data_ref()
-        {
-            self.copy.lock().feed(bytes);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
-}
 
 /// An answer's body whose end, in strict mode, is held back until the exchange is recorded: the client cannot have the
 /// whole answer to something that is not on record.

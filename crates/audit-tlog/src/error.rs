@@ -104,6 +104,8 @@ pub enum Error {
 pub enum Format {
     /// Base64 of one hash.
     Hash,
+    /// Decimal of one leaf's index.
+    LeafIndex,
     /// Resource path of a tile or entry bundle.
     TilePath,
     /// Bytes of a tile.
@@ -168,6 +170,7 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Hash => "hash",
+            Self::LeafIndex => "leaf index",
             Self::TilePath => "tile path",
             Self::Tile => "tile",
             Self::EntryBundle => "entry bundle",

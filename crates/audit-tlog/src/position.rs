@@ -1,6 +1,10 @@
 //! Index and size are different things: a tree of size *n* holds the indices `0..n`.
 
 use core::fmt;
+use core::str::FromStr;
+
+use crate::error::{Error, Flaw, Format};
+use crate::text;
 
 /// Position of a leaf in the log, counted from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +77,15 @@ impl TreeSize {
             Some(size) => Some(Self(size)),
             None => None,
         }
+    }
+}
+
+/// Reads a decimal without sign or leading zeroes, as the formats of a log write it.
+impl FromStr for LeafIndex {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        text::decimal(text).map(Self).ok_or(Error::malformed(Format::LeafIndex, 1, Flaw::Decimal))
     }
 }
 

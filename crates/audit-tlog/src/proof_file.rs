@@ -51,7 +51,7 @@ impl TlogProof {
             .transpose()?;
         let (index, at) = lines.next().ok_or(malformed(2, Flaw::Truncated))?;
         let index = index.strip_prefix("index ").ok_or(malformed(at, Flaw::Structure))?;
-        let index = text::decimal(index).map(LeafIndex::new).ok_or(malformed(at, Flaw::Decimal))?;
+        let index = index.parse().map_err(|_| malformed(at, Flaw::Decimal))?;
         let hashes: Result<Vec<Hash>, Error> =
             lines.map(|(line, at)| line.parse().map_err(|_| malformed(at, Flaw::Base64))).collect();
         let inclusion = InclusionProof(hashes?);

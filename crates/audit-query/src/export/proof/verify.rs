@@ -153,10 +153,10 @@ fn matched(
         match (claimed, read) {
             (None, false) => break,
             (Some(claimed), true) => {
-                if !proved.size.contains(LeafIndex::new(claimed.index)) {
+                if !proved.size.contains(claimed.index) {
                     return Err(proof.malformed("its index is not in the checkpoint's tree"));
                 }
-                leaves.push((claimed.index, claimed.check(&event, events.lines.number)?));
+                leaves.push((claimed.index.get(), claimed.check(&event, events.lines.number)?));
                 proved.note(claimed.opening.hidden());
             }
             (claimed, read) => {
@@ -180,7 +180,7 @@ fn matched(
 
 /// What the proof says of one event.
 struct Claim {
-    index: u64,
+    index: LeafIndex,
     opening: Opening,
     mark: String,
 }
@@ -188,13 +188,10 @@ struct Claim {
 impl Claim {
     fn check(&self, event: &[u8], line: u64) -> Result<Hash, VerifyError> {
         let data = self.opening.leaf_data(event);
-        let data = data.map_err(|source| VerifyError::Line { line, index: self.index, source })?;
+        let index = self.index.get();
+        let data = data.map_err(|source| VerifyError::Line { line, index, source })?;
         let leaf = leaf_hash(data.as_bytes());
-        if mark(&leaf) == self.mark {
-            Ok(leaf)
-        } else {
-            Err(VerifyError::Altered { line, index: self.index })
-        }
+        if mark(&leaf) == self.mark { Ok(leaf) } else { Err(VerifyError::Altered { line, index }) }
     }
 }
 
@@ -308,7 +305,7 @@ impl ProofLines<'_> {
         let mut parts = line.split(' ');
         let claim = (|| {
             let claim = Claim {
-                index: decimal(parts.next()?)?,
+                index: parts.next()?.parse().ok()?,
                 opening: parts.next()?.parse().ok()?,
                 mark: parts.next()?.to_owned(),
             };
@@ -348,9 +345,4 @@ impl ProofLines<'_> {
         }
         Err(self.malformed("its checkpoint is longer than any"))
     }
-}
-
-/// A number as it is written, without sign or leading zeroes.
-fn decimal(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }

@@ -40,8 +40,9 @@ use tokio_util::task::TaskTracker;
 
 pub use self::client_address::TrustedProxies;
 pub use self::counting::Counting;
+pub use self::frames::Piece;
 use self::refusal::Refusal;
-pub use self::relay::{Direction, SocketTap};
+pub use self::relay::{Direction, SocketTap, Verdict};
 pub use self::socket::{SocketListener, SocketOpening};
 use self::watch::Seen;
 use crate::body::{Body, BoxError};

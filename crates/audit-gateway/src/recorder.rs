@@ -182,13 +182,21 @@ impl Recorder {
         self.0.modes.of(category)
     }
 
+    /// Whether the ledger takes events now.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn accepts(&self) -> Result<(), Error> {
+        self.0.intake.accepts()
+    }
+
     /// Writes down what is about to be forwarded. `intent` has the id of the event that will come of it. One write to a
     /// file, some microseconds; with [`Durability::Synced`] a sync, on a thread where that may block.
     ///
     /// # Errors
     /// [`Refused`]: it must not be forwarded.
     pub async fn begin(&self, intent: Event<'static>) -> Result<Ticket, Refused> {
-        self.0.intake.accepts()?;
+        self.accepts()?;
         let intent = Event {
             outcome: Outcome::Unknown,
             reason: intent.reason.or(Some("interrupted".into())),

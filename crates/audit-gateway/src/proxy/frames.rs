@@ -1,12 +1,29 @@
-//! WebSocket frames (RFC 6455) as they pass: whole text messages, within bounds.
+//! WebSocket frames (RFC 6455) as they pass: text messages, piece by piece, and closes.
 //!
-//! The reader only looks; what it cannot follow, it lets pass unseen. Between messages it holds no memory.
+//! The reader only looks, and keeps nothing of a message however long it is.
 
-/// Messages longer than this are not looked at.
-const MAX_MESSAGE: usize = 256 << 10;
+use super::relay::Verdict;
+
+/// Bytes unmasked at once.
+const PIECE: usize = 1 << 10;
 
 /// Control frames (close, ping, pong) have this bit in their opcode and may stand between the fragments of a message.
 const CONTROL: u8 = 0x8;
+const CLOSE: u8 = 0x8;
+
+/// What passed in one direction of a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'p> {
+    /// The next piece of a text message.
+    Text(&'p [u8]),
+    /// The text message is whole.
+    End,
+    /// The sender closes the WebSocket, with the code it gave.
+    Close(Option<u16>),
+}
+
+/// Whoever hears of pieces.
+type Tell<'t> = &'t mut dyn FnMut(Piece<'_>) -> Verdict;
 
 /// Finds the messages in one direction of a connection.
 #[derive(Debug, Default)]
@@ -14,12 +31,10 @@ pub(super) struct FrameReader {
     state: State,
     /// Whether the message in hand is text; its fragments say no more than "continuation".
     is_text: bool,
-    /// The message so far; stays empty while it is not of interest.
-    message: Vec<u8>,
-    /// The message in hand has grown too long or is not text: wait for its end.
-    is_skipped: bool,
+    /// The code of the close frame in hand, and how much of it there is.
+    close: ([u8; 2], usize),
     /// Nobody wants the messages.
-    never_keeps: bool,
+    is_deaf: bool,
     /// What came makes no sense as frames: never look again.
     is_lost: bool,
 }
@@ -47,20 +62,25 @@ struct Frame {
 }
 
 impl FrameReader {
-    /// Looks at bytes that passed; `on_text` gets every text message that they complete.
-    pub fn feed(&mut self, mut bytes: &[u8], on_text: &mut dyn FnMut(&[u8])) {
+    /// Looks at bytes before they pass. Stops where `tell` says so.
+    pub fn feed(&mut self, mut bytes: &[u8], tell: Tell<'_>) -> Verdict {
         while !bytes.is_empty() && !self.is_lost {
-            bytes = match &mut self.state {
-                State::Head { .. } => self.feed_head(bytes, on_text),
-                State::Payload { .. } => self.feed_payload(bytes, on_text),
+            let (rest, verdict) = match &mut self.state {
+                State::Head { .. } => self.feed_head(bytes, tell),
+                State::Payload { .. } => self.feed_payload(bytes, tell),
             };
+            if verdict == Verdict::Stop {
+                return verdict;
+            }
+            bytes = rest;
         }
+        Verdict::Pass
     }
 
-    /// Follows the frames without keeping anything.
+    /// Follows the frames without telling of them.
     pub fn skip(&mut self, bytes: &[u8]) {
-        self.never_keeps = true;
-        self.feed(bytes, &mut |_| {});
+        self.is_deaf = true;
+        let _ = self.feed(bytes, &mut |_| Verdict::Pass);
     }
 
     /// Whether the bytes so far end where a frame ends.
@@ -68,70 +88,73 @@ impl FrameReader {
         !self.is_lost && matches!(self.state, State::Head { have: 0, .. })
     }
 
-    fn feed_head<'b>(&mut self, bytes: &'b [u8], on_text: &mut dyn FnMut(&[u8])) -> &'b [u8] {
-        let State::Head { bytes: head, have } = &mut self.state else { return bytes };
+    fn feed_head<'b>(&mut self, bytes: &'b [u8], tell: Tell<'_>) -> (&'b [u8], Verdict) {
+        let State::Head { bytes: head, have } = &mut self.state else { return (bytes, Verdict::Pass) };
         let needed = head_length(&head[..*have]);
         let taken = (needed - *have).min(bytes.len());
         head[*have..*have + taken].copy_from_slice(&bytes[..taken]);
         *have += taken;
+        let mut verdict = Verdict::Pass;
         if *have == head_length(&head[..*have]) && *have >= 2 {
             match Frame::decode(&head[..*have]) {
-                Some(frame) => self.begin(frame, on_text),
+                Some(frame) => verdict = self.begin(frame, tell),
                 None => self.lose(),
             }
         }
-        &bytes[taken..]
+        (&bytes[taken..], verdict)
     }
 
-    fn begin(&mut self, frame: Frame, on_text: &mut dyn FnMut(&[u8])) {
-        let is_control = frame.opcode & CONTROL != 0;
-        if !is_control && frame.opcode != 0 {
+    fn begin(&mut self, frame: Frame, tell: Tell<'_>) -> Verdict {
+        if frame.opcode == CLOSE {
+            self.close = ([0; 2], 0);
+        } else if frame.opcode & CONTROL == 0 && frame.opcode != 0 {
             self.is_text = frame.opcode == 1;
-            self.is_skipped = !self.is_text || self.never_keeps;
-            self.message = Vec::new();
         }
         self.state = State::Payload { frame, left: frame.length, seen: 0 };
-        if frame.length == 0 {
-            self.end(frame, on_text);
-        }
+        if frame.length == 0 { self.end(frame, tell) } else { Verdict::Pass }
     }
 
-    fn feed_payload<'b>(&mut self, bytes: &'b [u8], on_text: &mut dyn FnMut(&[u8])) -> &'b [u8] {
-        let State::Payload { frame, left, seen } = &mut self.state else { return bytes };
+    fn feed_payload<'b>(&mut self, bytes: &'b [u8], tell: Tell<'_>) -> (&'b [u8], Verdict) {
+        let State::Payload { frame, left, seen } = &mut self.state else { return (bytes, Verdict::Pass) };
         let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
-        let (piece, rest) = bytes.split_at(taken);
-        let is_kept = frame.opcode & CONTROL == 0 && !self.is_skipped;
-        if is_kept && self.message.len() + taken > MAX_MESSAGE {
-            self.is_skipped = true;
-            self.message = Vec::new();
-        } else if is_kept {
-            match frame.mask {
-                None => self.message.extend_from_slice(piece),
-                Some(mask) => {
-                    let key = mask.iter().cycle().skip(*seen % 4);
-                    self.message.extend(piece.iter().zip(key).map(|(byte, key)| byte ^ key));
-                }
-            }
-        }
+        let (payload, rest) = bytes.split_at(taken);
+        let (frame, offset) = (*frame, *seen);
         *seen = (*seen + taken) % 4;
         *left -= taken as u64;
-        if *left == 0 {
-            let frame = *frame;
-            self.end(frame, on_text);
+        let is_over = *left == 0;
+        let mut verdict = Verdict::Pass;
+        if frame.opcode == CLOSE {
+            self.keep_code(frame, offset, payload);
+        } else if frame.opcode & CONTROL == 0 && self.is_text && !self.is_deaf {
+            verdict = frame.unmasked(offset, payload, &mut |piece| tell(Piece::Text(piece)));
         }
-        rest
+        if is_over && verdict == Verdict::Pass {
+            verdict = self.end(frame, tell);
+        }
+        (rest, verdict)
     }
 
-    fn end(&mut self, frame: Frame, on_text: &mut dyn FnMut(&[u8])) {
+    fn keep_code(&mut self, frame: Frame, offset: usize, payload: &[u8]) {
+        let (code, have) = &mut self.close;
+        let _ = frame.unmasked(offset, payload, &mut |piece| {
+            let room = piece.len().min(code.len() - *have);
+            code[*have..*have + room].copy_from_slice(&piece[..room]);
+            *have += room;
+            Verdict::Pass
+        });
+    }
+
+    fn end(&mut self, frame: Frame, tell: Tell<'_>) -> Verdict {
         self.state = State::default();
-        if frame.opcode & CONTROL != 0 || !frame.is_final {
-            return;
-        }
-        let message = std::mem::take(&mut self.message);
-        if self.is_text && !self.is_skipped {
-            on_text(&message);
-        }
-        (self.is_text, self.is_skipped) = (false, false);
+        let piece = if frame.opcode == CLOSE {
+            let (code, have) = self.close;
+            Piece::Close((have == code.len()).then(|| u16::from_be_bytes(code)))
+        } else if frame.opcode & CONTROL == 0 && frame.is_final && std::mem::take(&mut self.is_text) {
+            Piece::End
+        } else {
+            return Verdict::Pass;
+        };
+        if self.is_deaf { Verdict::Pass } else { tell(piece) }
     }
 
     fn lose(&mut self) {
@@ -151,6 +174,24 @@ fn head_length(head: &[u8]) -> usize {
 }
 
 impl Frame {
+    /// Tells of a piece of the payload that begins `offset` bytes after the mask's beginning, its mask taken off.
+    fn unmasked(self, offset: usize, payload: &[u8], tell: &mut dyn FnMut(&[u8]) -> Verdict) -> Verdict {
+        let Some(mask) = self.mask else { return tell(payload) };
+        let mut plain = [0; PIECE];
+        let mut at = offset;
+        for piece in payload.chunks(PIECE) {
+            let key = mask.iter().cycle().skip(at % 4);
+            for ((plain, byte), key) in plain.iter_mut().zip(piece).zip(key) {
+                *plain = byte ^ key;
+            }
+            at += piece.len();
+            if tell(&plain[..piece.len()]) == Verdict::Stop {
+                return Verdict::Stop;
+            }
+        }
+        Verdict::Pass
+    }
+
     /// Reads a whole head. `None` when a reserved bit is set: an extension that was not agreed on.
     fn decode(head: &[u8]) -> Option<Self> {
         let (first, second) = (head[0], head[1]);
@@ -194,9 +235,17 @@ mod tests {
     }
 
     fn read(bytes: &[u8], piece: usize) -> Vec<String> {
-        let (mut reader, mut messages) = (FrameReader::default(), Vec::new());
+        let (mut reader, mut messages, mut message) = (FrameReader::default(), Vec::new(), Vec::new());
         for piece in bytes.chunks(piece) {
-            reader.feed(piece, &mut |text| messages.push(String::from_utf8_lossy(text).into_owned()));
+            let verdict = reader.feed(piece, &mut |piece| {
+                match piece {
+                    Piece::Text(text) => message.extend_from_slice(text),
+                    Piece::End => messages.push(String::from_utf8(std::mem::take(&mut message)).unwrap()),
+                    Piece::Close(code) => messages.push(format!("close {code:?}")),
+                }
+                Verdict::Pass
+            });
+            assert_eq!(verdict, Verdict::Pass);
         }
         messages
     }
@@ -220,17 +269,44 @@ mod tests {
         bytes.extend(frame(0x00, Some([6, 6, 6, 6]), b"two "));
         bytes.extend(frame(0x80, Some([7, 7, 7, 7]), b"three"));
         bytes.extend(frame(0x88, None, &[3, 232]));
-        assert_eq!(read(&bytes, 3), ["one two three"]);
+        assert_eq!(read(&bytes, 3), ["one two three", "close Some(1000)"]);
     }
 
     #[test]
-    fn binary_and_endless_messages_pass_unseen_and_what_follows_is_read() {
+    fn binary_messages_pass_unseen_and_what_follows_is_read_however_long() {
+        let long = "x".repeat(16 << 20);
         let mut bytes = frame(0x82, None, b"\x00\x01");
-        bytes.extend(frame(0x81, None, &vec![b'x'; MAX_MESSAGE + 1]));
-        bytes.extend(frame(0x01, None, &vec![b'y'; MAX_MESSAGE]));
-        bytes.extend(frame(0x80, None, b"y"));
+        bytes.extend(frame(0x81, Some([1, 2, 3, 4]), long.as_bytes()));
+        bytes.extend(frame(0x02, None, b"half"));
+        bytes.extend(frame(0x80, None, b"text?"));
         bytes.extend(frame(0x81, None, b"small"));
-        assert_eq!(read(&bytes, 4_096), ["small"]);
+        assert!(read(&bytes, 8 << 10) == [&long, "small"]);
+    }
+
+    #[test]
+    fn a_close_tells_its_code() {
+        for (payload, told) in
+            [(&[0x0F, 0xA3, b'n', b'o'][..], "close Some(4003)"), (&[1], "close None"), (&[], "close None")]
+        {
+            for piece in [1, 100] {
+                assert_eq!(read(&frame(0x88, Some([9, 8, 7, 6]), payload), piece), [told]);
+                assert_eq!(read(&frame(0x88, None, payload), piece), [told]);
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_hears_may_stop_it() {
+        let bytes =
+            [frame(0x81, None, b"good"), frame(0x81, None, b"bad"), frame(0x81, None, b"never")].concat();
+        let mut heard = Vec::new();
+        let verdict = FrameReader::default().feed(&bytes, &mut |piece| {
+            if let Piece::Text(text) = piece {
+                heard.push(text.to_vec());
+            }
+            if heard.len() == 2 { Verdict::Stop } else { Verdict::Pass }
+        });
+        assert_eq!((verdict, heard), (Verdict::Stop, vec![b"good".to_vec(), b"bad".to_vec()]));
     }
 
     #[test]
@@ -238,12 +314,5 @@ mod tests {
         let mut bytes = frame(0xC1, None, b"compressed");
         bytes.extend(frame(0x81, None, b"after"));
         assert_eq!(read(&bytes, 5), [""; 0]);
-    }
-
-    #[test]
-    fn nothing_is_held_between_messages() {
-        let mut reader = FrameReader::default();
-        reader.feed(&frame(0x81, None, &[b'x'; 60_000]), &mut |_| {});
-        assert_eq!(reader.message.capacity(), 0);
     }
 }

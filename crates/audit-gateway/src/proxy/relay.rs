@@ -14,11 +14,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
-use super::frames::FrameReader;
+use super::frames::{FrameReader, Piece};
 use crate::upstream::Quiet;
 
 /// Most bytes moved at once.
 const PIECE: usize = 8 << 10;
+
+/// A close frame with "try again later" (1013), to the client.
+const TRY_LATER: [u8; 4] = [0x88, 0x02, 0x03, 0xF5];
 
 /// Close frames with "going away" (1001): to the client, and masked (with a key of zeros) to the server.
 const GOING_AWAY: [u8; 4] = [0x88, 0x02, 0x03, 0xE9];
@@ -36,9 +39,19 @@ pub enum Direction {
     ToClient,
 }
 
-/// Looks at the text messages of one WebSocket, in the order of their arrival. Runs where the bytes pass: must be
-/// brief.
-pub type SocketTap = Box<dyn FnMut(Direction, &[u8]) + Send>;
+/// Looks at the text messages of one WebSocket, in the order of their arrival, before the other side has them. Runs where
+/// the bytes pass: must be brief.
+pub type SocketTap = Box<dyn FnMut(Direction, Piece<'_>) -> Verdict + Send>;
+
+/// Whether what was looked at may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// It may.
+    Pass,
+    /// The message must not arrive whole: the WebSocket is closed.
+    Stop,
+}
 
 /// How a tunnel ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +62,21 @@ pub(super) enum End {
     Quiet,
     /// We are about to stop.
     Stopped,
+    /// What came must not pass.
+    Refused,
+}
+
+/// Why a direction ended before its time.
+#[derive(Debug)]
+enum Broken {
+    Off,
+    Refused,
+}
+
+impl From<io::Error> for Broken {
+    fn from(_: io::Error) -> Self {
+        Self::Off
+    }
 }
 
 /// Joins two streams until both are done.
@@ -73,19 +101,21 @@ where
     let both = std::future::poll_fn(|cx| {
         let up = to_server.poll(cx, client.as_mut(), upstream.as_mut(), &mut tap, &moved)?;
         let down = to_client.poll(cx, upstream.as_mut(), client.as_mut(), &mut tap, &moved)?;
-        if up.is_ready() && down.is_ready() { Poll::Ready(io::Result::Ok(())) } else { Poll::Pending }
+        if up.is_ready() && down.is_ready() { Poll::Ready(Ok::<_, Broken>(())) } else { Poll::Pending }
     });
     let end = tokio::select! {
-        _ = both => End::Closed,
+        ended = both => if matches!(ended, Err(Broken::Refused)) { End::Refused } else { End::Closed },
         () = std::future::poll_fn(|cx| quiet.poll(cx)) => End::Quiet,
         () = stop.cancelled() => End::Stopped,
     };
     if end != End::Closed {
         let goodbye = async {
+            let is_refused = end == End::Refused;
             if to_client.is_between_frames() {
-                client.write_all(&GOING_AWAY).await?;
+                client.write_all(if is_refused { &TRY_LATER } else { &GOING_AWAY }).await?;
             }
-            if to_server.is_between_frames() {
+            // The server has half of what was refused: more bytes could complete it.
+            if to_server.is_between_frames() && !is_refused {
                 upstream.write_all(&GOING_AWAY_MASKED).await?;
             }
             client.shutdown().await?;
@@ -127,11 +157,11 @@ impl Half {
         mut to: Pin<&mut impl AsyncWrite>,
         tap: &mut Option<SocketTap>,
         moved: &AtomicU64,
-    ) -> Poll<io::Result<()>> {
+    ) -> Poll<Result<(), Broken>> {
         loop {
             ready!(self.poll_drain(cx, to.as_mut()))?;
             if self.is_over {
-                return self.poll_shut(cx, to);
+                return self.poll_shut(cx, to).map_err(Into::into);
             }
             let mut space = [MaybeUninit::uninit(); PIECE];
             let mut piece = ReadBuf::uninit(&mut space);
@@ -145,7 +175,9 @@ impl Half {
             let bytes = piece.filled();
             moved.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             self.is_over = bytes.is_empty();
-            self.look(bytes, tap);
+            if self.look(bytes, tap) == Verdict::Stop {
+                return Poll::Ready(Err(Broken::Refused));
+            }
             match to.as_mut().poll_write(cx, bytes)? {
                 Poll::Ready(written) => self.waiting.extend_from_slice(&bytes[written..]),
                 Poll::Pending => self.waiting.extend_from_slice(bytes),
@@ -154,11 +186,14 @@ impl Half {
         }
     }
 
-    fn look(&mut self, bytes: &[u8], tap: &mut Option<SocketTap>) {
+    fn look(&mut self, bytes: &[u8], tap: &mut Option<SocketTap>) -> Verdict {
         let direction = self.direction;
         match tap {
-            Some(tap) => self.frames.feed(bytes, &mut |text| tap(direction, text)),
-            None => self.frames.skip(bytes),
+            Some(tap) => self.frames.feed(bytes, &mut |piece| tap(direction, piece)),
+            None => {
+                self.frames.skip(bytes);
+                Verdict::Pass
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use audit_event::{Clock, Event, Timestamp};
+use audit_event::{Category, Clock, Event, Outcome, Timestamp};
 use audit_pipeline::prices::Prices;
 use audit_pipeline::sources::openwebui::caller::Caller;
 use audit_pipeline::sources::openwebui::socket::{self, From, PATH, Seen, Socket, SocketAnswer};
@@ -14,9 +14,9 @@ use http::{HeaderMap, HeaderValue};
 use tokio::sync::mpsc;
 
 use super::socket_answers::{Answers, Connection};
-use super::{Direction, SocketListener, SocketOpening, SocketTap};
+use super::{Direction, Piece, SocketListener, SocketOpening, SocketTap, Verdict};
 use crate::identity::Resolver;
-use crate::recorder::Recorder;
+use crate::recorder::{Mode, Recorder};
 
 /// What may wait on one connection for the answer to who it is. Answers beyond it are recorded as nobody's.
 const MAX_WAITING: usize = 256;
@@ -56,6 +56,8 @@ enum Heard {
     Token(String),
     Answer(SocketAnswer, Timestamp),
     Note(String),
+    /// What may be a change of this note, when it has a name, was not let pass.
+    Refused(Option<String>, &'static str),
 }
 
 fn listen(ears: &Arc<Ears>, opening: SocketOpening<'_>) -> SocketTap {
@@ -71,22 +73,36 @@ fn listen(ears: &Arc<Ears>, opening: SocketOpening<'_>) -> SocketTap {
     opening.tasks.spawn(holder.follow(heard));
     let (ears, client) = (Arc::clone(ears), opening.client.clone());
     let (mut socket, mut notes) = (Socket::default(), Notes::default());
-    Box::new(move |direction, text| {
+    Box::new(move |direction, piece| {
         let from = match direction {
             Direction::ToServer => From::Client,
             Direction::ToClient => From::Server,
         };
-        let found = match socket.text(from, text) {
+        let seen = match piece {
+            Piece::Text(text) => {
+                socket.part(from, text);
+                return Verdict::Pass;
+            }
+            Piece::End => socket.end(from),
+            Piece::Close(_) => None,
+        };
+        let found = match seen {
             Some(Seen::Token(token)) => Heard::Token(token),
             Some(Seen::Answer(answer)) if ears.prices.is_some() && answer.says_something() => {
                 Heard::Answer(answer, ears.clock.now())
             }
+            Some(Seen::NoteChanged(note)) if ears.may_not_record() => {
+                Heard::Refused(Some(note), "not_recordable")
+            }
             Some(Seen::NoteChanged(note)) if notes.is_new(&note, ears.clock.now()) => Heard::Note(note),
-            _ => return,
+            Some(Seen::Hidden) => Heard::Refused(None, "ambiguous_message"),
+            _ => return Verdict::Pass,
         };
+        let verdict = if matches!(found, Heard::Refused(..)) { Verdict::Stop } else { Verdict::Pass };
         if let Err(untold) = tell.try_send(found) {
             ears.note(&untold.into_inner(), &Caller::default(), &client, connection);
         }
+        verdict
     })
 }
 
@@ -123,6 +139,11 @@ impl Holder {
 }
 
 impl Ears {
+    /// Whether a change must not pass because the ledger does not accept.
+    fn may_not_record(&self) -> bool {
+        self.recorder.mode(Category::Conversation) == Mode::Strict && self.recorder.accepts().is_err()
+    }
+
     fn note(
         &self,
         heard: &Heard,
@@ -139,7 +160,12 @@ impl Ears {
     fn event(&self, heard: &Heard, caller: &Caller, connection: Connection) -> Option<Event<'static>> {
         match heard {
             Heard::Token(_) => None,
-            Heard::Note(note) => Some(socket::note_event(note, caller, self.clock.now())),
+            Heard::Note(note) => Some(socket::note_event(Some(note), caller, self.clock.now())),
+            Heard::Refused(note, reason) => {
+                let mut event = socket::note_event(note.as_deref(), caller, self.clock.now());
+                (event.outcome, event.reason) = (Outcome::Failure, Some((*reason).into()));
+                Some(event)
+            }
             Heard::Answer(answer, heard) => {
                 let id = self.answers.admit(answer.fingerprint(caller), connection, *heard)?;
                 let mut event = answer.event(id, caller, self.clock.now())?;

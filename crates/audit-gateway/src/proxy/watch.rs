@@ -45,6 +45,8 @@ struct State {
     is_strict: bool,
     /// Who the caller is comes with a message, not with the request's headers.
     is_named_later: bool,
+    /// What Open WebUI said by closing the socket.
+    turned_away: Option<StatusCode>,
     before: Option<Bytes>,
     request: SharedCapture,
     answer: Option<(u16, HeaderMap)>,
@@ -71,6 +73,7 @@ impl Watch {
             ticket: None,
             is_strict,
             is_named_later: false,
+            turned_away: None,
             before: None,
             request: Arc::new(Mutex::new(request)),
             answer: None,
@@ -133,6 +136,13 @@ impl Watch {
             headers.insert(AUTHORIZATION, bearer);
         }
         state.caller = None;
+    }
+
+    /// Open WebUI closed the socket at once, which says what this status says.
+    pub fn is_turned_away(&mut self, status: StatusCode) {
+        if let Some(state) = &mut self.0 {
+            state.turned_away = Some(status);
+        }
     }
 
     /// The request was not forwarded because it could not be recorded: says so to the queue, which may still take it.
@@ -240,9 +250,10 @@ impl State {
     /// shall be that of a refusal all the same; gives the status that really passed.
     fn turn_away(&self, exchange: &mut Exchange<'_>) -> Option<u16> {
         let is_refused = matches!(exchange.caller.standing, Standing::Absent | Standing::Refused(_));
-        let is_turned_away = self.is_named_later && is_refused && exchange.ending == Ending::Upgraded;
-        let answer = exchange.answer.as_mut().filter(|_| is_turned_away)?;
-        Some(std::mem::replace(&mut answer.status, StatusCode::UNAUTHORIZED.as_u16()))
+        let said = self.turned_away.or(is_refused.then_some(StatusCode::UNAUTHORIZED));
+        let said = said.filter(|_| self.is_named_later && exchange.ending == Ending::Upgraded)?;
+        let answer = exchange.answer.as_mut()?;
+        Some(std::mem::replace(&mut answer.status, said.as_u16()))
     }
 
     /// Remembers a state that has passed, and forgets what may have changed.

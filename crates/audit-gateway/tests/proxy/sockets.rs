@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit_gateway::proxy::{Direction, SocketListener, SocketTap};
+use audit_gateway::proxy::{Direction, Piece, SocketListener, SocketTap, Verdict};
+use audit_gateway::recorder::Mode;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -18,8 +19,18 @@ fn listener() -> (SocketListener, Heard) {
     let log = Arc::clone(&heard);
     let listener: SocketListener = Arc::new(move |opening| {
         let log = Arc::clone(&log);
-        let tap: SocketTap = Box::new(move |direction, text| {
-            log.lock().push((direction, String::from_utf8_lossy(text).into_owned()));
+        let mut messages = [Vec::new(), Vec::new()];
+        let tap: SocketTap = Box::new(move |direction, piece| {
+            let message = &mut messages[usize::from(direction == Direction::ToClient)];
+            match piece {
+                Piece::Text(text) => message.extend_from_slice(text),
+                Piece::End => {
+                    let text = String::from_utf8_lossy(&std::mem::take(message)).into_owned();
+                    log.lock().push((direction, text));
+                }
+                Piece::Close(_) => {}
+            }
+            Verdict::Pass
         });
         opening.target.starts_with("/ws/socket.io").then_some(tap)
     });
@@ -161,7 +172,12 @@ async fn an_upstream_that_fails_is_passed_on() {
 
 /// Sends back what comes; knows one session.
 async fn knows_ada() -> Stub {
-    Stub::start(|request| match request.target() {
+    knows_ada_and(vec![Act::Echo]).await
+}
+
+/// Knows one session, and does this in WebSockets.
+async fn knows_ada_and(acts: Vec<Act>) -> Stub {
+    Stub::start(move |request| match request.target() {
         "/api/v1/auths/" if request.header("authorization") == Some("Bearer good.session.token") => {
             super::stub::answer(200, JSON, br#"{"id":"u-1","name":"Ada","email":"ada@test","role":"user"}"#)
         }
@@ -171,7 +187,7 @@ async fn knows_ada() -> Stub {
         _ => {
             let head =
                 "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n";
-            vec![Act::Send(head.into()), Act::Echo]
+            [&[Act::Send(head.into())], &acts[..]].concat()
         }
     })
     .await
@@ -235,6 +251,32 @@ async fn a_terminal_whose_first_message_names_nobody_is_refused() {
 }
 
 #[tokio::test]
+async fn a_terminal_that_open_webui_closes_at_once_was_refused() {
+    for (code, action, outcome) in [
+        (4003u16, "access.denied", "denied"),
+        (4001, "access.denied", "denied"),
+        (4004, "terminal.session.opened", "failure"),
+        (1000, "terminal.session.opened", "success"),
+    ] {
+        let close = [&[0x88, 0x02][..], &code.to_be_bytes()].concat();
+        let stub = knows_ada_and(vec![Act::Wait(Duration::from_millis(100)), Act::Send(close.clone())]).await;
+        let world = World::before(&stub).await;
+        let (mut stream, _) = open(&world, TERMINAL).await;
+        stream.write_all(&message(r#"{"type":"auth","token":"good.session.token"}"#)).await.unwrap();
+        expect(&mut stream, &close).await;
+        drop(stream);
+        let events = world.events().await;
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert_eq!(
+            (&events[0]["action"], &events[0]["outcome"]),
+            (&action.into(), &outcome.into()),
+            "{code}"
+        );
+        assert_eq!((&events[0]["http"]["status"], &events[0]["actor"]["id"]), (&101.into(), &"u-1".into()));
+    }
+}
+
+#[tokio::test]
 async fn a_terminal_that_cannot_be_recorded_is_not_opened() {
     let stub = knows_ada().await;
     let world = World::with(stub.address, Setting { disk_is_full: true, ..Setting::default() }).await;
@@ -269,4 +311,81 @@ async fn a_note_that_is_written_in_is_one_event_of_whoever_holds_the_connection(
     assert_eq!(events[0]["action"], "note.updated");
     assert_eq!(events[0]["target"]["id"], "n-1");
     assert_eq!(events[0]["actor"]["id"], "u-1", "a token that is not good changes nothing");
+}
+
+/// Says a text message of any length, without waiting for its echo.
+async fn tell(stream: &mut TcpStream, text: &str) {
+    let length = u64::try_from(text.len()).unwrap().to_be_bytes();
+    let head = [&[0x81, 0xFF][..], &length, &[0; 4]].concat();
+    stream.write_all(&[&head, text.as_bytes()].concat()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_note_is_seen_however_its_change_is_spelled() {
+    let pad = "A".repeat(300_000);
+    let (number, namespace) = ("9".repeat(100), "b[".repeat(100));
+    for update in [
+        r#"451-["ydoc:document:update",{"document_id":"note:n-1","update":{"_placeholder":true,"num":0}}]"#
+            .to_owned(),
+        format!(r#"42{number}["ydoc:document:update",{{"document_id":"note:n-1"}}]"#),
+        format!(r#"42/?a={namespace},["ydoc:document:update",{{"document_id":"note:n-1"}}]"#),
+        format!(r#"42["ydoc:document:update",{{"pad":"{pad}","document_id":"note:n-1"}}]"#),
+    ] {
+        let stub = knows_ada().await;
+        let world = World::with(stub.address, Setting { hears: true, ..Setting::default() }).await;
+        let (mut stream, _) = open(&world, "/ws/socket.io/?EIO=4&transport=websocket").await;
+        say(&mut stream, r#"40{"token":"good.session.token"}"#).await;
+        tell(&mut stream, &update).await;
+        stream.shutdown().await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await.unwrap();
+        let events = world.events().await;
+        assert_eq!(events.len(), 1, "{events:?} of {}", &update[..40]);
+        assert_eq!((&events[0]["target"]["id"], &events[0]["actor"]["id"]), (&"n-1".into(), &"u-1".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_change_in_parts_that_nobody_can_read_is_not_let_pass() {
+    let stub = knows_ada().await;
+    let world = World::with(stub.address, Setting { hears: true, ..Setting::default() }).await;
+    let (mut stream, _) = open(&world, "/ws/socket.io/?EIO=4&transport=websocket").await;
+    say(&mut stream, r#"40{"token":"good.session.token"}"#).await;
+    tell(&mut stream, r#"451-["ydoc:document:update",{"document_id":{"_placeholder":true,"num":0}}]"#).await;
+    expect(&mut stream, &[0x88, 0x02, 0x03, 0xF5]).await;
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty(), "nothing of it was echoed");
+    let events = world.events().await;
+    assert_eq!((&events[0]["action"], &events[0]["outcome"]), (&"note.updated".into(), &"failure".into()));
+    assert_eq!(
+        (&events[0]["reason"], &events[0]["actor"]["id"]),
+        (&"ambiguous_message".into(), &"u-1".into())
+    );
+}
+
+#[tokio::test]
+async fn in_strict_mode_notes_that_cannot_be_recorded_are_not_written() {
+    for (mode, passes) in [(Mode::Strict, false), (Mode::Async, true)] {
+        let stub = knows_ada().await;
+        let setting = Setting { hears: true, disk_is_full: true, mode, ..Setting::default() };
+        let world = World::with(stub.address, setting).await;
+        // That the disk is full shows at the first try.
+        world.send(super::world::request("POST /api/v1/folders/", "", b"{}")).await;
+        for _ in 0..500 {
+            if world.recorder.accepts().is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let (mut stream, _) = open(&world, "/ws/socket.io/?EIO=4&transport=websocket").await;
+        say(&mut stream, r#"40{"token":"good.session.token"}"#).await;
+        say(&mut stream, r#"42["usage",{"model":"m"}]"#).await;
+        let update = r#"42["ydoc:document:update",{"document_id":"note:n-1"}]"#;
+        stream.write_all(&message(update)).await.unwrap();
+        if passes {
+            expect(&mut stream, &message(update)).await;
+        } else {
+            expect(&mut stream, &[0x88, 0x02, 0x03, 0xF5]).await;
+        }
+    }
 }

@@ -21,8 +21,12 @@ fn pair(capacity: usize) -> Pair {
     let stop = CancellationToken::new();
     let heard = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&heard);
-    let tap: SocketTap = Box::new(move |direction, text| {
-        listener.lock().unwrap().push((direction, String::from_utf8_lossy(text).into_owned()));
+    let tap: SocketTap = Box::new(move |direction, piece| {
+        if let Piece::Text(text) = piece {
+            listener.lock().unwrap().push((direction, String::from_utf8_lossy(text).into_owned()));
+            return if text == b"bad" { Verdict::Stop } else { Verdict::Pass };
+        }
+        Verdict::Pass
     });
     let token = stop.clone();
     let relay = tokio::spawn(async move { join(ours, theirs, Some(tap), LONG, &token).await });
@@ -85,6 +89,20 @@ async fn stopping_says_goodbye_to_both() {
     pair.server.read_to_end(&mut up).await.unwrap();
     assert_eq!((down.as_slice(), up.as_slice()), (&GOING_AWAY[..], &GOING_AWAY_MASKED[..]));
     assert_eq!(pair.relay.await.unwrap(), End::Stopped);
+}
+
+#[tokio::test]
+async fn what_must_not_pass_ends_the_tunnel_before_it_is_whole() {
+    let mut pair = pair(64);
+    pair.client.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'o', b'k', 0x81, 0x83, 0, 0]).await.unwrap();
+    let mut up = vec![0; 12];
+    pair.server.read_exact(&mut up).await.unwrap();
+    pair.client.write_all(&[0, 0, b'b', b'a', b'd', 0x81, 0x80, 0, 0, 0, 0]).await.unwrap();
+    let (mut down, mut rest) = (Vec::new(), Vec::new());
+    pair.client.read_to_end(&mut down).await.unwrap();
+    pair.server.read_to_end(&mut rest).await.unwrap();
+    assert_eq!((down.as_slice(), rest.as_slice()), (&TRY_LATER[..], &[][..]));
+    assert_eq!(pair.relay.await.unwrap(), End::Refused);
 }
 
 #[tokio::test(start_paused = true)]

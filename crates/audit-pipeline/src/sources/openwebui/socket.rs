@@ -8,9 +8,10 @@
 //! is under way. Binary frames, compressed ones and other Engine.IO packets are the caller's to leave out or harmless
 //! here: what is not understood gives nothing.
 //!
-//! Engine.IO: a digit (4 = message), then Socket.IO: a digit (0 = connect, 2 = event), an optional namespace and
-//! acknowledgement number, then JSON. <https://socket.io/docs/v4/socket-io-protocol/>
+//! Engine.IO: a digit (4 = message), then Socket.IO: a digit (0 = connect, 2 = event, 5 = event with attachments), an
+//! optional namespace and acknowledgement number, then JSON. <https://socket.io/docs/v4/socket-io-protocol/>
 
+mod head;
 mod packet;
 pub mod terminal;
 
@@ -60,6 +61,8 @@ pub enum Seen {
     Answer(SocketAnswer),
     /// The client sent a change of the note of this id, by writing in it.
     NoteChanged(String),
+    /// The client sent what may be a change of a note, in parts that only Open WebUI puts together. Its pages never do.
+    Hidden,
 }
 
 /// The end of an answer in a chat of the page.
@@ -82,6 +85,7 @@ impl std::fmt::Debug for Seen {
         match self {
             Self::Token(_) => f.write_str("Token(hidden)"),
             Self::Accepted(id) => f.debug_tuple("Accepted").field(id).finish(),
+            Self::Hidden => f.write_str("Hidden"),
             Self::NoteChanged(id) => f.debug_tuple("NoteChanged").field(id).finish(),
             Self::Answer(answer) => f.debug_tuple("Answer").field(answer).finish(),
         }
@@ -104,6 +108,7 @@ impl Socket {
     pub fn end(&mut self, from: From) -> Option<Seen> {
         let mut found = self.packet(from).finish();
         match (from, found.sid.take()) {
+            (From::Client, _) if found.may_hide(NOTE_EVENT) => Some(Seen::Hidden),
             (From::Client, _) => found.token.take().map(Seen::Token).or_else(|| note_changed(&found)),
             (From::Server, Some(id)) => Some(Seen::Accepted(id)),
             (From::Server, None) => self.answer(found).map(Seen::Answer),
@@ -180,14 +185,15 @@ fn note_changed(found: &packet::Found) -> Option<Seen> {
     Some(Seen::NoteChanged(note.split(':').next().unwrap_or(note).to_owned()))
 }
 
-/// The event of somebody who writes in a note. Nothing says whether Open WebUI accepted it: it drops what it refuses.
+/// The event of somebody who writes in a note, as far as it is named. Nothing says whether Open WebUI accepted it: it
+/// drops what it refuses.
 #[must_use]
-pub fn note_event(note: &str, caller: &Caller, now: Timestamp) -> Event<'static> {
+pub fn note_event(note: Option<&str>, caller: &Caller, now: Timestamp) -> Event<'static> {
     let mut event = Event::new("note.updated", Source::Gateway);
     event.time = Some(now);
     event.outcome = Outcome::Unknown;
     caller.sign(&mut event);
-    event.target = Some(super::target("note", note));
+    event.target = note.map(|note| super::target("note", note));
     event.details = Some(Json::object(vec![("flow", Json::from("socket"))]));
     event.message = Some(super::sentence(&event).into());
     event

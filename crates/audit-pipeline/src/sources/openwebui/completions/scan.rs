@@ -330,20 +330,61 @@ impl Scanner {
     }
 }
 
-/// The text that a JSON string's inside stands for. One that was cut within an escape loses that; what is not UTF-8
-/// becomes the replacement character.
+/// The text that a JSON string's inside stands for. One that was cut within an escape loses that; what is not UTF-8, and
+/// a surrogate without its other half, which Python takes, becomes the replacement character.
 fn unescaped(raw: &[u8]) -> Cow<'_, str> {
-    if !raw.contains(&b'\\') {
-        return String::from_utf8_lossy(raw);
+    let raw = String::from_utf8_lossy(raw);
+    if !raw.contains('\\') {
+        return raw;
     }
-    /// `\ud83d\ude00`
-    const LONGEST_ESCAPE: usize = 12;
-    (0..=LONGEST_ESCAPE.min(raw.len()))
-        .find_map(|lost| {
-            let quoted = [b"\"", &raw[..raw.len() - lost], b"\""].concat();
-            serde_json::from_slice::<String>(&quoted).ok()
-        })
-        .map_or(Cow::Borrowed(""), Cow::Owned)
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw.as_ref();
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        text.push_str(plain);
+        let Some((length, character)) = escaped(escape) else { return Cow::Owned(text) };
+        text.push(character);
+        rest = &escape[length..];
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
+/// The character of an escape, of which the backslash is left out, and its length; `None` when the escape is cut.
+fn escaped(escape: &str) -> Option<(usize, char)> {
+    let first = escape.chars().next()?;
+    let character = match first {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => {
+            let high = unit(&escape[1..])?;
+            let after = &escape[5..];
+            if !(0xD800..0xDC00).contains(&high) {
+                return Some((5, char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER)));
+            }
+            // Of a text that is cut, the other half may be missing.
+            let is_cut = "\\u".starts_with(after);
+            return match after.strip_prefix("\\u").map(unit) {
+                Some(Some(low @ 0xDC00..0xE000)) => {
+                    let code = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                    Some((11, char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)))
+                }
+                Some(None) => None,
+                None if is_cut => None,
+                _ => Some((5, char::REPLACEMENT_CHARACTER)),
+            };
+        }
+        other => other,
+    };
+    Some((first.len_utf8(), character))
+}
+
+/// Four hexadecimal digits.
+fn unit(digits: &str) -> Option<u32> {
+    let digits = digits.get(..4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    u32::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]

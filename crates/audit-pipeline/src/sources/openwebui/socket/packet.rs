@@ -1,5 +1,6 @@
 //! One Socket.IO packet, read in pieces.
 
+use super::head::{Head, Kind, Told};
 use crate::sources::openwebui::completions::fields::{USAGE, UsageFields, shortened};
 use crate::sources::openwebui::completions::scan::{Finder, NOWHERE, Place, ROOT, Scanner, Span, Value};
 
@@ -7,20 +8,16 @@ use crate::sources::openwebui::completions::scan::{Finder, NOWHERE, Place, ROOT,
 #[derive(Debug, Default)]
 pub(super) struct Packet {
     head: Head,
+    rest: Rest,
     scanner: Scanner,
     found: Found,
 }
 
-/// How far the part before the JSON is read.
+/// What comes next of a packet.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Head {
-    /// Engine.IO's type.
+enum Rest {
     #[default]
-    Engine,
-    /// Socket.IO's type.
-    Socket,
-    /// Namespace and acknowledgement number, of which so many bytes were read.
-    Address(u8),
+    Head,
     Json,
     /// Not looked at.
     Other,
@@ -29,7 +26,11 @@ enum Head {
 /// What a packet holds of what we look for.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    is_event: bool,
+    kind_of_packet: Option<Kind>,
+    /// The event, its name or its payload is to come in a frame of its own.
+    is_elsewhere: bool,
+    /// The document's name is.
+    is_document_elsewhere: bool,
     /// An event's name.
     pub event: Option<String>,
     pub token: Option<String>,
@@ -45,28 +46,22 @@ pub(super) struct Found {
     pub usage: UsageFields,
 }
 
-/// Longest namespace and acknowledgement number.
-const ADDRESS_BYTES: u8 = 64;
-
 impl Packet {
     pub(super) fn feed(&mut self, piece: &[u8]) {
-        for (at, &byte) in piece.iter().enumerate() {
-            self.head = match self.head {
-                Head::Engine if byte == b'4' => Head::Socket,
-                Head::Socket if byte == b'0' || byte == b'2' => {
-                    self.found.is_event = byte == b'2';
-                    Head::Address(0)
+        let mut at = 0;
+        while self.rest == Rest::Head && at < piece.len() {
+            match self.head.feed(piece[at]) {
+                Told::Nothing => at += 1,
+                Told::Kind(kind) => {
+                    self.found.kind_of_packet = Some(kind);
+                    at += 1;
                 }
-                Head::Address(_) | Head::Json if byte == b'{' || byte == b'[' || self.head == Head::Json => {
-                    self.head = Head::Json;
-                    return self.scanner.feed(&piece[at..], &mut self.found);
-                }
-                Head::Address(count) if count < ADDRESS_BYTES => Head::Address(count + 1),
-                _ => Head::Other,
-            };
-            if self.head == Head::Other {
-                return;
+                Told::Json => self.rest = Rest::Json,
+                Told::Other => self.rest = Rest::Other,
             }
+        }
+        if self.rest == Rest::Json {
+            self.scanner.feed(&piece[at..], &mut self.found);
         }
     }
 
@@ -78,7 +73,7 @@ impl Packet {
 
     /// What was found; the next byte begins another packet.
     pub(super) fn finish(&mut self) -> Found {
-        self.head = Head::Engine;
+        (self.head, self.rest) = (Head::default(), Rest::Head);
         self.scanner.restart();
         std::mem::take(&mut self.found)
     }
@@ -98,6 +93,7 @@ const MODEL: Place = 11;
 const DONE: Place = 12;
 const ERROR: Place = 13;
 const DOCUMENT_ID: Place = 14;
+const PLACEHOLDER: Place = 15;
 
 impl Finder for Found {
     fn member(&self, of: Place, key: &str) -> Place {
@@ -108,6 +104,7 @@ impl Finder for Found {
             (NAME_OR_PAYLOAD, "chat_id") => CHAT_ID,
             (NAME_OR_PAYLOAD, "message_id") => MESSAGE_ID,
             (NAME_OR_PAYLOAD, "document_id") => DOCUMENT_ID,
+            (NAME_OR_PAYLOAD, "_placeholder") => PLACEHOLDER,
             (NAME_OR_PAYLOAD, "shared") => SHARED,
             (NAME_OR_PAYLOAD, "data") => DATA,
             (DATA, "type") => KIND,
@@ -122,7 +119,7 @@ impl Finder for Found {
     }
 
     fn item(&self, of: Place) -> Place {
-        if of == ROOT && self.is_event { NAME_OR_PAYLOAD } else { NOWHERE }
+        if of == ROOT && self.is_event() { NAME_OR_PAYLOAD } else { NOWHERE }
     }
 
     fn found(&mut self, at: Place, value: Value<'_>, _: Span) {
@@ -133,10 +130,17 @@ impl Finder for Found {
             (TOKEN, Value::Text { text, is_cut: false }) if self.may_bring_token() => {
                 self.token = Some(text.into_owned());
             }
-            (SID, Value::Text { text, .. }) if !self.is_event => self.sid = Some(shortened(&text)),
+            (SID, Value::Text { text, .. }) if !self.is_event() => self.sid = Some(shortened(&text)),
             (CHAT_ID, Value::Text { text, .. }) => self.chat_id = Some(shortened(&text)),
             (MESSAGE_ID, Value::Text { text, .. }) => self.message_id = Some(shortened(&text)),
             (DOCUMENT_ID, Value::Text { text, .. }) => self.document_id = Some(shortened(&text)),
+            (ROOT, Value::Object) if self.is_binary() => self.is_elsewhere = true,
+            (NAME_OR_PAYLOAD, Value::Object) if self.is_binary() && self.event.is_none() => {
+                self.is_elsewhere = true;
+            }
+            (PLACEHOLDER | DOCUMENT_ID, Value::Object | Value::Literal(_)) => {
+                self.is_document_elsewhere = true
+            }
             (SHARED, Value::Literal(raw)) => self.is_shared = raw == b"true",
             (KIND, Value::Text { text, .. }) => self.kind = Some(shortened(&text)),
             (MODEL, Value::Text { text, .. }) => self.model = Some(shortened(&text)),
@@ -149,8 +153,23 @@ impl Finder for Found {
 }
 
 impl Found {
+    fn is_event(&self) -> bool {
+        matches!(self.kind_of_packet, Some(Kind::Event | Kind::BinaryEvent))
+    }
+
+    fn is_binary(&self) -> bool {
+        self.kind_of_packet == Some(Kind::BinaryEvent)
+    }
+
+    /// Whether this may be `event` in parts that only Open WebUI puts together: Socket.IO lets any part of an event come
+    /// in a frame of its own, also one without a byte that is not text.
+    pub fn may_hide(&self, event: &str) -> bool {
+        let is_named = self.event.as_deref() == Some(event) && self.is_document_elsewhere;
+        self.is_binary() && (self.is_elsewhere || is_named)
+    }
+
     /// The two ways in which Open WebUI's clients send their token.
     fn may_bring_token(&self) -> bool {
-        !self.is_event || self.event.as_deref() == Some("user-join")
+        !self.is_event() || self.event.as_deref() == Some("user-join")
     }
 }

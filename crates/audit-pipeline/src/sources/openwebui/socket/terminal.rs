@@ -1,7 +1,6 @@
 //! Terminals: WebSockets that Open WebUI authenticates by the client's first message, not by the request's headers.
 
-use serde_json::Value;
-
+use crate::sources::openwebui::completions::scan::{Finder, NOWHERE, Place, ROOT, Scanner, Span, Value};
 use crate::sources::openwebui::table::decoded;
 
 /// Whether a request's target (path and query as they came) opens a terminal.
@@ -13,13 +12,65 @@ pub fn is_terminal(target: &str) -> bool {
         if !server.is_empty() && !session.is_empty())
 }
 
-/// The session token of the first message, `{"type": "auth", "token": "…"}`. A secret.
-#[must_use]
-pub fn token(first_message: &[u8]) -> Option<String> {
-    let message: Value = serde_json::from_slice(first_message).ok()?;
-    let is_auth = message.get("type").and_then(Value::as_str) == Some("auth");
-    let token = message.get("token").and_then(Value::as_str).filter(|_| is_auth)?;
-    Some(token.to_owned())
+/// The first message, `{"type": "auth", "token": "…"}`, read in pieces, however long it is.
+#[derive(Debug, Default)]
+pub struct FirstMessage {
+    scanner: Scanner,
+    found: Found,
+}
+
+impl FirstMessage {
+    /// The next piece.
+    pub fn feed(&mut self, piece: &[u8]) {
+        self.scanner.feed(piece, &mut self.found);
+    }
+
+    /// The session token, when the message brought one. A secret.
+    #[must_use]
+    pub fn finish(self) -> Option<String> {
+        self.found.token.filter(|_| self.found.is_auth)
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    is_auth: bool,
+    token: Option<String>,
+}
+
+impl std::fmt::Debug for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Found").field("is_auth", &self.is_auth).finish_non_exhaustive()
+    }
+}
+
+const TYPE: Place = 1;
+const TOKEN: Place = 2;
+
+impl Finder for Found {
+    fn member(&self, of: Place, key: &str) -> Place {
+        match (of, key) {
+            (ROOT, "type") => TYPE,
+            (ROOT, "token") => TOKEN,
+            _ => NOWHERE,
+        }
+    }
+
+    fn item(&self, _: Place) -> Place {
+        NOWHERE
+    }
+
+    fn found(&mut self, at: Place, value: Value<'_>, _: Span) {
+        let text = match value {
+            Value::Text { text, is_cut: false } => Some(text),
+            _ => None,
+        };
+        match at {
+            TYPE => self.is_auth = text.as_deref() == Some("auth"),
+            TOKEN => self.token = text.map(Into::into),
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -42,12 +93,20 @@ mod tests {
         }
     }
 
+    fn token(message: &[u8]) -> Option<String> {
+        let mut first = FirstMessage::default();
+        message.chunks(7).for_each(|piece| first.feed(piece));
+        first.finish()
+    }
+
     #[test]
     fn the_first_message_brings_the_token() {
         assert_eq!(
             token(br#"{"type": "auth", "token": "ey.a.b", "chat_id": "c"}"#).as_deref(),
             Some("ey.a.b")
         );
+        let padded = format!(r#"{{"pad":"{}","token":"a","token":"b","type":"auth"}}"#, "x".repeat(300_000));
+        assert_eq!(token(padded.as_bytes()).as_deref(), Some("b"), "however long, and the last of two");
         for other in [&b"ls"[..], br#"{"type":"x","token":"ey"}"#, br#"{"type":"auth","token":7}"#, b"[]"] {
             assert_eq!(token(other), None);
         }

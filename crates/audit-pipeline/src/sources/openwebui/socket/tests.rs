@@ -198,7 +198,7 @@ fn recorded_connections_tell_whose_they_are_and_what_chats_used() {
         match socket.text(from, line["text"].as_str().unwrap().as_bytes()) {
             Some(Seen::Token(token)) => tokens.push((connection, token)),
             Some(Seen::Answer(answer)) => answers.push(answer),
-            Some(Seen::Accepted(_) | Seen::NoteChanged(_)) | None => {}
+            Some(Seen::Accepted(_) | Seen::NoteChanged(_) | Seen::Hidden) | None => {}
         }
     }
     let token = "ey.session.token".to_owned();
@@ -228,18 +228,53 @@ fn a_note_that_the_client_writes_in_is_named() {
         assert_eq!(seen, expected.map(|note| Seen::NoteChanged(note.to_owned())), "{frame}");
         assert_eq!(Socket::default().text(From::Server, frame.as_bytes()), None, "only the client's counts");
     };
-    let update =
-        |document| format!(r#"42["ydoc:document:update",{{"document_id":"{document}","update":[1,2]}}]"#);
+    let update = |document: &str| {
+        format!(r#"42["ydoc:document:update",{{"document_id":"{document}","update":[1,2]}}]"#)
+    };
     check(&update("note:n-1"), Some("n-1"));
     check(&update("note_n-1"), Some("n-1"));
     check(&update("note:n-1:x"), Some("n-1"));
     check(&update("other:n-1"), None);
     check(r#"42["ydoc:document:join",{"document_id":"note:n-1"}]"#, None);
+    check(&update("note:n-1:\\ud800 and more than one escape"), Some("n-1"));
+    check(&update(&format!("note:n-1:{}", "x".repeat(10_000))), Some("n-1"));
+    let plain = update("note:n-1");
+    for head in ["451-", "450-", "42/,", "\u{664}\u{662}"] {
+        check(&format!("{head}{}", &plain[2..]), Some("n-1"));
+    }
+    check(&format!("42/?a={},{}{}", "[b".repeat(100), "9".repeat(100), &plain[2..]), Some("n-1"));
+    let padded =
+        format!(r#"42["ydoc:document:update",{{"pad":"{}","document_id":"note:n-1"}}]"#, "A".repeat(300_000));
+    check(&padded, Some("n-1"));
+    check(r#"42["ydoc:document:update",{"document_id":"note:n-2","document_id":"note:n-1"}]"#, Some("n-1"));
+}
+
+#[test]
+fn what_may_be_a_note_in_parts_is_told() {
+    const GONE: &str = r#"{"_placeholder":true,"num":0}"#;
+    let told = |frame: &str| Socket::default().text(From::Client, frame.as_bytes());
+    for frame in [
+        format!("451-{GONE}"),
+        format!(r#"451-[{GONE},{{"document_id":"note:n-1"}}]"#),
+        format!(r#"451-["ydoc:document:update",{GONE}]"#),
+        format!(r#"451-["ydoc:document:update",{{"document_id":{GONE},"update":[1]}}]"#),
+    ] {
+        assert_eq!(told(&frame), Some(Seen::Hidden), "{frame}");
+    }
+    for frame in [
+        format!(r#"451-["upload",{GONE}]"#),
+        format!(r#"451-["ydoc:awareness:update",{{"document_id":"note:n-1","update":{GONE}}}]"#),
+        format!(r#"42[{GONE}]"#),
+    ] {
+        assert_eq!(told(&frame), None, "{frame}");
+    }
+    let update = format!(r#"451-["ydoc:document:update",{{"document_id":"note:n-1","update":{GONE}}}]"#);
+    assert_eq!(told(&update), Some(Seen::NoteChanged("n-1".to_owned())));
 }
 
 #[test]
 fn writing_in_a_note_is_an_event_whose_outcome_nobody_tells() {
-    let event = note_event("n-1", &caller(), Timestamp::from_micros(7));
+    let event = note_event(Some("n-1"), &caller(), Timestamp::from_micros(7));
     assert_eq!((event.action.as_ref(), event.outcome), ("note.updated", Outcome::Unknown));
     assert_eq!(event.target.unwrap().id.as_deref(), Some("n-1"));
     assert_eq!(event.actor.unwrap().kind, Some(ActorType::User));

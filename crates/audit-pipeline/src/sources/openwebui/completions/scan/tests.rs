@@ -76,6 +76,19 @@ fn keys_and_texts_are_unescaped() {
         r#"{"\u0061":"\"}\u00fc\ud83d\ude00\\"}"#,
         &["0 { 0..1", "1 \"\\\"}ü😀\\\\\" 10..35", "0 end 35..36"],
     );
+    for (raw, text) in [
+        (r"a\ud800b", "a\u{fffd}b"),
+        (r"\ud800\u0041\udc00", "\u{fffd}A\u{fffd}"),
+        (r"\ud83d\ude00", "😀"),
+        (r"a\ud83d\ude", "a"),
+        (r"a\ud83d\\", "a\u{fffd}\\"),
+        (r"a\ud83d", "a"),
+        (r"a\u00", "a"),
+        ("a\\", "a"),
+        (r"\b\f\n\r\t\/", "\u{8}\u{c}\n\r\t/"),
+    ] {
+        assert_eq!(unescaped(raw.as_bytes()), text, "{raw}");
+    }
 }
 
 #[test]

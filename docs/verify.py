@@ -220,6 +220,18 @@ def read_disclosure(extra):
         event.update(members)
     return leaf_data, event
 
+
+
+def groups_line(extra):
+    """What the proof shows, group by group."""
+    groups = parse_json(extra, "the disclosure")["groups"]
+    kinds = {"text": [], "absent": [], "digest": []}
+    for group in GROUPS:
+        kinds[next(kind for kind in kinds if kind in groups[group])].append(group)
+    shown, absent, withheld = (", ".join(names) or "none" for names in kinds.values())
+    return f"groups shown: {shown}; empty in this event: {absent}; withheld or erased: {withheld}"
+
+
 # Proof file (FORMAT.md, "Proof files")
 
 
@@ -442,6 +454,7 @@ def main(arguments):
         print(f"the proof does NOT hold: {why}", file=sys.stderr)
         return 1
     print(f"the proof holds: event {index} of the first {size} in {log}")
+    print(groups_line(parse_proof(proof_text)[0]))
     print(json.dumps(event, indent=2))
     return 0
 

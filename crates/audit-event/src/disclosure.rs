@@ -69,6 +69,12 @@ impl Disclosure {
         }
     }
 
+    /// Whether the event has nothing in a group. What is neither this nor [shown](Self::text) is withheld or erased.
+    #[must_use]
+    pub fn is_absent(&self, group: Group) -> bool {
+        self.groups[group.index()] == Shown::Absent
+    }
+
     /// The event's JSON, as far as it is shown.
     #[must_use]
     pub fn event_json(&self) -> String {

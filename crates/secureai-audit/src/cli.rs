@@ -54,6 +54,12 @@ pub(crate) struct Global {
     /// Print JSON instead of tables
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,
+    /// Whether `--data-dir` stands on the command line.
+    #[arg(skip)]
+    pub data_dir_is_typed: bool,
+    /// Whether `--url` stands on the command line.
+    #[arg(skip)]
+    pub url_is_typed: bool,
 }
 
 /// The commands.

@@ -91,6 +91,10 @@ impl Context {
     /// Refuses `--url` for what only works on files.
     pub(crate) fn refuse_url(&self, why: &str) -> anyhow::Result<()> {
         match self.global.url {
+            Some(_) if !self.global.url_is_typed => {
+                Err(UsageError::new(format!("{why} (SECUREAI_AUDIT_URL is set: --data-dir goes before it)"))
+                    .into())
+            }
             Some(_) => Err(UsageError::new(why).into()),
             None => Ok(()),
         }

@@ -55,7 +55,9 @@ fn main() -> ExitCode {
 fn read_command_line() -> Result<Cli, clap::Error> {
     let matches = Cli::command().try_get_matches()?;
     let mut cli = Cli::from_arg_matches(&matches)?;
-    if is_typed(&matches, "data_dir") && !is_typed(&matches, "url") {
+    cli.global.data_dir_is_typed = is_typed(&matches, "data_dir");
+    cli.global.url_is_typed = is_typed(&matches, "url");
+    if cli.global.data_dir_is_typed && !cli.global.url_is_typed {
         cli.global.url = None;
     }
     Ok(cli)

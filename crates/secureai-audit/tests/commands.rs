@@ -23,7 +23,7 @@ fn a_life_on_a_data_directory() {
     assert_eq!(found["events"].as_array().unwrap().len(), 5);
     assert_eq!(found["total"], (0..EVENTS).filter(|number| number % 7 == 3).count());
     let failed = home.run(&["search", "-n", "3", "-q", "action:auth.login_failed -outcome:success"]).good();
-    assert!(failed.out.starts_with("TIME "), "{failed:?}");
+    assert!(failed.out.starts_with("INDEX  TIME "), "{failed:?}");
     assert_eq!(failed.out.lines().count(), 4, "{failed:?}");
     assert!(home.run(&["search", "no-such-word"]).good().err.contains("no event matches"));
 
@@ -130,6 +130,9 @@ fn import_says_what_was_taken_and_is_safe_to_repeat() {
     let path = file.to_str().unwrap();
 
     home.run(&["import", path, "--on-error", "reject"]).refused(1, "line 2");
+    // A file of which nothing can be taken is no success; it is told what it looks like.
+    let fruitless = ["import", path, "--format", "openwebui-audit"];
+    home.run(&fruitless).refused(1, "it looks like --format native");
     let first = home.run(&["import", path, "--json"]).good().json();
     let report = &first["files"][0];
     assert_eq!([&report["taken"], &report["duplicates"], &report["skipped"], &report["lines"]], [2, 0, 1, 3]);
@@ -194,7 +197,7 @@ fn tokens_are_printed_alone_and_work_until_revoked() {
     assert!(token.starts_with("saa_") && !token.contains(char::is_whitespace), "{made:?}");
     assert_eq!(made.out, format!("{token}\n"));
     home.run(&["token", "create", "--name", "siem", "--role", "auditor"]).refused(1, "siem");
-    home.run(&["token", "create", "--name", "x", "--role", "king"]).refused(1, "king");
+    home.run(&["token", "create", "--name", "x", "--role", "king"]).refused(2, "king");
     home.run(&["token", "create", "--name", "x", "--role", "ingest", "--expires", "soon"]).refused(2, "soon");
 
     let boss = home.run(&["token", "create", "--name", "boss", "--role", "admin"]).good().out;
@@ -288,10 +291,16 @@ fn the_same_commands_against_a_running_server() {
         [true, true],
         "{verified}"
     );
-    // Without the key, what does not need it is checked, and the answer says so.
-    let unsigned = home.run_on(&server, &["verify", "--json"]).good().json();
-    assert_eq!(unsigned["integrity"]["sound"], true, "{unsigned}");
-    assert!(unsigned["scope"].as_str().unwrap().contains("signature was not checked"), "{unsigned}");
+    // Without the key a server could show anything: nothing is called sound.
+    let unsigned = home.run_on(&server, &["verify", "--json"]);
+    assert_eq!(unsigned.status, 4, "{unsigned:?}");
+    let unsigned = unsigned.json();
+    assert!(unsigned["integrity"]["sound"].is_null() && unsigned["completeness"]["sound"].is_null(), "{unsigned}");
+    assert!(home.run_on(&server, &["verify"]).out.contains("nothing altered  not checked"));
+    // A data directory that is named has the key.
+    let (url, directory) = (server.url(), home.data_dir());
+    let with_its_key = ["verify", "--json", "--url", &url, "--data-dir", directory.to_str().unwrap()];
+    assert_eq!(home.run_on(&server, &with_its_key).good().json()["integrity"]["sound"], true);
     let kept = ["verify", "--checkpoint", checkpoint.to_str().unwrap()];
     home.run_on(&server, &kept).refused(2, "--key");
     // The files can be verified while the server has them open.
@@ -325,6 +334,11 @@ fn a_proof_needs_nothing_but_the_file_and_the_key() {
     home.run(&["proof", "get", "event-7", "-o", partly.to_str().unwrap(), "--groups", "core,target"]).good();
     let held = elsewhere.run(&["proof", "verify", partly.to_str().unwrap(), "--key", &key]).good();
     assert!(!held.out.contains("ada0@example.com") && held.out.contains("event-7"), "{held:?}");
+    let groups = "groups shown: core; empty in this event: org, target, usage; withheld or erased: actor, client, content";
+    assert!(held.out.contains(groups), "{held:?}");
+    let partly = partly.to_str().unwrap();
+    let json = elsewhere.run(&["proof", "verify", partly, "--key", &key, "--json"]).good().json();
+    assert_eq!(json["groups"]["withheld"], serde_json::json!(["actor", "client", "content"]), "{json}");
 
     let proof = std::fs::read_to_string(&file).unwrap();
     let index_line = proof.lines().find(|line| line.starts_with("index ")).unwrap();
@@ -334,7 +348,7 @@ fn a_proof_needs_nothing_but_the_file_and_the_key() {
     other.with_events(1);
     let other_key = other.run(&["key", "show"]).good().out;
     elsewhere.run(&["proof", "verify", path, "--key", other_key.trim()]).refused(1, "does NOT hold");
-    elsewhere.run(&["proof", "verify", path, "--key", "nonsense"]).refused(1, "nonsense");
+    elsewhere.run(&["proof", "verify", path, "--key", "nonsense"]).refused(2, "nonsense");
     home.run(&["proof", "get", "no-such-event"]).refused(1, "no-such-event");
 }
 
@@ -444,6 +458,13 @@ fn bad_usage_is_one_line_and_status_2() {
     home.run(&["search", "--event-type", "cooking"]).refused(2, "cooking");
     home.run(&["search", "--from", "2026-03-02", "--to", "2026-03-01"]).refused(2, "from");
     home.run(&["search", "--from", "yesteryear"]).refused(2, "from");
+    home.run(&["token", "create", "--name", "x", "--role", "emperor"]).refused(2, "emperor");
+    home.run(&["token", "create", "--name", "", "--role", "admin"]).refused(2, "name");
+    home.run(&["token", "create", "--name", "x", "--role", "admin", "--expires", "0d"]).refused(2, "past");
+    let mut command = home.command(&["key", "show"]);
+    command.env("SECUREAI_AUDIT_URL", "http://127.0.0.1:9").env_remove("SECUREAI_AUDIT_DATA_DIR");
+    let refused = command.output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("SECUREAI_AUDIT_URL is set"), "{refused:?}");
     home.run(&["search", "--tz", "Mars/Olympus"]).refused(2, "Mars/Olympus");
     home.run(&["search", "colour:red"]).refused(2, "colour");
     home.run(&["export", "--format", "csv", "-o", "-", "colour:red"]).refused(2, "colour");

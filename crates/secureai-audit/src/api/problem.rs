@@ -31,17 +31,52 @@ impl Problem {
 
     /// Whether the request itself was at fault: the command line's arguments, as they became its parameters.
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self.code(), "unknown_parameter" | "invalid_parameter" | "invalid_filter" | "invalid_range")
+        matches!(
+            self.code(),
+            "unknown_parameter"
+                | "invalid_parameter"
+                | "invalid_filter"
+                | "invalid_range"
+                | "invalid_document"
+        )
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.detail.as_str() {
-            "" => write!(f, "the server answered {}", self.status),
-            detail => f.write_str(&detail.replace('\n', " ")),
+        match (self.code(), self.detail.as_str()) {
+            ("missing_token", _) => f.write_str(
+                "the server wants an access token: put one into SECUREAI_AUDIT_TOKEN, or the name of a file with one into \
+                 SECUREAI_AUDIT_TOKEN_FILE",
+            ),
+            ("invalid_token" | "expired_token", detail) => {
+                write!(f, "the token of SECUREAI_AUDIT_TOKEN is refused: {}", detail.replace('\n', " "))
+            }
+            (_, "") => write!(f, "the server answered {}", self.status),
+            (_, detail) => f.write_str(&detail.replace('\n', " ")),
         }
     }
 }
 
 impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_the_token_names_the_variable_that_has_it() {
+        let said = |status: u16, code: &str, detail: &str| {
+            let body = serde_json::json!({ "code": code, "detail": detail }).to_string();
+            Problem::read(StatusCode::from_u16(status).unwrap(), body.as_bytes()).to_string()
+        };
+        let missing = said(401, "missing_token", "send the header \"Authorization: Bearer TOKEN\"");
+        assert!(missing.contains("SECUREAI_AUDIT_TOKEN") && !missing.contains("header"), "{missing}");
+        let invalid = said(401, "invalid_token", "the access token is unknown or was revoked");
+        assert!(
+            invalid.contains("SECUREAI_AUDIT_TOKEN is refused: the access token is unknown"),
+            "{invalid}"
+        );
+        assert_eq!(said(404, "no_such_event", "there is none"), "there is none");
+    }
+}

@@ -32,6 +32,8 @@ use crate::{
 
 /// Most bad lines that are printed of one file.
 const MAX_LISTED: usize = 20;
+/// Lines of a file that gave no event that are looked at to tell its format.
+const SNIFFED_LINES: u32 = 100;
 
 /// Imports each file in turn.
 pub(crate) async fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<ExitCode> {
@@ -55,6 +57,7 @@ pub(crate) async fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<
     if cancelled {
         bail!("stopped before the end: the same command takes up where this one was, nothing is taken twice");
     }
+    importer.refuse_fruitless()?;
     Ok(if all_taken || args.on_error == OnError::Skip { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -93,10 +96,11 @@ impl Importer<'_> {
                 let report = self.import_file(file, &mut Check, &|ids| vec![false; ids.len()], "checking")?;
                 if let Some(bad) = report.skipped.listed.first() {
                     bail!(
-                        "{name}: line {}: {} ({} bad lines; nothing of this file was taken)",
+                        "{name}: line {}: {} ({} bad {}; nothing of this file was taken)",
                         bad.line,
                         bad.message,
-                        count(report.skipped.total)
+                        count(report.skipped.total),
+                        if report.skipped.total == 1 { "line" } else { "lines" },
                     );
                 }
             }
@@ -137,6 +141,24 @@ impl Importer<'_> {
         report.with_context(|| file.display().to_string())
     }
 
+    /// Fails when a file gave nothing but bad lines: most likely it is of another format.
+    ///
+    /// # Errors
+    /// With the format that the file looks like.
+    fn refuse_fruitless(&self) -> anyhow::Result<()> {
+        let is_fruitless =
+            |report: &Report| report.taken + report.duplicates == 0 && !report.skipped.is_empty();
+        let Some((file, report)) = self.done.iter().find(|(_, report)| is_fruitless(report)) else {
+            return Ok(());
+        };
+        let format = report.format.map_or("any format", Format::as_str);
+        let advice = match looks_like(file).filter(|other| Some(*other) != report.format) {
+            Some(other) => format!("it looks like --format {}", other.as_str()),
+            None => "is it another file?".to_owned(),
+        };
+        bail!("{}: no line is an event of {format}: {advice}", file.display())
+    }
+
     fn print(&self) -> anyhow::Result<()> {
         let output = self.context.output;
         if output.is_json() {
@@ -161,7 +183,9 @@ impl Importer<'_> {
                 ));
             }
             for bad in &report.skipped.listed {
-                note(format!("  line {}: {}", bad.line, printable(&bad.message)));
+                // The reader of JSON counts lines, too, of which each has one.
+                let message = bad.message.replace(" at line 1 column ", " at column ");
+                note(format!("  line {}: {}", bad.line, printable(&message)));
             }
             let unlisted = report.skipped.total - report.skipped.listed.len() as u64;
             if unlisted > 0 {
@@ -180,6 +204,20 @@ impl ImportFormat {
             Self::OpenwebuiWebhook => Format::OpenWebUiWebhook,
         }
     }
+}
+
+/// The format that the first lines of a file look like.
+fn looks_like(file: &Path) -> Option<Format> {
+    let mut input = Input::open(file).ok().filter(|_| file != Path::new("-"))?;
+    let (mut line, mut lines) = (Vec::new(), 0);
+    while lines < SNIFFED_LINES && input.reader().read_until(b'\n', &mut line).ok()? > 0 {
+        if let Some(format) = Format::sniff(line.trim_ascii()) {
+            return Some(format);
+        }
+        line.clear();
+        lines += 1;
+    }
+    None
 }
 
 /// Which ids are recorded. When the index cannot say, the ledger still recognises the newest.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use audit_event::disclosure::Disclosure;
+use audit_event::{Group, disclosure::Disclosure};
 use audit_tlog::TlogProof;
 use serde_json::{Value, json};
 
@@ -72,20 +72,59 @@ pub(crate) fn verify(context: &Context, args: &ProofVerifyArgs) -> anyhow::Resul
         .verify(leaf.as_bytes(), key.name().as_str(), std::slice::from_ref(&key))
         .context("the proof does NOT hold")?;
     let event: Value = serde_json::from_str(&disclosure.event_json()).unwrap_or_default();
+    let groups = Groups::of(&disclosure);
     let (index, size) = (proof.index.get(), signed.checkpoint.size().get());
     if context.output.is_json() {
         context.output.json(&json!({
             "valid": true, "index": index, "tree_size": size,
             "origin": signed.checkpoint.origin(), "root": signed.checkpoint.root().to_string(), "event": event,
+            "groups": groups.to_json(),
         }))?;
     } else {
         context.output.line(format!(
             "the proof holds: event {index} of the first {size} in {}",
             signed.checkpoint.origin()
         ))?;
+        context.output.line(groups.to_line())?;
         context.output.line(printable(&event.to_string()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a proof shows of an event, group by group.
+struct Groups {
+    disclosed: Vec<&'static str>,
+    absent: Vec<&'static str>,
+    withheld: Vec<&'static str>,
+}
+
+impl Groups {
+    fn of(disclosure: &Disclosure) -> Self {
+        let of = |wanted: &dyn Fn(Group) -> bool| {
+            Group::ALL.iter().copied().filter(|group| wanted(*group)).map(Group::as_str).collect()
+        };
+        let (is_shown, is_absent) =
+            (|group| disclosure.text(group).is_some(), |group| disclosure.is_absent(group));
+        Self {
+            disclosed: of(&is_shown),
+            absent: of(&is_absent),
+            withheld: of(&|group| !is_shown(group) && !is_absent(group)),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "disclosed": self.disclosed, "absent": self.absent, "withheld": self.withheld })
+    }
+
+    fn to_line(&self) -> String {
+        let list = |groups: &[&str]| if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
+        format!(
+            "groups shown: {}; empty in this event: {}; withheld or erased: {}",
+            list(&self.disclosed),
+            list(&self.absent),
+            list(&self.withheld)
+        )
+    }
 }
 
 /// The file, or standard input.

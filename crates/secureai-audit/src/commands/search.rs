@@ -16,6 +16,9 @@ use crate::{
 #[derive(Debug, Deserialize)]
 pub(super) struct Page {
     pub events: Vec<Value>,
+    /// Where each is in the ledger.
+    #[serde(default)]
+    pub indices: Vec<u64>,
     #[serde(default)]
     pub total: Option<u64>,
     #[serde(default)]
@@ -44,7 +47,10 @@ pub(crate) async fn run(context: &Context, args: &SearchArgs) -> anyhow::Result<
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = event_table();
-    page.events.iter().for_each(|event| table.row(event_row(event, &zone)));
+    for (at, event) in page.events.iter().enumerate() {
+        let index = page.indices.get(at).map_or_else(|| "-".to_owned(), u64::to_string);
+        table.row([index].into_iter().chain(event_row(event, &zone)));
+    }
     context.output.table(&table)?;
     match (page.total, page.next_page_token) {
         (Some(total), _) => note(format!("{} of {} events", count(page.events.len() as u64), count(total))),
@@ -54,12 +60,16 @@ pub(crate) async fn run(context: &Context, args: &SearchArgs) -> anyhow::Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// The columns of a list of events.
-pub(super) fn event_table() -> Table {
-    Table::new(&["time", "action", "outcome", "who", "ip", "message"].map(|name| (name, Align::Left)))
+/// The columns of a list of events. A narrow terminal goes without the address, and then without who: the message tells.
+fn event_table() -> Table {
+    const NARROW: [&str; 2] = ["ip", "who"];
+    let columns =
+        ["time", "action", "outcome", "who", "ip", "message"].into_iter().map(|name| (name, Align::Left));
+    let columns: Vec<_> = [("index", Align::Right)].into_iter().chain(columns).collect();
+    Table::new(&columns).leaving_out(&NARROW)
 }
 
-/// One event in these columns.
+/// One event in these columns, without its index.
 pub(super) fn event_row(event: &Value, zone: &jiff::tz::TimeZone) -> [String; 6] {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
     let who = ["/actor/email", "/actor/name", "/actor/id", "/actor/type"].iter().find_map(|at| text(at));

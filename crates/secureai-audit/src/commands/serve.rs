@@ -136,9 +136,11 @@ fn announce(
         None => {}
     }
     if token_file.exists() {
-        output.line(format!("\n  export API_TOKEN=$(cat {})", token_file.display()))?;
+        output.line(format!("\n  export SECUREAI_AUDIT_TOKEN=$(cat {})", token_file.display()))?;
         let curl = |path: &str, rest: &str| {
-            format!("  curl -H \"Authorization: Bearer $API_TOKEN\" \"{url}/api/v1/auditlog{path}\"{rest}")
+            format!(
+                "  curl -H \"Authorization: Bearer $SECUREAI_AUDIT_TOKEN\" \"{url}/api/v1/auditlog{path}\"{rest}"
+            )
         };
         output.line(curl("?limit=5", ""))?;
         output.line(curl("?event_type=authentication&q=failed&format=csv", " -o failed-sign-ins.csv"))?;

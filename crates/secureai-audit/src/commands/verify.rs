@@ -8,11 +8,11 @@ mod remote;
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use audit_tlog::{Checkpoint, Verifier};
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, UsageError};
 use crate::{
     cli::VerifyArgs,
     output::{Align, Table, count, rate},
@@ -36,28 +36,45 @@ struct Outcome {
     scope: &'static str,
 }
 
-/// Sound, or what is wrong.
+/// Sound, or what is wrong, or that nobody can tell.
 #[derive(Debug, Serialize)]
 struct Verdict {
-    sound: bool,
+    /// `None`: not checked.
+    sound: Option<bool>,
     findings: Vec<String>,
 }
 
 impl Verdict {
     fn of(findings: Vec<String>) -> Self {
-        Self { sound: findings.is_empty(), findings }
+        Self { sound: Some(findings.is_empty()), findings }
+    }
+
+    /// The same where without what is missing nobody can say that it is sound.
+    fn unchecked(self) -> Self {
+        Self { sound: self.sound.filter(|sound| !sound), ..self }
     }
 }
 
-/// Verifies, prints the verdicts, and tells them by the exit status: 0 sound, 1 not.
+/// Exit status of a verdict that something was altered or is missing. Errors have others: nothing is said then.
+const BROKEN: u8 = 3;
+/// Exit status when neither was found broken, and something was not checked.
+const NOT_CHECKED: u8 = 4;
+
+/// Verifies, prints the verdicts, and tells them by the exit status: 0 both sound, 3 one broken, 4 not checked.
 pub(crate) async fn run(context: &Context, args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let outcome = match &context.global.url {
         Some(_) => remote::verify(context, args).await?,
         None => local::verify(context, args)?,
     };
     print(context, &outcome)?;
-    let sound = outcome.integrity.sound && outcome.completeness.sound;
-    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let verdicts = [outcome.integrity.sound, outcome.completeness.sound];
+    Ok(if verdicts.contains(&Some(false)) {
+        ExitCode::from(BROKEN)
+    } else if verdicts.contains(&None) {
+        ExitCode::from(NOT_CHECKED)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn print(context: &Context, outcome: &Outcome) -> anyhow::Result<()> {
@@ -71,7 +88,10 @@ fn print(context: &Context, outcome: &Outcome) -> anyhow::Result<()> {
     table.row(["nothing altered", word(&outcome.integrity), &integrity]);
     let promised = outcome.checkpoint_size.map_or_else(
         || "no checkpoint is known".to_owned(),
-        |size| format!("the signed checkpoint promises {}", count(size)),
+        |size| match outcome.completeness.sound {
+            None => format!("a checkpoint that nobody checked promises {}", count(size)),
+            Some(_) => format!("the signed checkpoint promises {}", count(size)),
+        },
     );
     table.row(["nothing missing", word(&outcome.completeness), &promised]);
     output.table(&table)?;
@@ -91,7 +111,11 @@ fn print(context: &Context, outcome: &Outcome) -> anyhow::Result<()> {
 }
 
 fn word(verdict: &Verdict) -> &'static str {
-    if verdict.sound { "sound" } else { "BROKEN" }
+    match verdict.sound {
+        Some(true) => "sound",
+        Some(false) => "BROKEN",
+        None => "not checked",
+    }
 }
 
 /// The key given as text or as a file with it.
@@ -99,10 +123,10 @@ pub(super) fn read_key(text: &str) -> anyhow::Result<Verifier> {
     if let Ok(key) = text.trim().parse() {
         return Ok(key);
     }
-    let Ok(content) = std::fs::read_to_string(text) else {
-        bail!("--key {text} is neither a verifier key nor a file with one");
-    };
-    content.trim().parse().with_context(|| format!("--key: {text} holds no verifier key"))
+    let usage = |text: String| UsageError::new(text);
+    let content = std::fs::read_to_string(text)
+        .map_err(|_| usage(format!("--key {text} is neither a verifier key nor a file with one")))?;
+    Ok(content.trim().parse().map_err(|_| usage(format!("--key: {text} holds no verifier key")))?)
 }
 
 /// A checkpoint kept elsewhere, whose signature is good.

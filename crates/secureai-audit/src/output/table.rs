@@ -12,7 +12,12 @@ pub(crate) enum Align {
 pub(crate) struct Table {
     head: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
+    /// Columns that a narrow terminal goes without, the first of them first.
+    left_out: Vec<usize>,
 }
+
+/// What a narrow terminal is to have left for the last column, in characters.
+const LAST_COLUMN: usize = 20;
 
 impl Table {
     /// An empty table with these columns.
@@ -20,7 +25,15 @@ impl Table {
         Self {
             head: columns.iter().map(|(name, align)| ((*name).to_owned(), *align)).collect(),
             rows: Vec::new(),
+            left_out: Vec::new(),
         }
+    }
+
+    /// The same, going without these columns, one after the other, where there is too little room for the last one.
+    pub(crate) fn leaving_out(mut self, names: &[&str]) -> Self {
+        let at = |name: &&str| self.head.iter().position(|(head, _)| head == name);
+        self.left_out = names.iter().filter_map(at).collect();
+        self
     }
 
     /// Adds a row; one value a column.
@@ -37,7 +50,15 @@ impl Table {
 
     /// The text, each line at most `columns` wide.
     pub(crate) fn render(&self, columns: Option<usize>) -> String {
-        let widths: Vec<usize> = (0..self.head.len()).map(|at| self.width_of(at)).collect();
+        let mut widths: Vec<usize> = (0..self.head.len()).map(|at| self.width_of(at)).collect();
+        for &at in &self.left_out {
+            let last = widths.last().copied().unwrap_or(0);
+            let taken: usize = widths.iter().map(|width| if *width > 0 { width + 2 } else { 0 }).sum();
+            let needed = taken.saturating_sub(2 + last) + last.min(LAST_COLUMN);
+            if columns.is_some_and(|columns| needed > columns) {
+                widths[at] = 0;
+            }
+        }
         let mut text = String::new();
         let names: Vec<String> = self.head.iter().map(|(name, _)| name.to_uppercase()).collect();
         self.push_line(&mut text, &names, &widths, columns);
@@ -55,6 +76,9 @@ impl Table {
     fn push_line(&self, text: &mut String, values: &[String], widths: &[usize], columns: Option<usize>) {
         let mut line = String::new();
         for ((value, width), (_, align)) in values.iter().zip(widths).zip(&self.head) {
+            if *width == 0 && !value.is_empty() {
+                continue;
+            }
             if !line.is_empty() {
                 line.push_str("  ");
             }
@@ -79,6 +103,19 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrow_terminal_goes_without_what_can_be_left_out() {
+        let columns = ["who", "ip", "message"].map(|name| (name, Align::Left));
+        let mut table = Table::new(&columns).leaving_out(&["ip", "who"]);
+        table.row(["ada@example.com", "203.0.113.66", "Ada signed in from somewhere else"]);
+        let lines = |width| table.render(Some(width)).lines().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(lines(66)[1], "ada@example.com  203.0.113.66  Ada signed in from somewhere else");
+        assert_eq!(lines(51)[1], "ada@example.com  203.0.113.66  Ada signed in from …");
+        assert_eq!(lines(50)[0], "WHO              MESSAGE");
+        assert_eq!(lines(50)[1], "ada@example.com  Ada signed in from somewhere else");
+        assert_eq!(lines(30)[1], "Ada signed in from somewhere …");
+    }
 
     #[test]
     fn columns_line_up_and_long_lines_are_cut() {

@@ -295,7 +295,10 @@ fn the_same_commands_against_a_running_server() {
     let unsigned = home.run_on(&server, &["verify", "--json"]);
     assert_eq!(unsigned.status, 4, "{unsigned:?}");
     let unsigned = unsigned.json();
-    assert!(unsigned["integrity"]["sound"].is_null() && unsigned["completeness"]["sound"].is_null(), "{unsigned}");
+    assert!(
+        unsigned["integrity"]["sound"].is_null() && unsigned["completeness"]["sound"].is_null(),
+        "{unsigned}"
+    );
     assert!(home.run_on(&server, &["verify"]).out.contains("nothing altered  not checked"));
     // A data directory that is named has the key.
     let (url, directory) = (server.url(), home.data_dir());

@@ -107,8 +107,6 @@ pub struct Token {
     pub former: Option<(Digest, Timestamp)>,
     /// When it was last rotated: from then on somebody else may hold it.
     pub rotated: Option<Timestamp>,
-    /// The id of whoever made or last rotated it and so was shown its text; `None`: not known, or at the console.
-    pub shown_to: Option<String>,
     /// When it was made.
     pub created: Timestamp,
     /// From when on it is refused; `None`: never.

@@ -10,6 +10,7 @@
 //! An approval is for one action with exactly these parameters, for whoever asked, once, until it expires. What the
 //! actions are, and which of them need this, is decided by the caller.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,7 +22,7 @@ use crate::store::Control;
 use crate::{Error, Result};
 
 const COLUMNS: &str = "id, action, parameters, requester, requester_name, requested, expires, state, decider, \
-                       decider_name, decided, note, used";
+                       decider_name, decided, note, used, hands";
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +109,8 @@ pub struct Approval {
     pub note: Option<String>,
     /// When it was acted upon.
     pub used: Option<Timestamp>,
+    /// Who may have asked ([`Control::hands`]): whoever may be one of these is not a second person.
+    pub hands: BTreeSet<String>,
 }
 
 /// How an admin decides.
@@ -133,8 +136,8 @@ pub enum Asked {
 }
 
 impl Control {
-    /// Asks whether `requester` may do `action` with `parameters` at `now`: uses up an approval if there is one, else
-    /// makes a request that is good until `expires`, unless the same is pending already.
+    /// Asks whether `requester`, who is in these `hands`, may do `action` with `parameters` at `now`: uses up an approval if
+    /// there is one, else makes a request that is good until `expires`, unless the same is pending already.
     ///
     /// # Errors
     /// [`Error::Randomness`] and [`Error::Sqlite`].
@@ -143,6 +146,7 @@ impl Control {
         action: &str,
         parameters: &str,
         requester: &Party,
+        hands: &BTreeSet<String>,
         now: Timestamp,
         expires: Timestamp,
     ) -> Result<Asked> {
@@ -162,8 +166,11 @@ impl Control {
             Some(approval) if approval.state == ApprovalState::Approved => {
                 Asked::Cleared(set_used(&step, &approval.id, now)?)
             }
-            Some(approval) => Asked::Pending(approval),
-            None => Asked::New(insert(&step, action, parameters, requester, now, expires)?),
+            Some(approval) => Asked::Pending(note_hands(&step, approval, hands)?),
+            None => {
+                let made = insert(&step, action, parameters, requester, now, expires)?;
+                Asked::New(note_hands(&step, made, hands)?)
+            }
         };
         step.keep()?;
         Ok(asked)
@@ -235,6 +242,31 @@ impl Control {
         rows.collect::<std::result::Result<_, _>>().map_err(Error::from)
     }
 
+    /// Ends the approvals that were given by somebody who may no longer decide, as `may_decide` says, before they were acted
+    /// upon, and gives them, once.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn void_approvals(&self, may_decide: impl Fn(&Party) -> bool) -> Result<Vec<Approval>> {
+        let connection = self.lock();
+        let step = Step::begin(&connection)?;
+        let given = {
+            let mut statement =
+                step.prepare_cached(&format!("SELECT {COLUMNS} FROM approvals WHERE state = 'approved'"))?;
+            let rows = statement.query_map([], approval_of_row)?;
+            rows.collect::<std::result::Result<Vec<_>, _>>()?
+        };
+        let is_void =
+            |approval: &Approval| approval.decided.as_ref().is_some_and(|(decider, _)| !may_decide(decider));
+        let void = given.into_iter().filter(is_void).map(|approval| {
+            let end = format!("UPDATE approvals SET state = 'expired' WHERE id = ?1 RETURNING {COLUMNS}");
+            step.query_row(&end, [approval.id], approval_of_row)
+        });
+        let void = void.collect::<std::result::Result<_, _>>()?;
+        step.keep()?;
+        Ok(void)
+    }
+
     /// Marks what is over at `now` and gives it, once.
     ///
     /// # Errors
@@ -285,6 +317,17 @@ fn insert(
     Ok(made)
 }
 
+/// Adds these to the hands that a request may have come from.
+fn note_hands(connection: &Connection, approval: Approval, hands: &BTreeSet<String>) -> Result<Approval> {
+    let hands: BTreeSet<_> = approval.hands.iter().chain(hands).collect();
+    let noted = connection.query_row(
+        &format!("UPDATE approvals SET hands = ?2 WHERE id = ?1 RETURNING {COLUMNS}"),
+        params![approval.id, serde_json::json!(hands).to_string()],
+        approval_of_row,
+    )?;
+    Ok(noted)
+}
+
 fn set_used(connection: &Connection, id: &str, now: Timestamp) -> Result<Approval> {
     let used = connection.query_row(
         &format!("UPDATE approvals SET state = 'used', used = ?2 WHERE id = ?1 RETURNING {COLUMNS}"),
@@ -304,6 +347,10 @@ fn approval_of_row(row: &Row<'_>) -> rusqlite::Result<Approval> {
     let decided: Option<i64> = row.get(10)?;
     let decider = decider.zip(name).map(|(id, name)| Party { id, name });
     let used: Option<i64> = row.get(12)?;
+    let hands: String = row.get(13)?;
+    let hands = serde_json::from_str(&hands).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(13, rusqlite::types::Type::Text, Box::new(error))
+    })?;
     Ok(Approval {
         id: row.get(0)?,
         action: row.get(1)?,
@@ -315,6 +362,7 @@ fn approval_of_row(row: &Row<'_>) -> rusqlite::Result<Approval> {
         decided: decider.zip(decided.map(Timestamp::from_micros)),
         note: row.get(11)?,
         used: used.map(Timestamp::from_micros),
+        hands,
     })
 }
 

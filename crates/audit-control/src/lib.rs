@@ -16,6 +16,7 @@ mod approvals;
 mod break_glass;
 mod error;
 mod exports;
+mod hands;
 mod permission;
 mod remembered;
 mod roles;

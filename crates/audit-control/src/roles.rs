@@ -4,11 +4,13 @@
 //! which this crate keeps and does not look into) and which groups of these they do not see. Tokens name their role; a
 //! change of the role holds for all of them from the next request on.
 
+use std::collections::BTreeMap;
+
 use audit_event::{Group, GroupSet, Timestamp};
 use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
 
-use crate::permission::Permissions;
+use crate::permission::{Permission, Permissions};
 use crate::step::Step;
 use crate::store::{Control, is_plain_name};
 use crate::{Error, Result, Role};
@@ -24,11 +26,21 @@ pub struct RoleRights {
     pub permissions: Permissions,
     /// A filter that every event fulfils that they see; `None`: they see every event.
     pub scope: Option<String>,
-    /// Groups of an event that they do not see.
+    /// Groups of an event that they do not see. Of a role in the database: with what follows from that.
     pub withheld: GroupSet,
 }
 
 impl RoleRights {
+    /// With what else has to be withheld for it to be: who sees no actors sees no targets, since whoever signs in, is
+    /// given a role or changes their settings is the target of it.
+    #[must_use]
+    pub fn with_what_follows(mut self) -> Self {
+        if self.withheld.contains(Group::Actor) {
+            self.withheld = self.withheld.iter().chain([Group::Target]).collect();
+        }
+        self
+    }
+
     /// Those of a role that is there from the beginning.
     pub fn built_in(role: Role) -> Self {
         Self { permissions: role.permissions(), scope: None, withheld: GroupSet::EMPTY }
@@ -159,6 +171,9 @@ impl Control {
             ],
         )?;
         let after = find(&step, name)?;
+        if !after.rights.permissions.contains(Permission::ApprovalsDecide) {
+            note_decided(&step, &before, now)?;
+        }
         step.keep()?;
         Ok((before, after))
     }
@@ -167,7 +182,7 @@ impl Control {
     ///
     /// # Errors
     /// [`Error::NoSuchRole`], [`Error::RoleBuiltIn`], [`Error::RoleInUse`]; [`Error::Sqlite`].
-    pub fn remove_role(&self, name: &str) -> Result<CustomRole> {
+    pub fn remove_role(&self, name: &str, now: Timestamp) -> Result<CustomRole> {
         refuse_built_in(name)?;
         let connection = self.lock();
         let step = Step::begin(&connection)?;
@@ -181,9 +196,33 @@ impl Control {
             return Err(Error::RoleInUse { name: name.to_owned(), tokens });
         }
         step.execute("DELETE FROM roles WHERE name = ?1", [name])?;
+        note_decided(&step, &role, now)?;
         step.keep()?;
         Ok(role)
     }
+
+    /// The roles that once let their bearers decide about requests, and until when they last did: a change of the role, or
+    /// its removal, took that from all of them. One that lets them now may be among them.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn former_deciders(&self) -> Result<BTreeMap<String, Timestamp>> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached("SELECT role, until FROM deciders")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, Timestamp::from_micros(row.get(1)?))))?;
+        rows.collect::<std::result::Result<_, _>>().map_err(Error::from)
+    }
+}
+
+/// Notes that the role as it was let its bearers decide until `now`, if it did.
+fn note_decided(connection: &rusqlite::Connection, role: &CustomRole, now: Timestamp) -> Result<()> {
+    if role.rights.permissions.contains(Permission::ApprovalsDecide) {
+        connection.execute(
+            "INSERT OR REPLACE INTO deciders (role, until) VALUES (?1, ?2)",
+            params![role.name, now.as_micros()],
+        )?;
+    }
+    Ok(())
 }
 
 /// What the role of this name allows and shows, among those built in and `custom`.
@@ -229,15 +268,15 @@ fn role_of_row(row: &Row<'_>) -> rusqlite::Result<CustomRole> {
     // A group that this program does not know cannot be withheld by it: better no role than one that shows it.
     let withheld = withheld.split(',').filter(|name| !name.is_empty()).map(str::parse::<Group>);
     let withheld: std::result::Result<GroupSet, _> = withheld.collect();
+    let rights = RoleRights {
+        permissions: Permissions::parse(&permissions).map_err(|error| unreadable(1, error))?,
+        scope: row.get(2)?,
+        withheld: withheld
+            .map_err(|_| unreadable(3, Error::BadRights("the role withholds a group that is not known")))?,
+    };
     Ok(CustomRole {
         name: row.get(0)?,
-        rights: RoleRights {
-            permissions: Permissions::parse(&permissions).map_err(|error| unreadable(1, error))?,
-            scope: row.get(2)?,
-            withheld: withheld.map_err(|_| {
-                unreadable(3, Error::BadRights("the role withholds a group that is not known"))
-            })?,
-        },
+        rights: rights.with_what_follows(),
         created: Timestamp::from_micros(row.get(4)?),
         changed: Timestamp::from_micros(row.get(5)?),
     })

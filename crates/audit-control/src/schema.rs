@@ -147,6 +147,28 @@ const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE tokens ADD COLUMN shown_to TEXT;        -- id of whoever the secret was shown to; NULL: not known
 ",
+    "
+    CREATE TABLE hands (
+        token  TEXT NOT NULL,                   -- a token's id
+        hand   TEXT NOT NULL,                   -- in whose hands its secret may be: id of a token or person, or an address
+        until  INTEGER,                         -- until when: they were shown a former secret; NULL: the present one
+        PRIMARY KEY (token, hand)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO hands (token, hand)
+        WITH RECURSIVE shown (token, hand) AS (
+            SELECT id, shown_to FROM tokens WHERE shown_to IS NOT NULL AND shown_to <> 'console'
+            UNION
+            SELECT shown.token, tokens.shown_to FROM shown JOIN tokens ON tokens.id = shown.hand
+            WHERE tokens.shown_to IS NOT NULL AND tokens.shown_to <> 'console'
+        )
+        SELECT token, hand FROM shown WHERE hand <> token;
+    ALTER TABLE tokens DROP COLUMN shown_to;
+    CREATE TABLE deciders (
+        role   TEXT PRIMARY KEY NOT NULL,       -- a role that let its bearers decide about requests
+        until  INTEGER NOT NULL                 -- when it last ceased to
+    ) STRICT;
+    ALTER TABLE approvals ADD COLUMN hands TEXT NOT NULL DEFAULT '[]';  -- who may have asked, a JSON array
+",
 ];
 
 /// Brings the database to the newest version; refuses one that is newer still.
@@ -167,4 +189,32 @@ pub(crate) fn migrate(connection: &mut Connection, path: &str) -> Result<()> {
 
 fn newest() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_an_older_layout_are_in_the_hands_of_all_who_led_to_them() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for (version, statements) in (1_u32..).zip(&MIGRATIONS[..9]) {
+            connection.execute_batch(statements).unwrap();
+            connection.pragma_update(None, "user_version", version).unwrap();
+        }
+        let tokens = [("tok_a", "NULL"), ("tok_b", "'tok_a'"), ("tok_c", "'tok_b'"), ("tok_d", "'console'")];
+        for (id, shown_to) in tokens {
+            let insert = format!(
+                "INSERT INTO tokens (id, name, role, digest, created, shown_to)
+                 VALUES ('{id}', '{id}', 'admin', x'{}', 1, {shown_to})",
+                id.bytes().map(|byte| format!("{byte:02x}")).collect::<String>()
+            );
+            connection.execute(&insert, []).unwrap();
+        }
+        migrate(&mut connection, "control.db").unwrap();
+        let mut statement = connection.prepare("SELECT token || '<' || hand FROM hands ORDER BY 1").unwrap();
+        let hands = statement.query_map([], |row| row.get(0)).unwrap();
+        let hands: Vec<String> = hands.map(std::result::Result::unwrap).collect();
+        assert_eq!(hands, ["tok_b<tok_a", "tok_c<tok_a", "tok_c<tok_b"]);
+    }
 }

@@ -23,8 +23,7 @@ pub const DEFAULT_OVERLAP_HOURS: u32 = 24;
 const MICROS_PER_HOUR: i64 = 60 * 60 * 1_000_000;
 const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 const NAME_CHARS: usize = 64;
-const COLUMNS: &str = "id, name, role, digest, created, expires, last_used, revoked, scope, networks, former, former_until, rotated, \
-                       shown_to";
+const COLUMNS: &str = "id, name, role, digest, created, expires, last_used, revoked, scope, networks, former, former_until, rotated";
 /// More networks than this are not kept for a token.
 const MOST_NETWORKS: usize = 64;
 
@@ -121,7 +120,6 @@ impl Control {
             digest,
             former: None,
             rotated: None,
-            shown_to: None,
             created: now,
             expires: new.expiry.at(now)?,
             last_used: None,
@@ -259,16 +257,6 @@ impl Control {
         Ok((token, secret))
     }
 
-    /// Notes to whom the present secret of a token (by id) is shown: to whoever made it or rotated it. A bearer who rotates
-    /// their own token changes nothing: whoever had it may have done so.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`].
-    pub fn note_shown(&self, id: &str, caller: &str) -> Result<()> {
-        self.lock().execute("UPDATE tokens SET shown_to = ?2 WHERE id = ?1 AND id <> ?2", [id, caller])?;
-        Ok(())
-    }
-
     /// Notes when tokens (by id) were last used. Meant to be called every few minutes with what has gathered.
     ///
     /// # Errors
@@ -311,7 +299,11 @@ impl Control {
 }
 
 impl Expiry {
-    fn at(self, now: Timestamp) -> Result<Option<Timestamp>> {
+    /// Until when that is for a token made at `now`; `None`: for ever.
+    ///
+    /// # Errors
+    /// [`Error::ExpiryInPast`].
+    pub fn at(self, now: Timestamp) -> Result<Option<Timestamp>> {
         let after = |days: u32| {
             let micros = i64::from(days).saturating_mul(MICROS_PER_DAY);
             Timestamp::from_micros(now.as_micros().saturating_add(micros))
@@ -380,7 +372,6 @@ fn token_of_row(row: &Row<'_>) -> rusqlite::Result<Token> {
         digest: row.get(3)?,
         former: former.zip(time(row.get(11)?)),
         rotated: time(row.get(12)?),
-        shown_to: row.get(13)?,
         created: Timestamp::from_micros(row.get(4)?),
         expires: time(row.get(5)?),
         last_used: time(row.get(6)?),

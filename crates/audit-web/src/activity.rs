@@ -14,6 +14,7 @@
 //! - What changes something is recorded before it is changed, or is not changed ([`acts`]).
 
 mod acts;
+mod fit;
 mod left;
 mod receipts;
 mod recorder;
@@ -163,9 +164,10 @@ pub(crate) fn success(event: Event<'static>) -> Event<'static> {
     Event { outcome: Outcome::Success, source: Source::Internal, ..event }
 }
 
-/// Says in a sentence what was done, unless the event brings its own.
+/// Cuts what is too long to be recorded, and says in a sentence what was done, unless the event brings its own.
 fn worded(mut event: Event<'static>) -> Event<'static> {
     debug_assert!(taxonomy::lookup(&event.action).is_some(), "{} is not in the taxonomy", event.action);
+    fit::fit(&mut event);
     let Some(action) = taxonomy::lookup(&event.action).filter(|_| event.message.is_none()) else {
         return event;
     };

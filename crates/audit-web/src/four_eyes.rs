@@ -9,9 +9,7 @@
 
 use std::time::Duration;
 
-use audit_control::{
-    Approval, Asked, Caller, Control, Decision, Party, Permission, Permissions, RoleRights, Token,
-};
+use audit_control::{Approval, Asked, Decision, Party, Permission};
 use audit_event::{Event, Json, Outcome, Source, Target, Timestamp};
 use serde_json::json;
 
@@ -19,8 +17,13 @@ use crate::activity::{self, success};
 use crate::in_process::InProcess;
 use crate::problem::{Code, Problem, Result};
 use crate::reader::Reader;
-use crate::sign_ins::EMERGENCY_ID;
 use crate::state::AppState;
+
+mod admins;
+mod second;
+
+pub(crate) use admins::{admins, last_admin, leaves_an_admin};
+pub(crate) use second::hands_of;
 
 /// What needs a second admin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,23 +115,30 @@ pub(crate) fn title_of(approval: &Approval) -> String {
 /// the act then succeeds.
 ///
 /// # Errors
-/// [`Code::ApprovalRequired`] with the request, when another admin has to approve it first.
+/// [`Code::ApprovalRequired`] with the request, when another admin has to approve it first; [`Code::PermissionRequired`] for
+/// whoever came with the emergency password, for whom nobody can.
 pub(crate) fn cleared(state: &AppState, reader: &Reader, act: Act, parameters: &str) -> Result<()> {
     let is_console = reader.caller().id == InProcess::CALLER_ID;
     let needs_two = match state.config().approvals.of(act) {
         Eyes::Two => false,
         Eyes::Four => true,
-        Eyes::Auto => admins(state)? + lately_revoked(state)? > 1,
+        Eyes::Auto => admins::admins_lately(state)? > 1,
     };
     if is_console || !needs_two {
         return Ok(());
+    }
+    let hands = hands_of(state, reader)?;
+    if second::is_everybodys(&hands) {
+        let detail = "this needs a second admin, and who asks with the emergency password, or a token made with it, may be \
+                      any of them: sign in as yourself, or do it at the machine";
+        return Err(Problem::lacking(Permission::ApprovalsDecide, detail));
     }
     expire(state)?;
     let now = state.now();
     let lasting = i64::try_from(state.config().approvals.expire.as_micros()).unwrap_or(i64::MAX);
     let expires = Timestamp::from_micros(now.as_micros().saturating_add(lasting));
     let asked = activity::change(state, |control| {
-        let asked = control.ask_approval(act.as_str(), parameters, &party(reader), now, expires)?;
+        let asked = control.ask_approval(act.as_str(), parameters, &party(reader), &hands, now, expires)?;
         let told = |action, approval| Some(about(reader.visitor().did(action), approval));
         let event = match &asked {
             Asked::Cleared(approval) => told("audit.approval_used", approval),
@@ -147,8 +157,8 @@ pub(crate) fn cleared(state: &AppState, reader: &Reader, act: Act, parameters: &
 ///
 /// # Errors
 /// [`Code::NoSuchApproval`], [`Code::OwnRequest`], [`Code::ApprovalOver`]; [`Code::PermissionRequired`] for an approval by
-/// what whoever asked could have made since: a token made or rotated, or a role changed, after the request; and by the
-/// emergency password, which is nobody's own.
+/// what whoever asked may hold or could have made since: a token or account that may be theirs, a token made or rotated, or
+/// a role changed, after the request; and by the emergency password, which is nobody's own.
 pub(crate) fn decide(
     state: &AppState,
     reader: &Reader,
@@ -161,7 +171,7 @@ pub(crate) fn decide(
     let request = control.approval(id)?;
     let is_own = request.requester.id == reader.caller().id;
     if decision == Decision::Approve && !is_own {
-        check_second_person(control, reader, &request)?;
+        second::check(state, reader, &request)?;
     }
     let action = match decision {
         Decision::Approve => "audit.approval_granted",
@@ -175,135 +185,33 @@ pub(crate) fn decide(
     })
 }
 
-/// That whoever approves is somebody whom the requester has not made since.
-fn check_second_person(control: &Control, reader: &Reader, request: &Approval) -> Result<()> {
-    let (caller, requester) = (reader.caller(), request.requester.id.as_str());
-    let is_late = |time: Timestamp| time >= request.requested;
-    let tokens = control.tokens()?;
-    let token = tokens.iter().find(|token| token.id == caller.id);
-    let asking = tokens.iter().find(|token| token.id == requester);
-    let was_shown_to =
-        |token: Option<&Token>, id: &str| token.is_some_and(|token| token.shown_to.as_deref() == Some(id));
-    let roles = control.roles()?;
-    let role = roles.iter().find(|role| role.name == caller.role);
-    let detail = if caller.id == EMERGENCY_ID {
-        "the emergency password cannot approve: it is nobody's own, and whoever asked may know it"
-    } else if token.is_some_and(|token| is_late(token.created)) {
-        "a token made after the request cannot approve it: whoever asked could have made the token"
-    } else if token.and_then(|token| token.rotated).is_some_and(is_late) {
-        "a token rotated after the request cannot approve it: whoever asked could have rotated the token"
-    } else if was_shown_to(token, requester) || was_shown_to(asking, &caller.id) {
-        "one of the two tokens was made or rotated with the other, so that one person may hold both: somebody else has to \
-         approve it"
-    } else if role.is_some_and(|role| is_late(role.changed)) {
-        "a role changed after the request cannot approve it: whoever asked could have changed the role"
-    } else {
-        return Ok(());
-    };
-    Err(Problem::lacking(Permission::ApprovalsDecide, detail))
-}
-
-/// Ends what is over, and records that it is. Blocks.
+/// Ends what is over, and what was approved by a token that may no longer decide, and records that it is. Blocks.
 ///
 /// # Errors
 /// When the control database cannot be written.
 pub(crate) fn expire(state: &AppState) -> Result<()> {
-    for approval in state.access().control().expire_approvals(state.now())? {
-        let event = about(Event::new("audit.approval_expired", Source::Internal), &approval);
-        let message = format!("The request to {} expired before it was acted upon", title_of(&approval));
-        state.activity().record(Event {
-            outcome: Outcome::Failure,
-            reason: Some("expired".into()),
-            message: Some(message.into()),
-            ..event
-        });
-    }
-    Ok(())
-}
-
-/// How many admins there are: the live tokens that may decide, and the platform's administrators as one, as are those whom
-/// the identity provider may name, since nobody here knows how many they are.
-pub(crate) fn admins(state: &AppState) -> Result<usize> {
-    let may_decide = |role: &str| {
-        let caller = state.access().with_role("", "", role);
-        caller.is_some_and(|caller| caller.may(Permission::ApprovalsDecide))
+    let (access, now) = (state.access(), state.now());
+    // Of people, only who asks here now is known to be what they are.
+    let may_decide = |decider: &Party| {
+        let token = access.by_id(&decider.id, now);
+        !decider.id.starts_with("tok_") || token.is_ok_and(|token| token.may(Permission::ApprovalsDecide))
     };
-    let may_come = state.provider().is_some_and(|provider| provider.settings().role_names().any(may_decide));
-    let deciders = live_tokens(state, |caller| caller.may(Permission::ApprovalsDecide))?;
-    Ok(deciders.len() + usize::from(state.sessions().is_some()) + usize::from(may_come))
-}
-
-/// Admins whose tokens were revoked so lately that they could still have decided: whoever revokes the others first is not
-/// alone for that.
-fn lately_revoked(state: &AppState) -> Result<usize> {
-    let lasting = i64::try_from(state.config().approvals.expire.as_micros()).unwrap_or(i64::MAX);
-    let since = state.now().as_micros().saturating_sub(lasting);
-    let tokens = state.access().control().tokens()?;
-    let lately =
-        tokens.iter().filter(|token| token.revoked.is_some_and(|revoked| revoked.as_micros() > since));
-    let decided = lately.filter(|token| {
-        let caller = state.access().with_role(&token.id, &token.name, &token.role);
-        caller.is_some_and(|caller| caller.may(Permission::ApprovalsDecide))
-    });
-    Ok(decided.count())
-}
-
-/// A token that may do what an admin does.
-pub(crate) struct AdminToken {
-    pub id: String,
-    name: String,
-}
-
-impl AdminToken {
-    /// Whether this is its name or its id.
-    pub fn is_called(&self, name_or_id: &str) -> bool {
-        [&self.id, &self.name].into_iter().any(|called| called == name_or_id)
-    }
-}
-
-/// The one live token that may manage tokens and roles and sees everything, where there is no other: one that may only
-/// decide about requests could not make another. Blocks.
-///
-/// # Errors
-/// When the control database cannot be read.
-pub(crate) fn last_admin(state: &AppState) -> Result<Option<AdminToken>> {
-    let rights = Permissions::of(&[Permission::TokensManage, Permission::RolesManage]);
-    let mut admins = live_tokens(state, |caller| caller.may_give(rights))?;
-    let last = admins.pop();
-    Ok(last.filter(|_| admins.is_empty()))
-}
-
-/// That a role's new rights leave somebody who may manage tokens and roles and sees everything. At the console, where one
-/// can make another, everything may be changed. Blocks.
-///
-/// # Errors
-/// [`crate::problem::Code::LastAdmin`].
-pub(crate) fn leaves_an_admin(
-    state: &AppState,
-    reader: &Reader,
-    role: &str,
-    rights: &RoleRights,
-) -> Result<()> {
-    let managing = Permissions::of(&[Permission::TokensManage, Permission::RolesManage]);
-    let still = Caller::with_rights("", "", role, rights.clone()).may_give(managing);
-    if still || reader.caller().id == InProcess::CALLER_ID {
-        return Ok(());
-    }
-    let admins = live_tokens(state, |caller| caller.may_give(managing))?;
-    let others = live_tokens(state, |caller| caller.may_give(managing) && caller.role != role)?;
-    match admins.first() {
-        Some(last) if others.is_empty() => {
-            Err(audit_control::Error::LastAdmin { name: last.name.clone() }.into())
+    let expired = access.control().expire_approvals(now)?;
+    let void = access.control().void_approvals(may_decide)?;
+    let told = |approvals: &[Approval], reason: &'static str, what: &str| {
+        for approval in approvals {
+            let event = about(Event::new("audit.approval_expired", Source::Internal), approval);
+            state.activity().record(Event {
+                outcome: Outcome::Failure,
+                reason: Some(reason.into()),
+                message: Some(format!("The request to {} {what}", title_of(approval)).into()),
+                ..event
+            });
         }
-        _ => Ok(()),
-    }
-}
-
-fn live_tokens(state: &AppState, may: impl Fn(&Caller) -> bool) -> Result<Vec<AdminToken>> {
-    let (now, access) = (state.now(), state.access());
-    let tokens = access.control().tokens()?.into_iter().filter(|token| token.is_live(now));
-    let admins = tokens.filter(|token| access.by_id(&token.id, now).is_ok_and(|caller| may(&caller)));
-    Ok(admins.map(|token| AdminToken { id: token.id, name: token.name }).collect())
+    };
+    told(&expired, "expired", "expired before it was acted upon");
+    told(&void, "approver_gone", "ended: whoever approved it may no longer do so");
+    Ok(())
 }
 
 fn party(reader: &Reader) -> Party {

@@ -73,6 +73,11 @@ impl Visitor {
         self.caller.as_ref().map(|caller| caller.name.as_str())
     }
 
+    /// The address of mail of a person, where one is known.
+    pub fn email(&self) -> Option<&str> {
+        self.user.as_ref().and_then(|user| user.email.as_deref())
+    }
+
     /// This visitor as somebody who is known by now.
     pub fn known_as(self, caller: Arc<Caller>) -> Self {
         Self { caller: Some(caller), ..self }

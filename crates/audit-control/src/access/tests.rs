@@ -14,7 +14,6 @@ fn token(random: u8, role: Role) -> (Token, Secret) {
         digest: secret.digest(),
         former: None,
         rotated: None,
-        shown_to: None,
         created: Timestamp::from_micros(0),
         expires: None,
         last_used: None,

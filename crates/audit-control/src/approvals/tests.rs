@@ -10,6 +10,10 @@ fn party(id: &str) -> Party {
     Party { id: id.to_owned(), name: id.to_uppercase() }
 }
 
+fn hands(of: &[&str]) -> BTreeSet<String> {
+    of.iter().map(|hand| (*hand).to_owned()).collect()
+}
+
 fn open() -> (tempfile::TempDir, Control) {
     let directory = tempfile::tempdir().unwrap();
     let control = Control::open(&directory.path().join("control.db")).unwrap();
@@ -18,7 +22,9 @@ fn open() -> (tempfile::TempDir, Control) {
 
 /// Ada asks at that minute to remove a source; requests are good for an hour.
 fn ask(control: &Control, source: &str, minute: i64) -> Asked {
-    control.ask_approval("source.remove", source, &party("ada"), at(minute), at(minute + 60)).unwrap()
+    control
+        .ask_approval("source.remove", source, &party("ada"), &hands(&["ada"]), at(minute), at(minute + 60))
+        .unwrap()
 }
 
 fn asked_anew(asked: Asked) -> Approval {
@@ -54,7 +60,9 @@ fn an_approval_is_for_one_act_of_one_person() {
     let request = asked_anew(ask(&control, "main", 0));
     approve(&control, &request.id, 1).unwrap();
     asked_anew(ask(&control, "other", 2));
-    let eve = control.ask_approval("source.remove", "main", &party("eve"), at(2), at(62)).unwrap();
+    let eve = control
+        .ask_approval("source.remove", "main", &party("eve"), &hands(&["eve"]), at(2), at(62))
+        .unwrap();
     asked_anew(eve);
 }
 
@@ -101,4 +109,26 @@ fn time_ends_requests_and_approvals_alike() {
     assert_eq!(expired, both);
     assert!(control.expire_approvals(at(61)).unwrap().is_empty());
     assert_eq!(control.approvals(10).unwrap().len(), 3);
+}
+
+#[test]
+fn a_request_is_in_the_hands_of_all_who_asked() {
+    let (_kept, control) = open();
+    let request = asked_anew(ask(&control, "main", 0));
+    assert_eq!(request.hands, hands(&["ada"]));
+    let now = hands(&["bob"]);
+    control.ask_approval("source.remove", "main", &party("ada"), &now, at(1), at(61)).unwrap();
+    assert_eq!(control.approval(&request.id).unwrap().hands, hands(&["ada", "bob"]));
+}
+
+#[test]
+fn an_approval_goes_with_the_right_to_give_it() {
+    let (_kept, control) = open();
+    let request = asked_anew(ask(&control, "main", 0));
+    approve(&control, &request.id, 1).unwrap();
+    assert_eq!(control.void_approvals(|_| true).unwrap(), []);
+    let void = control.void_approvals(|decider| decider.id != "bob").unwrap();
+    assert_eq!((void[0].id.as_str(), void[0].state), (request.id.as_str(), ApprovalState::Expired));
+    assert_eq!(control.void_approvals(|_| false).unwrap(), [], "told once");
+    assert_ne!(asked_anew(ask(&control, "main", 2)).id, request.id);
 }

@@ -23,6 +23,7 @@ fn a_role_is_kept_changed_and_removed() {
     let (dir, control) = open();
     let sales = rights(&[Permission::UsageRead], Some("department:Sales"), &[Group::Actor, Group::Content]);
     let made = control.create_role("sales", &sales, NOW).unwrap();
+    assert_eq!(made.rights.withheld_names(), ["actor", "target", "content"], "who acts is often acted upon");
     drop(control);
     let control = Control::open(&dir.path().join("control.db")).unwrap();
     assert_eq!(control.roles().unwrap(), std::slice::from_ref(&made));
@@ -30,8 +31,8 @@ fn a_role_is_kept_changed_and_removed() {
     let wider = rights(&[Permission::UsageRead, Permission::EventsRead], None, &[]);
     let (before, after) = control.change_role("sales", &wider, LATER).unwrap();
     assert_eq!((before, after.rights, after.created, after.changed), (made, wider, NOW, LATER));
-    control.remove_role("sales").unwrap();
-    assert!(matches!(control.remove_role("sales"), Err(Error::NoSuchRole { .. })));
+    control.remove_role("sales", LATER).unwrap();
+    assert!(matches!(control.remove_role("sales", LATER), Err(Error::NoSuchRole { .. })));
 }
 
 #[test]
@@ -42,7 +43,7 @@ fn built_in_roles_are_as_they_are() {
         let name = role.as_str();
         assert!(matches!(control.create_role(name, &all, NOW), Err(Error::RoleBuiltIn { .. })), "{name}");
         assert!(matches!(control.change_role(name, &all, NOW), Err(Error::RoleBuiltIn { .. })), "{name}");
-        assert!(matches!(control.remove_role(name), Err(Error::RoleBuiltIn { .. })), "{name}");
+        assert!(matches!(control.remove_role(name, LATER), Err(Error::RoleBuiltIn { .. })), "{name}");
     }
 }
 
@@ -67,7 +68,26 @@ fn a_role_that_a_live_token_has_stays() {
     let (_dir, control) = open();
     control.create_role("r", &rights(&[Permission::EventsRead], None, &[]), NOW).unwrap();
     control.create_token(&NewToken::of("t", "r"), NOW).unwrap();
-    assert!(matches!(control.remove_role("r"), Err(Error::RoleInUse { tokens: 1, .. })));
+    assert!(matches!(control.remove_role("r", LATER), Err(Error::RoleInUse { tokens: 1, .. })));
     control.revoke_token("t", NOW).unwrap();
-    control.remove_role("r").unwrap();
+    control.remove_role("r", LATER).unwrap();
+}
+
+#[test]
+fn until_when_a_role_let_its_bearers_decide_is_kept_though_it_is_changed_or_gone() {
+    let (_dir, control) = open();
+    let decides = rights(&[Permission::ApprovalsDecide], None, &[]);
+    let reads = rights(&[Permission::EventsRead], None, &[]);
+    for name in ["changed", "removed"] {
+        control.create_role(name, &decides, NOW).unwrap();
+    }
+    control.create_role("reads", &reads, NOW).unwrap();
+    assert!(control.former_deciders().unwrap().is_empty());
+    control.change_role("changed", &reads, NOW).unwrap();
+    control.remove_role("changed", LATER).unwrap();
+    control.remove_role("removed", LATER).unwrap();
+    control.remove_role("reads", LATER).unwrap();
+    control.create_role("removed", &reads, LATER).unwrap();
+    let former = [("changed".to_owned(), NOW), ("removed".to_owned(), LATER)].into();
+    assert_eq!(control.former_deciders().unwrap(), former);
 }

@@ -6,6 +6,7 @@
 use audit_event::{Event, Target};
 use axum::extract::{MatchedPath, Request};
 use http::{Method, StatusCode, Uri};
+use sha2::{Digest as _, Sha256};
 
 use super::{Activity, receipts, success};
 use crate::router::PREFIXES;
@@ -17,10 +18,8 @@ pub(crate) const UNRECORDED: &[&str] =
     &["/session", "/metrics", "/tlog", "/tlog/checkpoint", "/tlog/tile/{*tile}", "/audit/fields.json"];
 /// Parameters that say where in a list one is.
 const PLACE: [&str; 2] = ["page_token", "at"];
-/// Bytes of an address that the record shows.
-const SHOWN: usize = 512;
 
-/// A request to see something.
+/// A request to see something. One for a head alone sees how long the answer is, at least.
 pub(crate) struct Viewed {
     visitor: Visitor,
     /// The route as the router has it, below the API's prefix or whole.
@@ -32,7 +31,7 @@ pub(crate) struct Viewed {
 impl Viewed {
     /// What `request` asks to see; `None` when it does not ask to see anything, or nothing that is to be recorded.
     pub fn of(request: &mut Request) -> Option<Self> {
-        if request.method() != Method::GET {
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
             return None;
         }
         let route = route_of(request)?;
@@ -57,7 +56,10 @@ impl Viewed {
             name: Some(self.address.clone().into()),
         };
         let event = Event { target: Some(target), ..success(self.visitor.did("audit.viewed")) };
-        activity.note(event, &self.visitor.key(), &self.address);
+        // By all of the address, though the record shows a part: what differs is seen apart.
+        let subject: String =
+            Sha256::digest(&self.address).iter().map(|byte| format!("{byte:02x}")).collect();
+        activity.note(event, &self.visitor.key(), &subject);
     }
 }
 
@@ -78,8 +80,5 @@ fn address(uri: &Uri) -> String {
         let joint = if at == 0 { '?' } else { '&' };
         address.push_str(&format!("{joint}{name}={value}"));
     }
-    match address.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &address[..end]),
-        None => address,
-    }
+    address
 }

@@ -2,7 +2,7 @@
 //!
 //! The password opens everything: it is given, and taken away, by those only who may do and see everything.
 
-use audit_control::Permissions;
+use audit_control::{Permission, Permissions};
 use audit_event::{Change, Event, Severity};
 use axum::Json;
 use axum::body::Body;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::activity::{self, success};
 use crate::body;
 use crate::endpoints::tokens::acts::may_give_all;
+use crate::endpoints::tokens::fence::Fence;
 use crate::params::Params;
 use crate::problem::{Code, Problem, Result};
 use crate::reader::Reader;
@@ -54,6 +55,7 @@ pub(crate) async fn set(
     state
         .queries()
         .run(move || {
+            may_set(&worker, &reader)?;
             activity::change(&worker, |control| {
                 let was_on = control.break_glass()?.is_some();
                 control.set_break_glass(&wish.password, worker.now())?;
@@ -83,6 +85,16 @@ pub(crate) async fn remove(State(state): State<AppState>, uri: Uri, reader: Read
         })
         .await??;
     Ok(shown(&state))
+}
+
+/// That the reader's own access has no bounds: the password may be used from anywhere, until another is set.
+fn may_set(state: &AppState, reader: &Reader) -> Result<()> {
+    if Fence::of(state, reader)?.is_open() {
+        return Ok(());
+    }
+    let detail = "a token with networks or an end cannot set a password that has neither: use one without, sign in, or do \
+                  it at the machine (secureai-audit break-glass set)";
+    Err(Problem::lacking(Permission::TokensManage, detail))
 }
 
 fn shown(state: &AppState) -> Json<Value> {

@@ -8,6 +8,7 @@ use audit_event::{Change, Event, GroupSet, Json, Target};
 
 use super::document::{Document, invalid};
 use super::tokens::acts::{check_scope, may_give_all};
+use super::tokens::fence;
 use crate::activity::{self, success};
 use crate::four_eyes;
 use crate::problem::Result;
@@ -65,7 +66,7 @@ pub(crate) fn change(
 pub(crate) fn remove(state: &AppState, reader: &Reader, name: &str) -> Result<CustomRole> {
     may_take(state, reader, name)?;
     let removed = activity::change(state, |control| {
-        let role = control.remove_role(name)?;
+        let role = control.remove_role(name, state.now())?;
         let changes = changes(Some(&role.rights), None);
         let event = about(reader, "audit.role_removed", &role, changes);
         Ok((role, event))
@@ -75,6 +76,7 @@ pub(crate) fn remove(state: &AppState, reader: &Reader, name: &str) -> Result<Cu
 }
 
 fn check(reader: &Reader, rights: &RoleRights) -> Result<()> {
+    fence::check_lasting(reader)?;
     may_give_all(reader, rights.permissions)?;
     rights.scope.as_deref().map_or(Ok(()), check_scope)
 }

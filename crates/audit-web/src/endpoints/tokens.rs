@@ -2,6 +2,7 @@
 
 pub(crate) mod acts;
 pub(crate) mod create;
+pub(crate) mod fence;
 pub(crate) mod list;
 pub(crate) mod revoke;
 pub(crate) mod rotate;

@@ -83,6 +83,12 @@ impl App {
         Self::assemble(Arc::new(RealDisk), Config::default(), |_| {}, around)
     }
 
+    /// In front of a platform, with an identity provider besides.
+    pub fn start_between(sessions: Arc<dyn Sessions>, provider: Provider) -> Self {
+        let around = Around { sessions: Some(sessions), provider: Some(provider), ..Around::default() };
+        Self::assemble(Arc::new(RealDisk), Config::default(), |_| {}, around)
+    }
+
     /// Among gateways.
     pub fn start_among(surroundings: Arc<dyn Surroundings>) -> Self {
         let around = Around { surroundings: Some(surroundings), ..Around::default() };

@@ -10,6 +10,8 @@ use super::app::{Answer, App, NOW};
 use crate::router::PREFIXES;
 use crate::{Approvals, Config, Eyes};
 
+mod two_people;
+
 /// A second admin, by the text of their token.
 fn another_admin(app: &App, name: &str) -> String {
     let new = NewToken { expiry: Expiry::Never, ..NewToken::of(name, "admin") };

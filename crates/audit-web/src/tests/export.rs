@@ -159,14 +159,14 @@ async fn exports_are_compressed_as_they_stream() {
 }
 
 #[tokio::test]
-async fn a_head_request_moves_no_data_and_is_not_recorded() {
+async fn a_head_request_moves_no_data_and_is_recorded_as_a_look() {
     let app = App::start();
     app.record(&events(3)).await;
-    let before = app.ledger.size().get();
     let request = app.request(Method::HEAD, "/?format=csv", Role::Auditor).body(Body::empty()).unwrap();
     let answer = Answer::of(app.send(request).await).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert!(answer.body.is_empty());
     assert_eq!(answer.header("audit-tree-size"), "3");
-    assert_eq!(app.ledger.size().get(), before);
+    assert_eq!(app.deeds("audit.viewed").await[0]["http"]["method"], "HEAD");
+    assert!(app.deeds("audit.exported").await.is_empty());
 }

@@ -13,6 +13,8 @@ mod sign_in;
 mod usage;
 mod views;
 
+pub(super) use provider::Visit;
+
 use audit_control::Role;
 use axum::body::Body;
 use http::header::{CONTENT_TYPE, SET_COOKIE};
@@ -21,13 +23,13 @@ use http::{Method, Request};
 use super::app::{Answer, App, event as sample};
 
 /// A browser: it keeps cookies and says where its forms come from.
-struct Browser<'a> {
+pub(super) struct Browser<'a> {
     app: &'a App,
     cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    fn new(app: &'a App) -> Self {
+    pub(super) fn new(app: &'a App) -> Self {
         Self { app, cookie: String::new() }
     }
 
@@ -40,12 +42,12 @@ impl<'a> Browser<'a> {
         browser
     }
 
-    async fn get(&mut self, uri: &str) -> Answer {
+    pub(super) async fn get(&mut self, uri: &str) -> Answer {
         let request = Request::builder().uri(uri).header("cookie", &self.cookie).body(Body::empty()).unwrap();
         self.send(request).await
     }
 
-    async fn submit(&mut self, uri: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(super) async fn submit(&mut self, uri: &str, fields: &[(&str, &str)]) -> Answer {
         self.submit_from("same-origin", uri, fields).await
     }
 
@@ -97,7 +99,7 @@ fn bars(page: &str) -> Vec<(u64, String)> {
 }
 
 /// The value of a page's hidden field.
-fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
+pub(super) fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
     let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the field");
     rest.split('"').next().unwrap()
 }

@@ -1,13 +1,17 @@
 //! Whoever reads the audit log is in it.
 
+use std::sync::Arc;
+
 use audit_control::Role;
 use axum::body::Body;
-use http::{Method, Request};
+use http::{HeaderMap, HeaderName, Method, Request};
 use serde_json::Value;
 
 use super::app::{App, NOW, events};
+use crate::Config;
 use crate::activity::UNRECORDED;
 use crate::router::{Required, endpoints, pages};
+use crate::sessions::{Pending, PlatformUser, Sessions};
 
 #[track_caller]
 fn assert_by_auditor(deed: &Value) {
@@ -125,15 +129,18 @@ async fn no_route_shows_anything_unrecorded() {
         }
         let address =
             address.replace("{event}", "1").replace("{person}", "u-1").replace("{view}", "denied-access");
-        let path = address.strip_prefix("/api/v1/auditlog").unwrap_or("");
-        let mut request = app.request(Method::GET, path, Role::Admin).body(Body::empty()).unwrap();
-        *request.uri_mut() = address.parse().unwrap();
-        // What was seen at another address just now is new again.
-        app.clock.advance_micros(10 * 60 * 1_000_000);
-        let before = app.ledger.size();
-        let status = app.send(request).await.status();
-        if status == 200 {
-            assert!(app.ledger.size() > before, "{address} was seen and nothing was recorded");
+        // What a head alone tells, a length or a hash, is seen as well.
+        for method in [Method::GET, Method::HEAD] {
+            let path = address.strip_prefix("/api/v1/auditlog").unwrap_or("");
+            let mut request = app.request(method.clone(), path, Role::Admin).body(Body::empty()).unwrap();
+            *request.uri_mut() = address.parse().unwrap();
+            // What was seen at another address just now is new again.
+            app.clock.advance_micros(10 * 60 * 1_000_000);
+            let before = app.ledger.size();
+            let status = app.send(request).await.status();
+            if status == 200 {
+                assert!(app.ledger.size() > before, "{method} {address} was seen and nothing was recorded");
+            }
         }
     }
 }
@@ -151,6 +158,52 @@ async fn a_view_that_no_route_tells_of_is_recorded_by_its_address() {
     assert_eq!(target["type"], "api");
     assert_eq!(target["id"], "/status");
     assert_eq!(target["name"], "/api/v1/auditlog/status");
+}
+
+#[tokio::test]
+async fn long_addresses_are_told_apart_by_what_the_record_does_not_show() {
+    let app = App::start();
+    for end in ["1", "2", "2"] {
+        let mut request = app.request(Method::GET, "", Role::Admin).body(Body::empty()).unwrap();
+        *request.uri_mut() = format!("/audit/access?role={}{end}", "a".repeat(600)).parse().unwrap();
+        assert_eq!(app.send(request).await.status(), 200);
+    }
+    let deeds = app.deeds("audit.viewed").await;
+    assert_eq!(deeds.len(), 2);
+    assert!(deeds[0]["target"]["name"].as_str().unwrap().ends_with("a…"));
+}
+
+/// A platform on which somebody has the longest of names.
+struct LongNames;
+
+impl Sessions for LongNames {
+    fn find<'a>(&'a self, _headers: &'a HeaderMap) -> Pending<'a, Option<PlatformUser>> {
+        let user = PlatformUser {
+            id: "u-1".to_owned(),
+            name: "ä".repeat(700),
+            email: Some(format!("{}@example.test", "e".repeat(700))),
+            session_id: None,
+            is_admin: true,
+        };
+        Box::pin(async move { Some(user) })
+    }
+
+    fn key_header(&self) -> &HeaderName {
+        static NAME: HeaderName = HeaderName::from_static("x-api-key");
+        &NAME
+    }
+}
+
+#[tokio::test]
+async fn nobody_looks_unseen_by_a_long_name() {
+    let app = App::start_behind(Config::default(), Some(Arc::new(LongNames)));
+    app.record(&events(3)).await;
+    let request = Request::builder().uri("/api/v1/auditlog/e-1").header("x-api-key", "sk-1");
+    let answer = app.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status(), 200);
+    let deeds = app.deeds("audit.read").await;
+    assert_eq!(deeds[0]["actor"]["id"], "u-1");
+    assert!(deeds[0]["actor"]["name"].as_str().unwrap().ends_with("ää…"));
 }
 
 #[tokio::test]

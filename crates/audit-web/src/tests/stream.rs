@@ -191,6 +191,29 @@ async fn entries_that_cannot_be_read_are_named_and_passed_over() {
 }
 
 #[tokio::test]
+async fn whoever_sees_a_part_is_not_told_of_entries_that_cannot_be_read() {
+    let app = App::start();
+    let sales = json!({ "org": { "department": "Sales" } });
+    app.record(&[event("before", 0, &sales)]).await;
+    let nonsense = NewEntry { key: b"nonsense", bytes: b"no entry", leaf: b"leaf" };
+    app.ledger.append([nonsense]).unwrap();
+    app.record(&[event("last", 0, &sales)]).await;
+    let new = NewToken { scope: Some("department:Sales"), ..NewToken::of("sales", "auditor") };
+    let (_, token) = app.state.access().control().create_token(&new, app.state.now()).unwrap();
+    app.state.access().reload().unwrap();
+    let request = Request::builder()
+        .uri("/api/v1/auditlog/stream?after=0")
+        .header("authorization", format!("Bearer {}", token.reveal()))
+        .body(Body::empty())
+        .unwrap();
+    let mut tail = Tail { body: app.send(request).await.into_body(), text: String::new() };
+    let seen: Vec<_> = tail.messages(1).await.iter().map(|(index, _)| *index).collect();
+    assert_eq!(seen, [2]);
+    assert!(!tail.text.contains("problem"), "{}", tail.text);
+    assert_eq!(app.get_json("/readyz").await["undecodable"], 1, "the server knows of it");
+}
+
+#[tokio::test]
 async fn an_index_beyond_the_ledger_is_refused() {
     let app = App::start();
     app.record(&events(3)).await;

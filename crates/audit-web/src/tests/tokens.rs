@@ -1,12 +1,12 @@
 //! Tokens over the API.
 
-use audit_control::Role;
+use audit_control::{Expiry, NewToken, Role};
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
-use super::app::{Answer, App};
+use super::app::{Answer, App, NOW};
 use crate::router::PREFIXES;
 
 async fn create(app: &App, wish: Value) -> Answer {
@@ -144,5 +144,76 @@ async fn last_use_is_saved_coarsely() {
     };
     assert_eq!(last_used(), None, "no request writes to the database");
     app.state.access().save_uses();
-    assert_eq!(last_used(), Some(super::app::NOW));
+    assert_eq!(last_used(), Some(NOW));
+}
+
+/// The text of an admin token that may be used from one network, for a month.
+fn fenced(app: &App, name: &str) -> String {
+    let networks = ["192.0.2.0/24".parse().unwrap()];
+    let new = NewToken { expiry: Expiry::Days(30), networks: &networks, ..NewToken::of(name, "admin") };
+    let secret = app.state.access().control().create_token(&new, NOW).unwrap().1;
+    app.state.access().reload().unwrap();
+    secret.reveal().to_owned()
+}
+
+async fn ask(app: &App, token: &str, method: Method, path: &str, body: Value) -> Answer {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("{}{path}", PREFIXES[0]))
+        .header("authorization", format!("Bearer {token}"))
+        .header(CONTENT_TYPE, "application/json");
+    Answer::of(app.send(request.body(Body::from(body.to_string())).unwrap()).await).await
+}
+
+#[tokio::test]
+async fn whoever_is_fenced_in_makes_no_token_that_is_not() {
+    let app = App::start();
+    let fenced = fenced(&app, "fenced");
+    for beyond in [
+        json!({ "expires": "never" }),
+        json!({ "expires_in_days": 31 }),
+        json!({ "networks": ["192.0.2.0/23"] }),
+        json!({ "networks": ["192.0.2.7", "10.0.0.0/8"] }),
+        json!({ "networks": ["::/0"] }),
+    ] {
+        let mut wish = json!({ "name": "free", "role": "admin" });
+        wish.as_object_mut().unwrap().extend(beyond.as_object().unwrap().clone());
+        let answer = ask(&app, &fenced, Method::POST, "/tokens", wish).await;
+        answer.problem(403, "permission_required");
+    }
+    // What is not said is as with whoever makes it.
+    let wish = json!({ "name": "alike", "role": "admin" });
+    let alike = ask(&app, &fenced, Method::POST, "/tokens", wish).await.json();
+    assert_eq!(alike["token"]["networks"], json!(["192.0.2.0/24"]));
+    assert_eq!(alike["token"]["expires"], "2026-04-19T12:00:00.000000Z");
+    let within =
+        json!({ "name": "within", "role": "ingest", "networks": ["192.0.2.7"], "expires_in_days": 3 });
+    let within = ask(&app, &fenced, Method::POST, "/tokens", within).await.json();
+    assert_eq!(within["token"]["networks"], json!(["192.0.2.7/32"]));
+    assert_eq!(within["token"]["expires"], "2026-03-23T12:00:00.000000Z");
+}
+
+#[tokio::test]
+async fn whoever_is_fenced_in_gets_no_secret_of_a_token_that_is_not() {
+    let app = App::start();
+    let fenced_token = fenced(&app, "fenced");
+    fenced(&app, "other");
+    let rotate = async |name: &str| {
+        ask(&app, &fenced_token, Method::POST, &format!("/tokens/{name}/rotate"), json!({})).await
+    };
+    rotate("admin").await.problem(403, "permission_required");
+    rotate("ingest").await.problem(403, "permission_required");
+    assert_eq!(rotate("other").await.status, StatusCode::OK);
+    assert_eq!(rotate("fenced").await.status, StatusCode::OK, "one's own");
+    assert_eq!(revoke(&app, "other").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn whoever_is_fenced_in_does_not_set_the_password_that_is_not() {
+    let app = App::start();
+    let fenced = fenced(&app, "fenced");
+    let password = json!({ "password": "correct horse battery staple" });
+    ask(&app, &fenced, Method::PUT, "/break-glass", password).await.problem(403, "permission_required");
+    assert!(app.state.emergency().since().is_none());
+    assert_eq!(ask(&app, &fenced, Method::DELETE, "/break-glass", json!({})).await.status, StatusCode::OK);
 }

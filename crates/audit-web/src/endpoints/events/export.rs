@@ -55,7 +55,7 @@ pub(crate) struct Asked {
     pub name: Option<String>,
 }
 
-/// Answers with the stream; `head_only` for `HEAD`, which moves no data and is not recorded.
+/// Answers with the stream; `head_only` for `HEAD`, which moves no data and is recorded as a look.
 pub(crate) async fn answer(
     state: AppState,
     asked: Asked,

@@ -24,8 +24,6 @@ use crate::state::AppState;
 
 /// The longest life that the form offers, in days.
 const MAX_DAYS: u32 = 3_650;
-/// The life that the form begins with.
-const DEFAULT_DAYS: &str = "90";
 
 #[derive(Template)]
 #[template(path = "access.html")]
@@ -58,7 +56,7 @@ impl AccessPage {
 
 /// Groups of an event's fields that a role can withhold, and what is in them.
 const GROUPS: [(Group, &str); 6] = [
-    (Group::Actor, "Who it was: name, e-mail address, id, session"),
+    (Group::Actor, "Who it was: name, e-mail address, id, session; takes what it was about along"),
     (Group::Org, "Their department and role"),
     (Group::Client, "Where they came from: address and program"),
     (Group::Target, "What it was about: type, name and id"),
@@ -78,14 +76,13 @@ struct TokenForm {
 
 impl Default for TokenForm {
     fn default() -> Self {
-        let days = DEFAULT_DAYS.to_owned();
         Self {
             is_open: false,
             name: String::new(),
             role: "viewer".to_owned(),
             scope: String::new(),
             networks: String::new(),
-            days,
+            days: String::new(),
         }
     }
 }

@@ -2,7 +2,9 @@
 //! when it returns.
 //!
 //! Nobody makes others mightier than themselves: who manages tokens deals with those that may not do more than they may,
-//! and only if they see every event whole.
+//! and only if they see every event whole; and gives none that may be used from elsewhere, or for longer, than theirs.
+
+use std::collections::BTreeSet;
 
 use audit_control::{Control, Expiry, NewToken, Permissions, Secret, Token, rights_of};
 use audit_event::Json;
@@ -10,6 +12,7 @@ use audit_query::Filter;
 use ipnet::IpNet;
 
 use super::about_token;
+use super::fence::Fence;
 use crate::activity;
 use crate::endpoints::document::invalid;
 use crate::four_eyes::{self, Act};
@@ -38,15 +41,16 @@ pub(crate) struct Wish {
 pub(crate) fn create(state: &AppState, reader: &Reader, wish: &Wish) -> Result<(Token, Secret)> {
     let access = state.access();
     may_give(access.control(), reader, &wish.role)?;
+    let fence = Fence::of(state, reader)?;
+    let (expiry, networks) = fence.narrowed(wish, state.now())?;
     let scope = wish.scope.as_deref().map(str::trim).filter(|scope| !scope.is_empty());
     if let Some(scope) = scope {
         check_scope(scope)?;
     }
-    let new =
-        NewToken { name: &wish.name, role: &wish.role, expiry: wish.expiry, scope, networks: &wish.networks };
+    let new = NewToken { name: &wish.name, role: &wish.role, expiry, scope, networks: &networks };
     let made = activity::change(state, |control| {
         let (token, secret) = control.create_token(&new, state.now())?;
-        control.note_shown(&token.id, &reader.caller().id)?;
+        note_shown(state, reader, &token)?;
         let event = about_token(reader.visitor().did("audit.token_created"), &token);
         Ok(((token, secret), event))
     })?;
@@ -66,9 +70,13 @@ pub(crate) fn rotate(
 ) -> Result<(Token, Secret)> {
     let access = state.access();
     may_touch(access.control(), reader, name)?;
+    let fence = Fence::of(state, reader)?;
+    for token in meant(access.control(), name)?.iter().filter(|token| token.id != reader.caller().id) {
+        fence.check(&token.networks, token.expires)?;
+    }
     let rotated = activity::change(state, |control| {
         let (token, secret) = control.rotate_token(name, overlap_hours, state.now())?;
-        control.note_shown(&token.id, &reader.caller().id)?;
+        note_shown(state, reader, &token)?;
         let mut event = about_token(reader.visitor().did("audit.token_rotated"), &token);
         if let (Some(Json::Object(members)), Some((_, until))) = (&mut event.details, token.former) {
             members.push(("former_good_until".into(), Json::from(until.to_string())));
@@ -146,8 +154,22 @@ fn may_give(control: &Control, reader: &Reader, role: &str) -> Result<()> {
 
 /// That the reader may do as much as the token.
 fn may_touch(control: &Control, reader: &Reader, name: &str) -> Result<()> {
-    let tokens = control.tokens()?;
-    let mut meant =
-        tokens.iter().filter(|token| token.revoked.is_none() && (token.name == name || token.id == name));
-    meant.try_for_each(|token| may_give(control, reader, &token.role))
+    meant(control, name)?.iter().try_for_each(|token| may_give(control, reader, &token.role))
+}
+
+/// The tokens of this name or id that are not revoked.
+fn meant(control: &Control, name: &str) -> Result<Vec<Token>> {
+    let mut tokens = control.tokens()?;
+    tokens.retain(|token| token.revoked.is_none() && (token.name == name || token.id == name));
+    Ok(tokens)
+}
+
+/// Notes into whose hands a token's secret comes. What is shown at the console is shown to whoever may open the data
+/// directory, who needs no token.
+fn note_shown(state: &AppState, reader: &Reader, token: &Token) -> Result<()> {
+    let hands = match reader.caller().id == InProcess::CALLER_ID {
+        true => BTreeSet::new(),
+        false => four_eyes::hands_of(state, reader)?,
+    };
+    state.access().control().note_shown(token, &hands).map_err(Problem::from)
 }

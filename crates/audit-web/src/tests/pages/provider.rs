@@ -20,15 +20,15 @@ fn app(fake: &Fake) -> App {
 }
 
 /// A browser that keeps the attempt's cookie, too.
-struct Visit<'a> {
-    browser: Browser<'a>,
+pub(in crate::tests) struct Visit<'a> {
+    pub(in crate::tests) browser: Browser<'a>,
     attempt: String,
     back: String,
 }
 
 impl<'a> Visit<'a> {
     /// Goes to the provider, signs in there, and has the address to come back with.
-    async fn begin(app: &'a App, fake: &Fake, next: &str) -> Self {
+    pub(in crate::tests) async fn begin(app: &'a App, fake: &Fake, next: &str) -> Self {
         let mut browser = Browser::new(app);
         let answer = browser.get(&format!("/audit/sign-in/provider?next={next}")).await;
         assert_eq!(answer.status, 303, "{}", answer.text());
@@ -46,7 +46,7 @@ impl<'a> Visit<'a> {
         Self { browser, attempt: line.split(';').next().unwrap().to_owned(), back }
     }
 
-    async fn come_back(&mut self) -> Answer {
+    pub(in crate::tests) async fn come_back(&mut self) -> Answer {
         let cookies = format!("{}; {}", self.attempt, self.browser.cookie);
         let request =
             Request::builder().uri(&self.back).header("cookie", cookies).body(Body::empty()).unwrap();
@@ -259,7 +259,7 @@ async fn a_group_may_have_a_role_of_our_own_and_what_it_allows_is_asked_at_each_
 
     role_of_our_own(&app, "department:board");
     assert_eq!(visit.browser.get("/api/v1/auditlog/e-0").await.status, 404, "the role as it is now");
-    app.state.access().control().remove_role("desk").unwrap();
+    app.state.access().control().remove_role("desk", NOW).unwrap();
     app.state.access().reload().unwrap();
     assert_eq!(visit.browser.get("/audit").await.status, 401, "and without it nobody");
 }

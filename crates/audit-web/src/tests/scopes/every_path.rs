@@ -60,6 +60,11 @@ fn sketches() -> impl Strategy<Value = Vec<Sketch>> {
 impl Sketch {
     fn event(&self, number: usize) -> Value {
         let mark = |group: &str| format!("{group}{number}x");
+        // Whoever signs in is the target of it, too.
+        let target = match self.action {
+            "auth.login" => json!({ "type": "user", "id": mark("actor"), "name": mark("actor") }),
+            _ => json!({ "type": "chat", "id": mark("target"), "name": mark("target") }),
+        };
         event(
             &format!("core{number}x"),
             i64::try_from(number).unwrap() + 1,
@@ -73,7 +78,7 @@ impl Sketch {
                 "org": { "department": self.department, "role": format!("p{}", self.person), "groups": [mark("org")] },
                 "client": { "ip": format!("192.0.2.10{number}"), "peer_ip": format!("192.0.2.10{number}"),
                     "forwarded_for": ["203.0.113.9"], "user_agent": mark("client") },
-                "target": { "type": "chat", "id": mark("target"), "name": mark("target") },
+                "target": target,
                 "model": { "id": mark("usage"), "provider": "prov" },
                 "usage": { "input_tokens": 1, "output_tokens": 1, "cost_usd": 0.5 },
                 "message": format!("Something {} rotor", mark("content")),
@@ -171,12 +176,17 @@ impl Limited {
             (0..sketches.len()).map(matches).collect()
         };
         let sees = accepts(&Filter::parse(&scope).unwrap());
+        // Whoever sees no actors sees no targets: often they are the same.
+        let mut withheld = withheld.to_vec();
+        if withheld.contains(&Group::Actor) && !withheld.contains(&Group::Target) {
+            withheld.push(Group::Target);
+        }
         let groups = withheld.iter().copied().collect::<GroupSet>();
         let asked = Filter::parse(question).unwrap().looking_past(groups);
         let asked = accepts(&asked);
         let found = (0..sketches.len()).filter(|number| asked[*number] && sees[*number]).collect();
         let token = secret.reveal().to_owned();
-        Self { sees, found, withheld: withheld.to_vec(), question: question.to_owned(), app, token }
+        Self { sees, found, withheld, question: question.to_owned(), app, token }
     }
 
     fn request(&self, method: Method, address: &str) -> http::request::Builder {

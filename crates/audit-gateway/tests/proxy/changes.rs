@@ -116,7 +116,7 @@ async fn a_read_that_fails_is_recorded_where_the_table_says_so() {
     let stub = stub().await;
     let world = World::before(&stub).await;
     assert_eq!(world.send(request("GET /api/v1/knowledge/k-1", ADA, b"")).await.status(), 404);
-    assert_eq!(world.send(request("GET /api/v1/users/?page=1", ADA, b"")).await.status(), 500);
+    assert_eq!(world.send(request("GET /api/v1/channels/?page=1", ADA, b"")).await.status(), 500);
     let events = world.events().await;
     let told: Vec<_> =
         events.iter().map(|event| (&event["action"], &event["reason"], &event["target"]["id"])).collect();

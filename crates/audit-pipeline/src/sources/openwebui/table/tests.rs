@@ -13,6 +13,7 @@ const ROUTES: &str = include_str!("../../../../tests/data/routes.tsv");
 struct Route {
     method: &'static str,
     path: &'static str,
+    who: &'static str,
     changes: bool,
 }
 
@@ -21,7 +22,7 @@ fn routes() -> Vec<Route> {
         let fields: Vec<&str> = line.split('\t').collect();
         // A WebSocket begins as a GET.
         let method = if fields[0] == "WEBSOCKET" { "GET" } else { fields[0] };
-        Route { method, path: fields[1], changes: fields[3] == "changes" }
+        Route { method, path: fields[1], who: fields[2], changes: fields[3] == "changes" }
     };
     ROUTES.lines().map(route).collect()
 }
@@ -33,6 +34,13 @@ fn sample(route: &str) -> String {
         if is_parameter { "0a1b".to_owned() } else { segment.to_owned() }
     };
     route.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// The same with a slash in each parameter that may have one.
+fn long_sample(route: &str) -> String {
+    let segments =
+        route.split('/').map(|segment| if segment.ends_with(":path}") { "0a/1b" } else { segment });
+    sample(&segments.collect::<Vec<_>>().join("/"))
 }
 
 fn check_load(toml: &str, row: &str, key: &str, words: &str) {
@@ -73,14 +81,50 @@ fn every_route_that_changes_something_is_mapped_or_ignored_for_a_reason() {
 }
 
 #[test]
+fn every_read_that_only_admins_may_is_recorded_or_ignored_for_a_reason() {
+    let table = RouteTable::embedded();
+    let of_admins = |route: &Route| ["admin", "scim_token"].contains(&route.who) && route.method == "GET";
+    for route in routes().into_iter().filter(of_admins) {
+        for path in [sample(route.path), long_sample(route.path)] {
+            let row = table.find("GET", &path).map(|found| found.row);
+            let row = row.filter(|row| row.deed != Deed::State);
+            let row = row.unwrap_or_else(|| panic!("neither row nor reason: {path}"));
+            assert!(row.ignored().is_none_or(|reason| reason.len() > 10), "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_an_admin_reads_of_others_and_of_keys_is_recorded() {
+    let table = RouteTable::embedded();
+    for target in [
+        "/api/v1/analytics/messages?user_id=u-1",
+        "/api/v1/analytics/models/m/chats",
+        "/api/v1/analytics/models/org%2Fm/chats",
+        "/api/v1/configs/namespace/openai",
+        "/openai/config",
+        "/api/v1/users/?page=1",
+        "/api/v1/scim/v2/Users",
+        "/api/v1/terminals/s/files/read?path=x",
+        "/api/v1/evaluations/feedback/f-1",
+        "/api/v1/notes/n-1",
+    ] {
+        let plan = table.plan(&Method::GET, target);
+        assert_eq!((plan.is_recorded, plan.changes_state), (true, false), "{target}");
+    }
+}
+
+#[test]
 fn every_row_is_about_a_route() {
     let table = RouteTable::embedded();
     let mut used = vec![false; table.rows.len()];
     for route in routes() {
         let path = sample(route.path);
         let tree = tree_of(route.method);
-        if let Some(place) = tree.and_then(|tree| table.trees[tree].find(&path)) {
-            used[place] = true;
+        for path in [long_sample(route.path), path] {
+            if let Some(place) = tree.and_then(|tree| table.trees[tree].find(&path)) {
+                used[place] = true;
+            }
         }
     }
     // `/ws` and `/openai/{path}` are listed once for all methods.

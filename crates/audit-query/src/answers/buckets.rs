@@ -56,8 +56,10 @@ pub(crate) fn span_around(bucket: Bucket, tz: &TimeZone, time: i64) -> Span {
         }
     };
     let from = second - into * SECOND_US;
+    let begin = first.map_or(from, |date| midnight(date, tz, time));
     let mut span = Span {
-        begin: first.map_or(from, |date| midnight(date, tz, time)),
+        // As a key tells it: the unit around the first instant may have begun earlier.
+        begin: Timestamp::from_micros(begin).as_micros(),
         from,
         to: from + length * SECOND_US,
     };
@@ -205,6 +207,16 @@ mod tests {
             let first = bucket.unit_around(&TimeZone::UTC, Timestamp::MIN);
             let last = bucket.unit_around(&TimeZone::UTC, Timestamp::MAX);
             assert_eq!((first.range.from, last.range.to), (Timestamp::MIN, Timestamp::MAX));
+        }
+    }
+
+    /// Groups of several partitions are put together by their keys.
+    #[test]
+    fn a_unit_is_named_as_its_key_even_where_it_began_before_time() {
+        let tz = TimeZone::get("Europe/Berlin").expect("a time zone");
+        for bucket in [Bucket::Hour, Bucket::Day, Bucket::Week, Bucket::Month] {
+            let span = span_around(bucket, &tz, Timestamp::MIN.as_micros());
+            assert_eq!(span.begin, bucket.unit_around(&tz, Timestamp::MIN).key.as_micros());
         }
     }
 

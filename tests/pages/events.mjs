@@ -71,7 +71,7 @@ export const tests = {
     const page = await open();
     await signIn(page);
     await page.waitForLoadState('networkidle');
-    for (let times = 0; times < 6; times += 1) {
+    for (let times = 0; times < 100 && await page.locator('#events tbody tr').count() < 150; times += 1) {
       await page.mouse.wheel(0, 20000);
       await page.waitForTimeout(300);
     }
@@ -125,8 +125,8 @@ export const tests = {
     const page = await open({ colorScheme: 'light' });
     await signIn(page);
     await page.waitForLoadState('networkidle');
-    await page.click('form.themes >> text=Dark');
-    await page.waitForTimeout(300);
+    await Promise.all([page.waitForResponse((answer) => answer.request().method() === 'POST'), page.click('form.themes >> text=Dark')]);
+    await page.waitForLoadState('networkidle');
     await page.reload();
     expect(await page.evaluate(() => document.documentElement.dataset.theme) === 'dark', 'the choice of colours is kept');
     await page.click('text="Sign out"');

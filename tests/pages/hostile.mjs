@@ -53,7 +53,7 @@ async function hostile() {
   events.push({ ...event('long', LONG), actor: { type: 'user', id: 'long', name: LONG.slice(0, 500) }, details: { text: 'x'.repeat(65_536) } });
   await record(events);
   const indices = {};
-  for (const { id } of events) indices[id.split('-').at(-1)] = (await (await ask(`/?limit=1&q=id:${id}`)).json()).indices[0];
+  for (const { id } of events) indices[id.split('-').at(-1)] = await indexOf(id);
   const prepared = await prepare();
   try {
     await walked(pagesWith(indices));
@@ -63,6 +63,16 @@ async function hostile() {
   } finally {
     await prepared.undo();
   }
+}
+
+// What is recorded can be found a moment later.
+async function indexOf(id) {
+  for (let turn = 0; turn < 300; turn += 1) {
+    const [index] = (await (await ask(`/?limit=1&q=id:${id}`)).json()).indices;
+    if (index !== undefined) return index;
+    await new Promise((done) => { setTimeout(done, 100); });
+  }
+  throw new Error(`${id} cannot be found`);
 }
 
 const query = (parameters) => new URLSearchParams(parameters).toString();

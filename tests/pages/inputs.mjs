@@ -55,8 +55,10 @@ export const tests = {
       answers += 1;
       return answers === 1 ? route.fulfill({ status: 401, contentType: 'application/json', body: '{"code":"unauthenticated"}' }) : route.continue();
     });
+    const failed = page.waitForResponse('**/audit/fields.json');
     await page.focus('#q');
     await page.keyboard.type('ou');
+    await failed;
     await page.waitForTimeout(300);
     await page.keyboard.type('t');
     await page.waitForSelector('.complete li >> text=outcome:');

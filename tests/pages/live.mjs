@@ -36,7 +36,7 @@ export const tests = {
     await watchShifts(page);
     const sent = await pour(RATE, SECONDS);
     const counted = async () => Number((await page.textContent('#tail-state')).replace(/\D/g, ''));
-    for (let turn = 0; turn < 50 && await counted() < sent; turn += 1) await page.waitForTimeout(100);
+    for (let turn = 0; turn < 300 && await counted() < sent; turn += 1) await page.waitForTimeout(100);
     expect(await counted() >= sent, `live: ${await counted()} events are counted, ${sent} were sent`);
     expect(await page.locator('#tail-rows li').count() === ROWS, `live: the list has ${ROWS} rows`);
     const shift = await page.evaluate(() => globalThis.shift);
@@ -52,6 +52,7 @@ export const tests = {
     expect(await page.locator('#tail-rows li').first().textContent() === newest, 'live: paused, the list stands still');
     await page.click('#pause');
     await page.waitForFunction((was) => document.querySelector('#tail-rows li').textContent !== was, newest);
+    for (let turn = 0; turn < 300 && await counted() < sent + RATE; turn += 1) await page.waitForTimeout(100);
     expect(await counted() >= sent + RATE, 'live: what came meanwhile is there afterwards');
     await page.context().close();
   },

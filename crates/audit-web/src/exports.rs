@@ -32,6 +32,7 @@ use audit_query::question::{Answers as _, Budget};
 use parking_lot::{Condvar, Mutex};
 
 use crate::problem::{Code, Problem, Result};
+use crate::searchable;
 use crate::state::AppState;
 use crate::workers::Workers;
 #[cfg(test)]
@@ -47,8 +48,6 @@ const MOST_OF_ONE: usize = 8;
 /// Ended exports that stay in the list.
 const KEPT_IN_LIST: u32 = 1_000;
 const MICROS_PER_DAY: i64 = 24 * 60 * 60 * 1_000_000;
-/// How long to wait for the newest events to become searchable, so that an export misses nothing recorded before it.
-const INDEX_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where exports in the background keep their files, and within which bounds.
 #[derive(Debug, Clone)]
@@ -130,16 +129,14 @@ impl Exports {
     /// Begins an export: on record before it is anywhere else. Blocks.
     ///
     /// # Errors
-    /// [`Code::TooManyExports`], [`Code::NoExportSpace`], [`Code::ExportsUnavailable`], and what asking for the number of
+    /// [`Code::TooManyExports`], [`Code::NoExportSpace`], [`Code::ExportsUnavailable`], [`Code::Busy`], and what asking for the number of
     /// events comes to.
     pub fn begin(&self, state: &AppState, wish: &Wish, asker: &Asker, budget: &Budget) -> Result<Export> {
         if self.files.is_none() {
             return Err(unavailable());
         }
         self.check_number(&asker.id)?;
-        // After that long the newest events are left out, as the export's tree size says.
-        let _ = state.index().wait_for(state.ledger().size().get(), INDEX_PATIENCE);
-        let tree_size = state.index().snapshot();
+        let tree_size = searchable::size(state)?;
         let total = state.index().count(&wish.count(tree_size), budget)?;
         let likely_bytes = estimate::bytes_of(state, wish, total, tree_size, budget)?;
         self.space.check(likely_bytes).map_err(space::Shortage::into_problem)?;
@@ -269,14 +266,15 @@ impl Exports {
 
     /// Stops one that runs and waits until its file is gone; one that still waits for its turn ends here.
     fn cancel(&self, state: &AppState, export: &Export) -> Result<()> {
-        let runs = {
-            let unfinished = self.unfinished.lock();
-            unfinished.get(&export.id).is_some_and(|live| live.cancel())
-        };
-        if runs {
+        let mut unfinished = self.unfinished.lock();
+        if unfinished.get(&export.id).is_some_and(|live| live.cancel()) {
+            drop(unfinished);
             self.wait_for_leaving(&export.id, Duration::from_secs(10));
             return Ok(());
         }
+        // Its place is free at once, not when its turn would have come.
+        unfinished.remove(&export.id);
+        drop(unfinished);
         run::end_as_cancelled(state, export)
     }
 

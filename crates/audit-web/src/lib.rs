@@ -40,6 +40,7 @@ mod question;
 mod reader;
 pub mod roster;
 mod router;
+mod searchable;
 mod server;
 mod sessions;
 mod shards;

@@ -71,6 +71,8 @@ pub async fn serve(
     listener.local_addr()?;
     let tls = around.tls.clone();
     let connections = Connections::new(&state, around);
+    // Before anybody can begin an export that would be taken for one left behind.
+    state.take_up_exports().await;
     tokio::select! {
         () = connections.accept(&listener) => {}
         () = keep_fresh(tls.as_ref()) => {}

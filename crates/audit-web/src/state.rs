@@ -301,10 +301,13 @@ impl AppState {
         &self.0.draining
     }
 
-    /// Goes on with what a former process left, keeps what gathers in memory from being lost for long, and removes what
-    /// was kept long enough; never ends.
-    pub(crate) async fn keep_house(&self) {
+    /// Goes on with the exports that a former process left.
+    pub(crate) async fn take_up_exports(&self) {
         self.do_aside(|state| state.export_jobs().resume(state)).await;
+    }
+
+    /// Keeps what gathers in memory from being lost for long, and removes what was kept long enough; never ends.
+    pub(crate) async fn keep_house(&self) {
         loop {
             tokio::time::sleep(SAVE_USES_EVERY).await;
             self.do_aside(|state| state.access().save_uses()).await;

@@ -96,10 +96,9 @@ pub(crate) fn start(state: &AppState, asker: Option<&Visitor>) -> Result<Arc<Run
     let (worker, check) = (state.clone(), Arc::clone(&begun));
     let thread = std::thread::Builder::new().name("audit-verify".to_owned());
     let thread = thread.spawn(move || run(&worker, &check, event)).map_err(Problem::internal)?;
-    *running = Some(Arc::clone(&begun));
-    drop(running);
     // The one before has ended, or nobody would have come this far.
     drop(verifications.thread.lock().replace(thread));
+    *running = Some(Arc::clone(&begun));
     Ok(begun)
 }
 
@@ -246,17 +245,17 @@ fn of_ourselves(action: &'static str) -> Event<'static> {
 }
 
 /// Whatever happens, the check does not run any more when this is gone.
-struct Ends<'a>(&'a AppState);
+struct Ends<'a>(&'a AppState, u64);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
-        *self.0.verifications().running.lock() = None;
+        self.0.verifications().running.lock().take_if(|running| running.id == self.1);
     }
 }
 
 /// The check itself, in its thread.
 fn run(state: &AppState, running: &Running, event: Event<'static>) {
-    let _ends = Ends(state);
+    let _ends = Ends(state, running.id);
     // Without the low priority it is a check all the same.
     let _ = rustix::process::nice(NICENESS);
     #[cfg(test)]
@@ -268,10 +267,6 @@ fn run(state: &AppState, running: &Running, event: Event<'static>) {
     let outcome = catch_unwind(AssertUnwindSafe(|| check(state, running))).unwrap_or_else(|_| {
         VerificationOutcome::Failed("the check itself failed; the server's log says where".to_owned())
     });
-    let control = state.control();
-    if let Err(error) = control.end_verification(running.id, &outcome, state.now()) {
-        tracing::error!(error.message = %error, "the result of a verification cannot be kept");
-    }
     if matches!(outcome, VerificationOutcome::Judged(_)) && keep_checkpoint(state).is_err() {
         tracing::error!("a checkpoint cannot be kept");
     }
@@ -284,6 +279,12 @@ fn run(state: &AppState, running: &Running, event: Event<'static>) {
         );
     }
     state.activity().record(event);
+    // Whoever sees that it has ended may begin another.
+    let mut slot = state.verifications().running.lock();
+    if let Err(error) = state.control().end_verification(running.id, &outcome, state.now()) {
+        tracing::error!(error.message = %error, "the result of a verification cannot be kept");
+    }
+    *slot = None;
 }
 
 fn check(state: &AppState, running: &Running) -> VerificationOutcome {

@@ -6,7 +6,7 @@ mod program;
 
 use std::{io::Write, net::TcpStream, process::Command, thread, time::Duration};
 
-use program::{BINARY, Home, Server, event_line};
+use program::{BINARY, Home, Server, clean, event_line};
 
 #[test]
 fn a_second_process_is_told_who_has_the_directory_and_where_to_ask() {
@@ -85,7 +85,7 @@ fn a_write_that_fails_stops_recording_and_loses_nothing() {
     home.with_events(20);
     // Files may not grow beyond 400 KiB: writes fail in the middle of the load, as on a disk without a reserve.
     let limited = "trap '' XFSZ; ulimit -f 400; exec \"$0\" serve --json --listen 127.0.0.1:0";
-    let mut command = Command::new("bash");
+    let mut command = clean(Command::new("bash"));
     command.args(["-c", limited, BINARY]).env("SECUREAI_AUDIT_DATA_DIR", home.data_dir());
     let server = Server::start(command);
     let mut acknowledged = Vec::new();

@@ -67,7 +67,7 @@ fn server(home: &Home, more: &str) -> Server {
 
 /// The event of the only call: durable already, but the index may need a moment.
 fn recorded(server: &Server) -> Value {
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         let found = server.ask("GET", "?action=model.called&format=ndjson", b"");
         assert_eq!(found.status, 200, "{found:?}");
         if !found.body.is_empty() {

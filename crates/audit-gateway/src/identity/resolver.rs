@@ -58,9 +58,16 @@ pub(super) struct State {
     /// Departments by user id, as provisioning or the identity provider told.
     pub(super) told: Memory<String, String>,
     /// What is being asked now.
-    flights: HashMap<CacheKey, watch::Receiver<Option<Verdict>>>,
+    flights: HashMap<CacheKey, Flight>,
     traffic: Traffic,
     /// Counts what made memories obsolete: an answer that was asked for before is not remembered.
+    epoch: u64,
+}
+
+/// A question under way, for all who wait for its answer.
+struct Flight {
+    landing: watch::Receiver<Option<Verdict>>,
+    /// Whoever comes when this is over has to ask anew.
     epoch: u64,
 }
 
@@ -177,8 +184,9 @@ impl Resolver {
             if let Some(verdict) = state.recall(&presented.key) {
                 return verdict;
             }
-            match state.flights.get(&presented.key) {
-                Some(flight) => flight.clone(),
+            // What was asked before something changed answers only those who waited already.
+            match state.flights.get(&presented.key).filter(|flight| flight.epoch == state.epoch) {
+                Some(flight) => flight.landing.clone(),
                 None => match self.take_off(&mut state, presented, known) {
                     Some(flight) => flight,
                     None => return Verdict::NoAnswer,
@@ -202,8 +210,8 @@ impl Resolver {
             return None;
         }
         let (landing, flight) = watch::channel(None);
-        state.flights.insert(presented.key, flight.clone());
         let epoch = state.epoch;
+        state.flights.insert(presented.key, Flight { landing: flight.clone(), epoch });
         let formerly = state.formerly(&presented.key);
         let inner = Arc::clone(&self.0);
         let (credential, claims, key) =
@@ -278,7 +286,9 @@ impl Inner {
             Verdict::NoAnswer => AFTER_NO_ANSWER,
         };
         let mut state = self.state.lock();
-        state.flights.remove(&key);
+        if state.flights.get(&key).is_some_and(|flight| flight.epoch == epoch) {
+            state.flights.remove(&key);
+        }
         // What was asked before something changed serves only those who waited for it.
         let until = if state.epoch == epoch { since + keep } else { since };
         let entry = Entry { verdict: verdict.clone(), since, until };

@@ -5,7 +5,6 @@ use std::time::Duration;
 use audit_gateway::proxy;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
 
 use super::stub::{Act, Stub, answer};
 use super::world::{Setting, World, request};
@@ -175,9 +174,10 @@ async fn a_header_that_signs_people_in_comes_from_trusted_proxies_alone() {
 
 #[tokio::test]
 async fn an_upstream_that_is_down_is_a_clear_answer_and_two_events() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound, so that nobody else gets it, and not listened on yet.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     let world = World::with(address, Setting::default()).await;
     for _ in 0..3 {
         let got = world.send(request("GET /api/config", "", b"")).await;
@@ -186,7 +186,7 @@ async fn an_upstream_that_is_down_is_a_clear_answer_and_two_events() {
     let page = world.send(request("GET /", "Accept: text/html\r\n", b"")).await;
     assert_eq!((page.status(), page.header("content-type")), (502, Some("text/html; charset=utf-8")));
     assert!(page.text().contains("cannot be reached"), "{}", page.text());
-    let stub = Stub::on(TcpListener::bind(address).await.unwrap(), |_| answer(200, "", b"ok"));
+    let stub = Stub::on(socket.listen(16).unwrap(), |_| answer(200, "", b"ok"));
     assert_eq!(world.send(request("GET /api/config", "", b"")).await.status(), 200);
     drop(stub);
     let actions: Vec<_> = world.events().await.iter().map(|event| event["action"].clone()).collect();

@@ -143,7 +143,7 @@ async fn a_read_that_is_refused_is_an_event_and_one_that_is_not_is_none() {
 }
 
 async fn wait_for_events(ledger: &Ledger, count: u64) {
-    for _ in 0..200 {
+    for _ in 0..3_000 {
         if ledger.size().get() >= count {
             return;
         }

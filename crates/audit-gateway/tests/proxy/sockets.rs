@@ -126,7 +126,7 @@ async fn only_so_many_sockets_may_be_open() {
     let (_, head) = open(&world, "/ws/socket.io/").await;
     assert!(head.starts_with("HTTP/1.1 503"), "{head}");
     drop(first);
-    for _ in 0..200 {
+    for _ in 0..6_000 {
         if world.gateway.free_sockets() == 1 {
             let (_, head) = open(&world, "/ws/socket.io/").await;
             assert!(head.starts_with("HTTP/1.1 101"), "{head}");
@@ -216,7 +216,7 @@ async fn a_terminal_is_recorded_when_it_opens_as_of_whom_its_first_message_names
     let (mut stream, head) = open_with(&world, TERMINAL, "Cookie: token=some.other.person\r\n").await;
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     say(&mut stream, r#"{"type":"auth","token":"good.session.token"}"#).await;
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if !recorded(&world.ledger).is_empty() {
             break;
         }
@@ -285,7 +285,7 @@ async fn a_terminal_that_cannot_be_recorded_is_not_opened() {
     say(&mut stream, "ls").await;
     drop(stream);
     let asked = stub.arrived().len();
-    for _ in 0..200 {
+    for _ in 0..6_000 {
         let (_, head) = open(&world, TERMINAL).await;
         if head.starts_with("HTTP/1.1 503") {
             return;

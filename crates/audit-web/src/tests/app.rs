@@ -282,7 +282,7 @@ impl App {
 
     /// Waits until everything recorded can be searched.
     pub fn catch_up(&self) {
-        assert!(self.state.index().wait_for(self.ledger.size().get(), Duration::from_secs(10)));
+        assert!(self.state.index().wait_for(self.ledger.size().get(), Duration::from_secs(60)));
     }
 
     /// What readers did, as recorded so far.

@@ -48,7 +48,7 @@ async fn begin(app: &App, query: &str) -> String {
 
 /// Waits until an export has ended and gives it.
 async fn ended(app: &App, id: &str) -> Value {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         let export = app.get_json(&format!("/exports/{id}")).await["export"].clone();
         let has_ended = !["queued", "running"].contains(&export["state"].as_str().unwrap());
         // The end is noted a moment before it is recorded.

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::app::App;
 use crate::{Around, Config, Front, FrontBody, RequestBody, Tls, Via};
@@ -29,6 +29,8 @@ async fn echo(request: Request<RequestBody>, via: Via) -> Response<FrontBody> {
 struct Server {
     app: App,
     address: std::net::SocketAddr,
+    /// A request has reached the front.
+    begun: Arc<Notify>,
     stop: oneshot::Sender<()>,
     ended: tokio::task::JoinHandle<std::io::Result<()>>,
 }
@@ -42,11 +44,17 @@ async fn serve_with(config: Config, tls: Option<Tls>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let around = Around { front: Some(Front::new(echo)), tls, origins: None, shards: None };
+    let begun = Arc::new(Notify::new());
+    let told = Arc::clone(&begun);
+    let front = Front::new(move |request, via| {
+        told.notify_one();
+        echo(request, via)
+    });
+    let around = Around { front: Some(front), tls, origins: None, shards: None };
     let state = app.state.clone();
     let stopped = async move { drop(stopped.await) };
     let ended = tokio::spawn(async move { crate::serve(listener, state, around, stopped).await });
-    Server { app, address, stop, ended }
+    Server { app, address, begun, stop, ended }
 }
 
 async fn get(mut stream: impl AsyncRead + AsyncWrite + Unpin, path: &str) -> String {
@@ -88,7 +96,7 @@ async fn stopping_waits_for_the_front_s_requests() {
     let server = serve(None).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.begun.notified().await;
     server.stop.send(()).unwrap();
     stream.write_all(b"cd").await.unwrap();
     let mut answer = String::new();

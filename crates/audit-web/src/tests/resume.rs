@@ -91,7 +91,7 @@ async fn going_on_is_recorded_as_a_read_of_its_own() {
     let size = whole.header("audit-tree-size").to_owned();
     app.get(&format!("/?format=csv{}", after(&size, &whole.body[..100]))).await;
     let mut deeds = app.deeds("audit.exported").await;
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if deeds.len() == 4 {
             break;
         }

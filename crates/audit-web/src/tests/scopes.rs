@@ -279,7 +279,12 @@ async fn an_export_in_the_background_holds_only_what_its_owner_may_see() {
         let begun = bounded.post(&format!("/exports?{query}")).await;
         assert_eq!(begun.status, StatusCode::ACCEPTED, "{}", begun.text());
         let path = format!("/exports/{}", begun.json()["export"]["id"].as_str().unwrap());
-        while bounded.get(&path).await.json()["export"]["state"] != "done" {
+        loop {
+            let export = bounded.get(&path).await.json()["export"].clone();
+            if export["state"] == "done" {
+                break;
+            }
+            assert_ne!(export["state"], "failed", "{export}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(bounded.get(&path).await.json()["export"]["rows"], 2, "{format}");

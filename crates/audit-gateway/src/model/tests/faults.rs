@@ -151,9 +151,10 @@ async fn a_request_that_never_becomes_whole_goes_nowhere() {
 async fn a_provider_that_is_not_there() {
     let provider = Provider::start(|_| vec![Step::Close]).await;
     let mut config = config(provider.address);
-    // A port that was free a moment ago.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    config.providers[0].upstream.url = format!("http://{free}");
+    // Bound, so that nobody else gets it, and not listened on.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    config.providers[0].upstream.url = format!("http://{}", socket.local_addr().unwrap());
     let world = World::with(config, Mode::Async, 0).await;
     let got = world.post(PATH, REQUEST).await;
     assert_eq!((got.status, got.headers["content-type"].as_bytes()), (502, &b"application/problem+json"[..]));

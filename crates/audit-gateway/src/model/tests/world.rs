@@ -108,7 +108,7 @@ impl World {
 
     /// The events, once there are so many.
     pub(super) async fn events(&self, count: u64) -> Vec<Value> {
-        for _ in 0..2000 {
+        for _ in 0..12_000 {
             if self.ledger.size().get() >= count {
                 break;
             }

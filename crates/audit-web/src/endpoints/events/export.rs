@@ -12,7 +12,6 @@
 //! the SHA-256 of the file. An export that broke off is gone on with as [`super::resume`] says, and is recorded again.
 
 use std::io;
-use std::time::Duration;
 
 use audit_event::{Event, Json, Outcome, Timestamp};
 use audit_query::export::{Export, Format, Origin, Position};
@@ -32,15 +31,14 @@ use crate::activity::{recorded_elsewhere, success};
 use crate::encoding::Encoding;
 use crate::endpoints::exports::file;
 use crate::exports::default_name;
-use crate::problem::{Code, Problem, Result};
+use crate::problem::{Problem, Result};
 use crate::question;
 use crate::reader::Reader;
+use crate::searchable;
 use crate::state::AppState;
 
 /// The ledger's size that the answer speaks of.
 pub(crate) const TREE_SIZE_HEADER: HeaderName = HeaderName::from_static("audit-tree-size");
-/// How long to wait for the newest events to become searchable, so that an export misses nothing recorded before it.
-pub(crate) const INDEX_PATIENCE: Duration = Duration::from_secs(2);
 /// Threads that read and render one export, besides its own.
 const RENDER_THREADS: usize = 2;
 
@@ -149,20 +147,13 @@ impl Run {
 
     /// The ledger's size that the export is of.
     fn snapshot(&self, state: &AppState) -> Result<u64> {
+        let Some(pinned) = self.resume.tree_size else { return searchable::size(state) };
         let recorded = state.ledger().size().get();
-        let Some(pinned) = self.resume.tree_size else {
-            // After that long the newest events are left out, as the answer's tree size says.
-            let _ = state.index().wait_for(recorded, INDEX_PATIENCE);
-            return Ok(state.index().snapshot());
-        };
         if pinned > recorded {
             let advice = format!("the ledger has {recorded} entries, not {pinned}");
             return Err(Problem::invalid_parameter("tree_size", advice));
         }
-        if !state.index().wait_for(pinned, INDEX_PATIENCE) {
-            let detail = "the index is still catching up with what was exported; try again shortly";
-            return Err(Problem::new(Code::Busy, detail).retry_after_ms(2_000));
-        }
+        searchable::reaches(state, pinned)?;
         Ok(pinned)
     }
 

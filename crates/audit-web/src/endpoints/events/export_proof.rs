@@ -15,15 +15,16 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
-use super::export::{self, INDEX_PATIENCE, TREE_SIZE_HEADER, number};
+use super::export::{self, TREE_SIZE_HEADER, number};
 use super::outlet::{Intake, Outlet};
 use super::resume::Resume;
 use crate::activity::{recorded_elsewhere, success};
 use crate::encoding::Encoding;
 use crate::params::Params;
-use crate::problem::{Code, Problem, Result};
+use crate::problem::{Problem, Result};
 use crate::question;
 use crate::reader::Reader;
+use crate::searchable;
 use crate::state::AppState;
 
 /// Answers with the proof.
@@ -109,10 +110,7 @@ impl Proof {
             let advice = format!("the ledger has {recorded} entries, not {}", self.tree_size);
             return Err(Problem::invalid_parameter("tree_size", advice));
         }
-        if !state.index().wait_for(self.tree_size, INDEX_PATIENCE) {
-            let detail = "the index is still catching up with what was exported; try again shortly";
-            return Err(Problem::new(Code::Busy, detail).retry_after_ms(2_000));
-        }
+        searchable::reaches(state, self.tree_size)?;
         let filter = question::describe(&self.question);
         let details = [("filter", Json::from(filter)), ("tree_size", number(self.tree_size))];
         let event = self.reader.visitor().did("audit.proof_issued");

@@ -24,7 +24,7 @@ async fn begun(browser: &mut Browser<'_>, more: &[(&str, &str)]) -> Answer {
 }
 
 async fn until_done(browser: &mut Browser<'_>) -> Answer {
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         let page = browser.get("/audit/exports").await;
         if page.text().contains("/proof\"") {
             return page;
@@ -161,7 +161,7 @@ async fn a_download_at_once_bears_its_name_and_is_listed_with_checksum_and_proof
     let digest: String = Sha256::digest(&file.body).iter().map(|byte| format!("{byte:02x}")).collect();
 
     let mut page = browser.get("/audit/exports").await;
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if page.text().contains("Downloaded at once") {
             break;
         }
@@ -186,7 +186,7 @@ async fn the_proof_of_a_download_asks_what_the_download_asked() {
     let question = "q=action%3Aauth.login+OR+outcome%3Adenied&from=2026-03-20T11:30:00Z&to=2026-03-20T12:00:00Z&order=oldest_first";
     let file = browser.get(&format!("/api/v1/auditlog?{question}&format=json")).await;
     let mut page = browser.get("/audit/exports").await;
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if page.text().contains("export-proof") {
             break;
         }

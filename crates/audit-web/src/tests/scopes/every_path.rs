@@ -372,7 +372,7 @@ async fn every_job(limited: &Limited, format: &str) {
     }
     let id = begun.json()["export"]["id"].as_str().unwrap().to_owned();
     let mut export = Value::Null;
-    for _ in 0..1_000 {
+    for _ in 0..12_000 {
         export = limited.api(&format!("/exports/{id}")).await.json()["export"].clone();
         if export["state"] == "done" && !export["proof"].is_null() {
             break;
@@ -407,7 +407,7 @@ async fn every_message(limited: &Limited) {
     let mut text = Vec::new();
     let mut is_over = false;
     while !is_over {
-        let wait = std::time::Duration::from_millis(if count(&text) < expected { 5_000 } else { 70 });
+        let wait = std::time::Duration::from_millis(if count(&text) < expected { 60_000 } else { 70 });
         match tokio::time::timeout(wait, body.frame()).await {
             Ok(Some(frame)) => text.extend_from_slice(&frame.unwrap().into_data().unwrap()),
             _ => is_over = true,

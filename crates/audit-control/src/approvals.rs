@@ -166,10 +166,10 @@ impl Control {
             Some(approval) if approval.state == ApprovalState::Approved => {
                 Asked::Cleared(set_used(&step, &approval.id, now)?)
             }
-            Some(approval) => Asked::Pending(note_hands(&step, approval, hands)?),
+            Some(approval) => Asked::Pending(note_hands(&step, &approval, hands)?),
             None => {
                 let made = insert(&step, action, parameters, requester, now, expires)?;
-                Asked::New(note_hands(&step, made, hands)?)
+                Asked::New(note_hands(&step, &made, hands)?)
             }
         };
         step.keep()?;
@@ -318,7 +318,7 @@ fn insert(
 }
 
 /// Adds these to the hands that a request may have come from.
-fn note_hands(connection: &Connection, approval: Approval, hands: &BTreeSet<String>) -> Result<Approval> {
+fn note_hands(connection: &Connection, approval: &Approval, hands: &BTreeSet<String>) -> Result<Approval> {
     let hands: BTreeSet<_> = approval.hands.iter().chain(hands).collect();
     let noted = connection.query_row(
         &format!("UPDATE approvals SET hands = ?2 WHERE id = ?1 RETURNING {COLUMNS}"),

@@ -14,6 +14,7 @@ use super::app::{Answer, App, NOW, ORIGIN, event, ids};
 use crate::router::PREFIXES;
 
 mod every_path;
+mod same_work;
 
 /// An app with two departments' events, and the token of somebody who may see one of them.
 struct Bounded {

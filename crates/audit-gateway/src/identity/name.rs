@@ -24,7 +24,7 @@ impl Names {
         Self { mac }
     }
 
-    /// Of the credential's exact bytes: two spellings of one token are asked about separately.
+    /// The same for every spelling of a session token that Open WebUI takes: they are one credential.
     pub(super) fn cache_key(&self, credential: &Credential) -> CacheKey {
         self.hash(b"credential", credential.secret())
     }

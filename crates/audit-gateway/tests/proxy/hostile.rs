@@ -315,3 +315,43 @@ async fn a_client_that_stops_in_the_middle_harms_nobody() {
     }
     assert_eq!(world.send(request("GET /x", "", b"")).await.status(), 200);
 }
+
+#[tokio::test]
+async fn a_session_spelled_oddly_is_its_owners_all_the_same_and_asked_about_once() {
+    let json = "content-type: application/json\r\n";
+    let stub = Stub::start(move |request| match request.target() {
+        "/api/v1/auths/" if request.header("authorization") == Some("Bearer aa.bb.c2lnbmF0dXJlIQ") => {
+            answer(200, json, br#"{"id":"u-1","name":"Ada","email":"ada@test","role":"user"}"#)
+        }
+        "/api/v1/auths/" => answer(401, json, b"{}"),
+        _ => answer(200, json, b"[]"),
+    })
+    .await;
+    let world = World::before(&stub).await;
+    for spelling in ["c2lnbmF0    dXJlIQ", "c2lnbmF0dXJlIQ", "c2ln\u{e9}\u{e9}bmF0dXJlIQ==anything"] {
+        let lines = format!("Authorization: Bearer aa.bb.{spelling}\r\n");
+        assert_eq!(world.send(request("POST /api/v1/folders/", &lines, b"{}")).await.status(), 200);
+    }
+    let events = world.events().await;
+    assert_eq!(events.len(), 3);
+    for event in &events {
+        assert_eq!(event["actor"]["id"], "u-1", "{event}");
+        assert_eq!(event["session_id"], events[0]["session_id"]);
+    }
+    assert_eq!(stub.inquiries(), 2, "who it is and in which groups, once for all spellings");
+}
+
+#[tokio::test]
+async fn of_two_parameters_with_one_name_the_last_is_acted_on_and_recorded() {
+    let stub = ok().await;
+    let world = World::before(&stub).await;
+    for query in ["id=harmless&id=victim", "%69d=victim", "id=harmless&i%64=victim&x"] {
+        world.send(request(&format!("POST /api/v1/models/model/toggle?{query}"), "", b"")).await;
+    }
+    for asked in stub.arrived().iter().filter(|request| request.line.starts_with("GET ")) {
+        assert_eq!(asked.target(), "/api/v1/models/model?id=victim", "the state before is of the same");
+    }
+    let events = world.events().await;
+    assert_eq!(events.len(), 3);
+    assert!(events.iter().all(|event| event["target"]["id"] == "victim"), "{events:?}");
+}

@@ -102,10 +102,12 @@ impl Stub {
 
     /// Every request so far, those that ask who somebody is left out.
     pub fn arrived(&self) -> Vec<Arrived> {
-        let is_inquiry = |request: &Arrived| {
-            request.header("user-agent").is_some_and(|agent| agent.contains("(identity)"))
-        };
         self.arrived.lock().iter().filter(|request| !is_inquiry(request)).cloned().collect()
+    }
+
+    /// How often it was asked who somebody is.
+    pub fn inquiries(&self) -> usize {
+        self.arrived.lock().iter().filter(|request| is_inquiry(request)).count()
     }
 }
 
@@ -113,6 +115,10 @@ impl Drop for Stub {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+fn is_inquiry(request: &Arrived) -> bool {
+    request.header("user-agent").is_some_and(|agent| agent.contains("(identity)"))
 }
 
 /// When a request's body is read: before its answer is sent, or after that.
@@ -177,7 +183,7 @@ async fn read_head(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usi
             None => more(stream, buffer).await?,
         }
     };
-    let head = String::from_utf8(buffer[..end].to_vec()).unwrap();
+    let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
     let mut lines = head.trim_end().split("\r\n");
     let line = lines.next().unwrap().to_owned();
     let headers: Vec<(String, String)> = lines

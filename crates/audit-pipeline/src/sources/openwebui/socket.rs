@@ -61,7 +61,8 @@ pub enum Seen {
     Answer(SocketAnswer),
     /// The client sent a change of the note of this id, by writing in it.
     NoteChanged(String),
-    /// The client sent what may be a change of a note, in parts that only Open WebUI puts together. Its pages never do.
+    /// The client sent what may be a change of a note, in parts that only Open WebUI puts together, or a token that is too
+    /// long to be read. Its pages never do.
     Hidden,
 }
 

@@ -12,6 +12,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
@@ -24,6 +26,8 @@ use crate::sources::openwebui::table::decoded;
 const SCIM_PREFIX: &str = "/api/v1/scim/v2/";
 /// What API keys begin with.
 const KEY_PREFIX: &[u8] = b"sk-";
+/// The longest first two parts of a session token; Open WebUI's have some 400 bytes.
+const MAX_SIGNED: usize = 8 * 1024;
 /// What our own access tokens begin with.
 const OUR_PREFIX: &[u8] = b"saa_";
 
@@ -73,13 +77,15 @@ impl Credential {
         is_bearer.then(|| Self { kind: CredentialKind::Scim, secret: Zeroizing::new(token.to_vec()) })
     }
 
-    /// A session token or API key.
+    /// A session token or API key. A session token is kept in the one spelling in which Open WebUI issued it: its decoder
+    /// accepts others, and whoever uses one of them is the same person all the same.
     #[must_use]
     pub fn new(secret: impl Into<Vec<u8>>) -> Self {
         let secret = Zeroizing::new(secret.into());
-        let kind =
-            if secret.starts_with(KEY_PREFIX) { CredentialKind::ApiKey } else { CredentialKind::Session };
-        Self { kind, secret }
+        if secret.starts_with(KEY_PREFIX) {
+            return Self { kind: CredentialKind::ApiKey, secret };
+        }
+        Self { kind: CredentialKind::Session, secret: canonical(&secret).unwrap_or(secret) }
     }
 
     /// What kind it is.
@@ -88,7 +94,7 @@ impl Credential {
         self.kind
     }
 
-    /// Its bytes. Never to be logged or stored.
+    /// Its bytes, in their one spelling. Never to be logged or stored.
     #[must_use]
     pub fn secret(&self) -> &[u8] {
         &self.secret
@@ -113,20 +119,20 @@ impl Credential {
         Some(value)
     }
 
-    /// The bytes that name the session, the same for every spelling of one token that Open WebUI accepts.
-    ///
-    /// Its decoder skips characters that are not of the alphabet in the last part and ignores the bits that are left
-    /// over, so one session could be spelt in many ways. The first two parts are what was signed: no other spelling
-    /// of them is accepted.
+    /// The bytes that name the session.
     #[must_use]
     pub fn session_name(&self) -> Zeroizing<Vec<u8>> {
         let signed = self.secret.iter().rposition(|byte| *byte == b'.');
         let Some(signed) = signed.filter(|_| self.kind == CredentialKind::Session) else {
             return self.secret.clone();
         };
-        let mut name = self.secret[..=signed].to_vec();
-        name.extend(signature_bits(&self.secret[signed + 1..]));
-        Zeroizing::new(name)
+        let (signed, signature) = self.secret.split_at(signed + 1);
+        let mut name = Zeroizing::new(signed.to_vec());
+        match signature_bits(signature) {
+            Some(bits) => name.extend_from_slice(&Zeroizing::new(bits)),
+            None => name.extend_from_slice(signature),
+        }
+        name
     }
 }
 
@@ -197,10 +203,41 @@ const fn is_python_space(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | 0x1c..=b' ' | 0x85 | 0xa0)
 }
 
-/// The bytes of a base64url text, characters outside the alphabet skipped, left-over bits dropped.
-fn signature_bits(text: &[u8]) -> Vec<u8> {
-    let (mut bytes, mut buffer, mut bits) = (Vec::with_capacity(text.len()), 0_u32, 0);
-    for sextet in text.iter().filter_map(|byte| sextet(*byte)) {
+/// A session token's one spelling; `None` for what is no token.
+///
+/// Python's decoder skips characters that are not of the alphabet in the last part, ends at its padding and ignores the
+/// bits that are left over, so one session can be spelt in many ways. The first two parts are what was signed: no other
+/// spelling of them is accepted.
+fn canonical(token: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let dot = token.iter().rposition(|byte| *byte == b'.')?;
+    let (signed, signature) = (&token[..=dot], &token[dot + 1..]);
+    let is_token = signed.len() <= MAX_SIGNED && signed.iter().filter(|byte| **byte == b'.').count() == 2;
+    let is_plain = signed.iter().all(|byte| sextet(*byte).is_some() || matches!(byte, b'.' | b'='));
+    if !is_token || !is_plain {
+        return None;
+    }
+    let signature = Zeroizing::new(signature_bits(signature)?);
+    let mut token = Zeroizing::new(Vec::with_capacity(signed.len() + signature.len() * 4 / 3 + 1));
+    token.extend_from_slice(signed);
+    token.extend_from_slice(Zeroizing::new(URL_SAFE_NO_PAD.encode(&signature)).as_bytes());
+    Some(token)
+}
+
+/// The bytes of a base64url text as Python's `binascii` reads it when it is not strict: characters outside the alphabet
+/// skipped, nothing read behind padding that completes four characters, left-over bits dropped. `None` when a character
+/// is left over, which it refuses.
+fn signature_bits(text: &[u8]) -> Option<Vec<u8>> {
+    let (mut bytes, mut buffer, mut bits) = (Vec::new(), 0_u32, 0);
+    let (mut place, mut pads) = (0, 0);
+    for byte in text {
+        if *byte == b'=' && place >= 2 {
+            pads += 1;
+            if place + pads >= 4 {
+                break;
+            }
+        }
+        let Some(sextet) = sextet(*byte) else { continue };
+        (place, pads) = ((place + 1) % 4, 0);
         buffer = (buffer << 6 | u32::from(sextet)) & 0x3fff;
         bits += 6;
         if bits >= 8 {
@@ -208,7 +245,7 @@ fn signature_bits(text: &[u8]) -> Vec<u8> {
             bytes.push(((buffer >> bits) & 0xff) as u8);
         }
     }
-    bytes
+    (place != 1).then_some(bytes)
 }
 
 const fn sextet(byte: u8) -> Option<u8> {

@@ -29,6 +29,8 @@ pub(super) struct Found {
     kind_of_packet: Option<Kind>,
     /// The event, its name or its payload is to come in a frame of its own.
     is_elsewhere: bool,
+    /// A token of which only the beginning was kept.
+    is_token_cut: bool,
     /// The document's name is.
     is_document_elsewhere: bool,
     /// An event's name.
@@ -130,6 +132,7 @@ impl Finder for Found {
             (TOKEN, Value::Text { text, is_cut: false }) if self.may_bring_token() => {
                 self.token = Some(text.into_owned());
             }
+            (TOKEN, Value::Text { is_cut: true, .. }) if self.may_bring_token() => self.is_token_cut = true,
             (SID, Value::Text { text, .. }) if !self.is_event() => self.sid = Some(shortened(&text)),
             (CHAT_ID, Value::Text { text, .. }) => self.chat_id = Some(shortened(&text)),
             (MESSAGE_ID, Value::Text { text, .. }) => self.message_id = Some(shortened(&text)),
@@ -163,9 +166,10 @@ impl Found {
 
     /// Whether this may be `event` in parts that only Open WebUI puts together: Socket.IO lets any part of an event come
     /// in a frame of its own, also one without a byte that is not text.
+    /// So does a token with so much that Open WebUI overlooks that it is not read to its end.
     pub fn may_hide(&self, event: &str) -> bool {
         let is_named = self.event.as_deref() == Some(event) && self.is_document_elsewhere;
-        self.is_binary() && (self.is_elsewhere || is_named)
+        self.is_token_cut || self.is_binary() && (self.is_elsewhere || is_named)
     }
 
     /// The two ways in which Open WebUI's clients send their token.

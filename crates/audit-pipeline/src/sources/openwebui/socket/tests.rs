@@ -261,6 +261,8 @@ fn what_may_be_a_note_in_parts_is_told() {
     ] {
         assert_eq!(told(&frame), Some(Seen::Hidden), "{frame}");
     }
+    let padded = format!(r#"40{{"token":"ey.a.b{}"}}"#, " ".repeat(10_000));
+    assert_eq!(told(&padded), Some(Seen::Hidden));
     for frame in [
         format!(r#"451-["upload",{GONE}]"#),
         format!(r#"451-["ydoc:awareness:update",{{"document_id":"note:n-1","update":{GONE}}}]"#),

@@ -44,10 +44,13 @@ pub(crate) fn without_secrets(path: String) -> String {
     path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
-/// A query parameter of a request's target, decoded.
+/// A query parameter of a request's target, decoded, as Open WebUI takes it: names are decoded, too, and of several with
+/// one name the last counts, be it without a value.
 pub(crate) fn query_parameter(target: &str, name: &str) -> Option<String> {
     let (_, query) = target.split_once('?')?;
-    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let mut pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let (_, value) = pairs.rfind(|(known, _)| *known == name || undo_percent(known, true) == name)?;
     Some(undo_percent(value, true))
 }
 
@@ -121,6 +124,17 @@ mod tests {
         assert_eq!(query_parameter(target, "id").as_deref(), Some("ada/b c %zz"));
         assert_eq!(query_parameter(target, "d"), None);
         assert_eq!(query_parameter("/no/query", "id"), None);
+    }
+
+    #[test]
+    fn of_query_parameters_the_last_counts_however_its_name_is_written() {
+        let id = |query: &str| query_parameter(&format!("/x?{query}"), "id");
+        assert_eq!(id("id=harmless&id=victim").as_deref(), Some("victim"));
+        assert_eq!(id("id=harmless&%69d=victim").as_deref(), Some("victim"));
+        assert_eq!(id("%69%64=victim&x=1&&").as_deref(), Some("victim"));
+        assert_eq!(id("id=a=b").as_deref(), Some("a=b"));
+        assert_eq!(id("id=harmless&id").as_deref(), Some(""));
+        assert_eq!(id("id%3Dx=1&idd=1&+id=1"), None);
     }
 
     #[test]

@@ -160,6 +160,10 @@ pub fn import<D: Destination>(
             },
         };
         let batch = read(format, &chunk, &mut occurrences, options.max_listed, &mut report.skipped);
+        let batch = match format {
+            Format::OpenWebUiWebhook => without_poorer_copies(batch, &mut report.duplicates),
+            Format::Native | Format::OpenWebUiAudit => batch,
+        };
         record(batch, options.max_listed, destination, known, &mut report)?;
         if progress(Progress { bytes: chunks.bytes(), lines: chunks.lines() }).is_break() {
             report.cancelled = true;
@@ -235,6 +239,31 @@ fn event_of<'c>(format: Format, line: &Line<'c>) -> Result<Event<'c>, Refusal> {
         }
         other => other,
     }
+}
+
+/// Open WebUI sends one event once for each of its webhooks and functions, and only a function's copy has the request. Of
+/// copies that stand near each other the one that knows the client is taken, else the first; the others count as
+/// `duplicates`, and as none that differ.
+fn without_poorer_copies<'c>(batch: Batch<'c>, duplicates: &mut u64) -> Batch<'c> {
+    let mut best: HashMap<String, usize> = HashMap::new();
+    for (at, event) in batch.events.iter().enumerate() {
+        let id = event.id.as_deref().unwrap_or_default();
+        match best.get_mut(id) {
+            None => drop(best.insert(id.to_owned(), at)),
+            Some(first) if batch.events[*first].client.is_none() && event.client.is_some() => *first = at,
+            Some(_) => {}
+        }
+    }
+    let mut merged = Batch::default();
+    for (at, (event, line)) in batch.events.into_iter().zip(batch.lines).enumerate() {
+        if best.get(event.id.as_deref().unwrap_or_default()) == Some(&at) {
+            merged.events.push(event);
+            merged.lines.push(line);
+        } else {
+            *duplicates += 1;
+        }
+    }
+    merged
 }
 
 fn record<D: Destination>(

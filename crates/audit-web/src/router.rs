@@ -236,7 +236,7 @@ pub(crate) fn router(state: AppState) -> Router {
         }
     }
     router
-        .fallback(fallback::no_such_route)
+        .fallback(fallback::elsewhere)
         .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(from_fn(headers::add))
         .with_state(state)

@@ -297,7 +297,7 @@ impl Service {
                     return Ok(front.answer(request, via).await);
                 }
                 Territory::Disguised => {
-                    let problem = fallback::no_such_route(request.uri().clone()).await;
+                    let problem = fallback::no_such_route(request.uri());
                     let mut response = problem.into_response();
                     headers::complete(response.headers_mut(), via.is_tls);
                     return Ok(boxed(response));

@@ -158,6 +158,11 @@ impl Query {
         self
     }
 
+    /// The same without the parameters of these names.
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
+        Self(self.0.iter().filter(|(name, _)| !names.contains(name)).cloned().collect())
+    }
+
     /// Names and values.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (*name, value.as_str()))

@@ -42,6 +42,15 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub url: Option<String>,
+    /// Certificates to trust instead of the system's, for an https URL (PEM)
+    #[arg(
+        long,
+        global = true,
+        env = "SECUREAI_AUDIT_CA_FILE",
+        value_name = "FILE",
+        help_heading = "Global options"
+    )]
+    pub ca_file: Option<PathBuf>,
     /// The configuration file [default: DIR/config.toml, if present]
     #[arg(
         long,
@@ -77,7 +86,7 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Count and sum events over time and by field
     Stats(StatsArgs),
-    /// Re-read everything and say whether anything was altered or is missing
+    /// Re-read everything and say whether anything was altered or is missing (exit status: 0 no, 3 yes, 4 not checked)
     Verify(VerifyArgs),
     /// Get or check proofs: of one event, of every line of an export, of an exported file
     #[command(subcommand)]
@@ -142,7 +151,7 @@ pub(crate) enum ImportFormat {
 /// What to do with a batch that has a bad line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnError {
-    /// Stop at the first bad line, taking nothing of its batch
+    /// Stop at the first bad line, taking nothing of its file
     Reject,
     /// Leave bad lines out, report each, take the rest
     Skip,
@@ -287,7 +296,8 @@ pub(crate) struct StatsArgs {
     /// Which events.
     #[command(flatten)]
     pub filter: FilterArgs,
-    /// What to group by: fields (category, user, model…) and hour, day, week or month; at most three
+    /// What to group by, at most three: hour, day, week, month, or a field such as category, action, outcome, severity,
+    /// source, actor.email, actor.name, role, department, ip, target.type, target.name, model, provider
     #[arg(long, value_name = "KEY", value_delimiter = ',', default_value = "category")]
     pub by: Vec<String>,
     /// Sums to show: input_tokens, output_tokens, total_tokens, cost_usd, latency_ms
@@ -304,7 +314,7 @@ pub(crate) struct VerifyArgs {
     /// A checkpoint kept elsewhere, which the record must still contain
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
-    /// The verifier key, or a file with it [default: the data directory's own]
+    /// The verifier key, or a file with it [default: that of the data directory; with --url of one that --data-dir names]
     #[arg(long, value_name = "KEY|FILE")]
     pub key: Option<String>,
 }
@@ -327,6 +337,9 @@ pub(crate) struct ProofGetArgs {
     /// Where to; `-` is standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
+    /// Replace FILE if there is one
+    #[arg(long)]
+    pub force: bool,
     /// Groups to disclose: core, actor, org, client, target, usage, content [default: all]
     #[arg(long, value_delimiter = ',', value_name = "GROUP")]
     pub groups: Vec<String>,

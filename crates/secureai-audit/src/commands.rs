@@ -80,7 +80,9 @@ impl Context {
     /// The server of `--url`, or the data directory.
     pub(crate) fn api(&self) -> anyhow::Result<Api> {
         match &self.global.url {
-            Some(url) => Ok(Api::Remote(Remote::new(url, &self.environment)?)),
+            Some(url) => {
+                Ok(Api::Remote(Remote::new(url, self.global.ca_file.as_deref(), &self.environment)?))
+            }
             None => {
                 let store = self.open_store()?;
                 Ok(Api::Local(Box::new(Local::new(store, self.environment.login_name())?)))

@@ -15,6 +15,7 @@ mod verify;
 
 use std::{
     fmt,
+    io::ErrorKind,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
@@ -247,7 +248,19 @@ impl Config {
         let path = chosen.unwrap_or(&usual);
         let text = match std::fs::read_to_string(path) {
             Ok(text) => Some(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && chosen.is_none() => None,
+            Err(error) if error.kind() == ErrorKind::NotFound && chosen.is_none() => None,
+            Err(error) if error.kind() == ErrorKind::NotADirectory && chosen.is_none() => {
+                return Err(ConfigError(format!(
+                    "{} is a file: name the data directory",
+                    data_dir.display()
+                )));
+            }
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(ConfigError(format!(
+                    "cannot read {}: {error}: run this as the user whose file it is",
+                    path.display()
+                )));
+            }
             Err(error) => return Err(ConfigError(format!("cannot read {}: {error}", path.display()))),
         };
         let name = path.display().to_string();

@@ -47,7 +47,13 @@ impl DataDir {
                     root.display()
                 )
             }
-            Err(error) => bail!("cannot read {}: {error}", root.join("FORMAT").display()),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                bail!("{} is a file: name the data directory", root.display())
+            }
+            Err(error) => {
+                let what = format!("cannot read {}", root.join("FORMAT").display());
+                Err(anyhow::Error::new(error).context(what))
+            }
         }
     }
 
@@ -101,7 +107,7 @@ impl DataDir {
             .truncate(false)
             .mode(0o600)
             .open(&path)
-            .with_context(|| format!("cannot open {}", path.display()))?;
+            .map_err(|error| self.unopened(&path, error))?;
         match file.try_lock() {
             Ok(()) => {
                 let mut lock = Lock { file };
@@ -116,6 +122,20 @@ impl DataDir {
             }
             Err(TryLockError::Error(error)) => bail!("cannot lock {}: {error}", path.display()),
         }
+    }
+
+    /// Why the lock cannot be taken, and what to do.
+    fn unopened(&self, path: &Path, error: io::Error) -> anyhow::Error {
+        let root = self.root.display();
+        let what = match error.kind() {
+            ErrorKind::ReadOnlyFilesystem => format!(
+                "{root} cannot be written: verify, key show and doctor read it as it is; for everything else copy it to where \
+                 it can be"
+            ),
+            ErrorKind::PermissionDenied => format!("{root} is another user's: run this as that user"),
+            _ => format!("cannot open {}", path.display()),
+        };
+        anyhow::Error::new(error).context(what)
     }
 
     fn in_use(&self, holder: &str) -> String {

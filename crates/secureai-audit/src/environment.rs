@@ -16,7 +16,12 @@ impl Environment {
     #[expect(clippy::disallowed_methods, reason = "the binary's one look at the environment")]
     pub(crate) fn capture() -> Self {
         let ours = |name: &str| name.starts_with(PREFIX) || matches!(name, "USER" | "LOGNAME" | "SUDO_USER");
-        Self { variables: std::env::vars().filter(|(name, _)| ours(name)).collect() }
+        let mut captured = Self { variables: std::env::vars().filter(|(name, _)| ours(name)).collect() };
+        if captured.login_name().is_none() {
+            let user = format!("uid {}", rustix::process::getuid().as_raw());
+            captured.variables.insert("USER".to_owned(), user);
+        }
+        captured
     }
 
     /// An environment with just these variables.

@@ -182,10 +182,101 @@ fn import_takes_the_recordings_of_a_real_open_webui() {
         let told = home.run(&["import", file.to_str().unwrap(), "--json"]).good().json();
         assert_eq!(told["files"][0]["format"], format, "{told}");
         assert!(told["files"][0]["taken"].as_u64().unwrap() > 20, "{told}");
+        assert_eq!(told["files"][0]["differing"], 0, "copies of one event are no contradiction: {told}");
         let again = home.run(&["import", file.to_str().unwrap(), "--format", format, "--json"]).good().json();
         assert_eq!(again["files"][0]["taken"], 0, "{again}");
     }
     home.run(&["verify"]).good();
+}
+
+#[test]
+fn of_an_event_that_came_twice_the_copy_with_the_client_is_taken() {
+    let home = Home::new();
+    let event = r#"{"id":"e-1","event":"auth.login.succeeded","created_at":1795400126,"source":"api","actor":{"id":"u1","name":"Ada"},"subject":null,"data":{}}"#;
+    let with_request =
+        format!(r#"{{"event":{event},"request":{{"method":"POST","path":"/x","client":"203.0.113.9"}}}}"#);
+    for (name, lines) in
+        [("a", format!("{event}\n{with_request}\n{event}\n")), ("b", format!("{with_request}\n{event}\n"))]
+    {
+        let home = if name == "a" { &home } else { &Home::new() };
+        let file = home.write("webhooks.ndjson", lines);
+        let told = home.run(&["import", file.to_str().unwrap(), "--json"]).good().json();
+        assert_eq!([&told["files"][0]["taken"], &told["files"][0]["differing"]], [1, 0], "{name}: {told}");
+        let found = home.run(&["search", "--json", "id:e-1"]).good().json();
+        assert_eq!(found["events"][0]["client"]["ip"], "203.0.113.9", "{name}: {found}");
+    }
+}
+
+#[test]
+fn events_of_the_future_do_not_hide_what_happens_now() {
+    let home = Home::new();
+    home.with_events(3);
+    let of_later = |number: u32| {
+        format!("{{\"id\":\"later-{number}\",\"time\":\"2131-01-01T00:00:00Z\",\"action\":\"auth.login\"}}\n")
+    };
+    let lines: String = (0..60).map(of_later).collect();
+    let file = home.write("later.ndjson", lines);
+    home.run(&["import", file.to_str().unwrap()]).good();
+    for arguments in [&["search"][..], &["tail"]] {
+        let found = home.run(&[arguments, &["action:auth.*"]].concat()).good();
+        assert!(found.out.contains("event number 0") && !found.out.contains("2131"), "{found:?}");
+        assert!(found.err.contains("left out: 60 events with times in the future"), "{found:?}");
+    }
+    let meant = home.run(&["search", "--from", "2130-01-01", "-n", "5"]).good();
+    assert!(meant.out.contains("2131-01-01"), "{meant:?}");
+    assert!(home.run(&["search", "--to", "2131-12-31"]).good().out.contains("2131-01-01"));
+}
+
+#[test]
+fn what_is_written_for_others_to_keep_is_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    home.with_events(3);
+    let (export, proof) = (home.file("all.ndjson"), home.file("event.proof"));
+    home.run(&["export", "--format", "ndjson", "--proof", "-o", export.to_str().unwrap()]).good();
+    let get = ["proof", "get", "event-1", "-o", proof.to_str().unwrap()];
+    home.run(&get).good();
+    home.run(&get).refused(1, "--force to replace it");
+    home.run(&[&get[..], &["--force"]].concat()).good();
+    for file in [&export, &home.file("all.ndjson.proof"), &proof] {
+        let mode = std::fs::metadata(file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.display());
+    }
+}
+
+#[test]
+fn ready_asks_the_server_that_has_the_directory() {
+    let home = Home::new();
+    let server = home.serve();
+    let data_dir = home.data_dir();
+    let asked = home.run(&["ready", "--json", "--data-dir", data_dir.to_str().unwrap()]).good().json();
+    assert_eq!(asked["ready"], true, "{asked}");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn commands_speak_https_with_a_server_whose_certificate_they_trust() {
+    let home = Home::new();
+    home.with_events(3);
+    let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let certificate = home.write("certificate.pem", own.cert.pem());
+    let key = home.write("key.pem", own.signing_key.serialize_pem());
+    let mut command = home.command(&["serve", "--json", "--listen", "127.0.0.1:0"]);
+    command.env("SECUREAI_AUDIT_TLS_CERTIFICATE_FILE", &certificate).env("SECUREAI_AUDIT_TLS_KEY_FILE", &key);
+    let server = program::Server::start(command);
+    let url = server.url().replace("http://", "https://");
+    let ca_file = certificate.to_str().unwrap();
+    let found =
+        home.run_on(&server, &["search", "--json", "id:event-1", "--url", &url, "--ca-file", ca_file]);
+    assert_eq!(found.good().json()["events"][0]["id"], "event-1");
+    let file = home.file("all.ndjson");
+    let export =
+        ["export", "--format", "ndjson", "-o", file.to_str().unwrap(), "--url", &url, "--ca-file", ca_file];
+    home.run_on(&server, &export).good();
+    assert!(std::fs::read_to_string(&file).unwrap().lines().count() > 3);
+    home.run_on(&server, &["ready", "--url", &url, "--ca-file", ca_file]).good();
+    home.run_on(&server, &["search", "--url", &url]).refused(1, "cannot connect");
+    assert_eq!(server.stop(), 0);
 }
 
 #[test]
@@ -472,7 +563,13 @@ fn bad_usage_is_one_line_and_status_2() {
     home.run(&["search", "colour:red"]).refused(2, "colour");
     home.run(&["export", "--format", "csv", "-o", "-", "colour:red"]).refused(2, "colour");
     home.run(&["stats", "--by", "colour"]).refused(2, "colour");
-    home.run(&["search", "--url", "https://audit.example"]).refused(2, "https");
+    home.run(&["search", "--url", "https://audit.example/path"]).refused(2, "without a path");
+    home.run(&["search", "--url", "https://127.0.0.1:9"]).refused(1, "cannot reach https://127.0.0.1:9");
+    home.run(&["search", "--limit", "20000"]).refused(2, "export writes more");
+    home.run(&["stats", "--by", "user"]).refused(2, "say actor.email, actor.name or actor.id");
+    let file = home.write("a-file", "");
+    let in_a_file = ["search", "--data-dir", file.to_str().unwrap()];
+    home.run(&in_a_file).refused(2, "a-file is a file: name the data directory");
     home.run(&["serve", "--listen", "nowhere"]).refused(2, "nowhere");
     home.run(&["bench", "--events", "7"]).refused(2, "7");
     home.run(&["verify", "--checkpoint", "no-such-file"]).refused(1, "no-such-file");

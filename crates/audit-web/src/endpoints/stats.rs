@@ -137,8 +137,16 @@ impl Shape {
             return self.push_interval(name, tz);
         }
         let field = Field::named(name).filter(|field| can_group_by(*field)).ok_or_else(|| {
-            let advice =
-                format!("{name:?} is neither a field with values to group by nor hour, day, week or month");
+            let several = match Field::named(name).map(|field| (field.kind(), field)) {
+                Some((FieldKind::Several, Field::User)) => "; say actor.email, actor.name or actor.id",
+                Some((FieldKind::Several, Field::Target)) => "; say target.type, target.id or target.name",
+                _ => "",
+            };
+            let keys: Vec<_> = Field::all().filter(|field| can_group_by(*field)).map(Field::name).collect();
+            let advice = format!(
+                "{name:?} is nothing to group by{several}; what is: hour, day, week, month, {}",
+                keys.join(", ")
+            );
             Problem::invalid_parameter("by", advice)
         })?;
         reader.may_use(field)?;

@@ -209,10 +209,14 @@ async fn lacking_the_role_names_the_role() {
 #[tokio::test]
 async fn where_there_is_no_route_the_answer_is_a_problem_too() {
     let app = App::start();
-    for path in ["/", "/api/v1", "/api/v1/auditlog/a/b/c", "/favicon.ico"] {
+    for path in ["/api/v1", "/api/v1/auditlog/a/b/c", "/favicon.ico"] {
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
         Answer::of(app.send(request).await).await.problem(404, "no_such_route");
     }
+    // But for the bare address, which the server prints: there are the pages.
+    let request = Request::builder().uri("/").body(Body::empty()).unwrap();
+    let answer = Answer::of(app.send(request).await).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/audit"));
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
-//! A running server, over plain HTTP.
+//! A running server, over HTTP or HTTPS.
+
+use std::path::Path;
 
 use anyhow::{Context, bail};
+use audit_gateway::{UpstreamClient, body, upstream};
 use bytes::Bytes;
 use http::{Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full};
@@ -14,50 +17,70 @@ use crate::{commands::UsageError, environment::Environment};
 
 /// A server's address and the token to show it.
 pub(crate) struct Remote {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Way,
     base: String,
     authorization: Option<String>,
 }
 
+/// How requests get there.
+enum Way {
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    Tls(UpstreamClient),
+}
+
 impl Remote {
-    /// The server at `url`, with the token of the environment.
-    pub(crate) fn new(url: &str, environment: &Environment) -> anyhow::Result<Self> {
+    /// The server at `url`, with the token of the environment. Its certificate must be of the system's authorities, or of
+    /// those in `ca_file`.
+    pub(crate) fn new(url: &str, ca_file: Option<&Path>, environment: &Environment) -> anyhow::Result<Self> {
         let base = check_url(url)?;
         let authorization = token(environment)?.map(|token| format!("Bearer {token}"));
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), base, authorization })
+        let client = if base.starts_with("https://") {
+            let config =
+                upstream::Config { ca_file: ca_file.map(Path::to_owned), ..upstream::Config::new(&base) };
+            Way::Tls(UpstreamClient::build(&config).with_context(|| format!("--url {url}"))?)
+        } else {
+            let mut connector = HttpConnector::new();
+            connector.set_nodelay(true);
+            Way::Plain(Client::builder(TokioExecutor::new()).build(connector))
+        };
+        Ok(Self { client, base, authorization })
     }
 
     pub(super) async fn send(&self, request: Request<Bytes>) -> anyhow::Result<Response<Body>> {
         let (mut parts, body) = request.into_parts();
-        parts.uri = format!("{}{}", self.base, parts.uri).parse()?;
         if let Some(authorization) = &self.authorization {
             parts.headers.insert(header::AUTHORIZATION, authorization.parse()?);
         }
-        let request = Request::from_parts(parts, Full::new(body));
-        let response =
-            self.client.request(request).await.with_context(|| format!("cannot reach {}", self.base))?;
-        Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
+        let unreachable = || format!("cannot reach {}", self.base);
+        match &self.client {
+            Way::Plain(client) => {
+                parts.uri = format!("{}{}", self.base, parts.uri).parse()?;
+                let request = Request::from_parts(parts, Full::new(body));
+                let response = client.request(request).await.with_context(unreachable)?;
+                Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
+            }
+            Way::Tls(client) => {
+                let request = Request::from_parts(parts, body::full(body));
+                let response = client.send(request).await.with_context(unreachable)?;
+                Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
+            }
+        }
     }
 }
 
-/// `http://host:port`, without a path or a slash at the end.
+/// `http://host:port` or `https://host:port`, without a path or a slash at the end.
 fn check_url(url: &str) -> anyhow::Result<String> {
     let usage = |text: String| Err(UsageError::new(text).into());
     let Ok(uri) = url.parse::<Uri>() else { return usage(format!("--url {url} is no URL")) };
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => {
-            return usage(format!(
-                "--url {url}: https is not spoken yet; use http on this machine, or a tunnel such as `ssh -L`"
-            ));
-        }
-        _ => return usage(format!("--url {url}: write http://HOST:PORT")),
-    }
+    let scheme = match uri.scheme_str() {
+        Some(scheme @ ("http" | "https")) => scheme,
+        _ => return usage(format!("--url {url}: write http://HOST:PORT or https://HOST:PORT")),
+    };
     match uri.authority() {
-        Some(authority) if uri.path() == "/" && uri.query().is_none() => Ok(format!("http://{authority}")),
-        _ => usage(format!("--url {url}: write http://HOST:PORT without a path")),
+        Some(authority) if uri.path() == "/" && uri.query().is_none() => {
+            Ok(format!("{scheme}://{authority}"))
+        }
+        _ => usage(format!("--url {url}: write {scheme}://HOST:PORT without a path")),
     }
 }
 
@@ -80,7 +103,8 @@ mod tests {
     fn urls_are_checked() {
         assert_eq!(check_url("http://127.0.0.1:8321").unwrap(), "http://127.0.0.1:8321");
         assert_eq!(check_url("http://audit.example:8321/").unwrap(), "http://audit.example:8321");
-        for bad in ["https://audit.example", "127.0.0.1:8321", "http://a/b", "ftp://a", "", "http://a/?x=1"] {
+        assert_eq!(check_url("https://audit.example").unwrap(), "https://audit.example");
+        for bad in ["https://a/b", "127.0.0.1:8321", "http://a/b", "ftp://a", "", "http://a/?x=1"] {
             let error = check_url(bad).unwrap_err();
             assert!(error.is::<UsageError>(), "{bad}: {error}");
         }

@@ -5,7 +5,8 @@ mod manifest;
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Read as _, Write as _},
+    io::{BufRead, BufReader, ErrorKind, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -39,8 +40,16 @@ pub(crate) async fn get(context: &Context, args: &ProofGetArgs) -> anyhow::Resul
     if args.output == Path::new("-") {
         std::io::stdout().lock().write_all(&proof)?;
     } else {
-        std::fs::write(&args.output, proof)
-            .with_context(|| format!("cannot write {}", args.output.display()))?;
+        let mut options = File::options();
+        options.write(true).mode(0o600).truncate(true).create(true).create_new(!args.force);
+        let mut file = options.open(&args.output).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => anyhow::anyhow!(
+                "{} exists: give another name, or --force to replace it",
+                args.output.display()
+            ),
+            _ => anyhow::Error::new(error).context(format!("cannot write {}", args.output.display())),
+        })?;
+        file.write_all(&proof).with_context(|| format!("cannot write {}", args.output.display()))?;
         note(format!(
             "wrote {}; check it with: secureai-audit proof verify {0} --key KEY",
             args.output.display()

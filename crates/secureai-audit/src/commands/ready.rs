@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use serde_json::json;
 use tokio::net::TcpStream;
 
 use super::Context;
@@ -18,30 +19,44 @@ use crate::{
 /// Whoever asks for health kills what does not answer: be quicker than their patience.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Succeeds when the server of `--url`, or of the configuration, is ready. Over TLS, which this command does not speak,
-/// when it listens.
+/// Succeeds when the server of `--url`, of the data directory, or of the configuration, is ready. Over TLS without `--url`
+/// when it listens: its certificate is for another name than this machine has for itself.
 pub(crate) async fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let found = tokio::time::timeout(PATIENCE, look(context)).await;
-    context.output.line(found.context("the server does not answer in time")??)?;
+    let found = found.context("the server does not answer in time")??;
+    if context.output.is_json() {
+        context.output.json(&json!({ "ready": true, "found": found }))?;
+    } else {
+        context.output.line(found)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn look(context: &Context) -> anyhow::Result<&'static str> {
     let url = match &context.global.url {
         Some(url) => url.clone(),
-        None => {
-            let config = context.config()?.config;
-            let address = reachable(config.listen);
-            if speaks_tls(&config) {
-                TcpStream::connect(address).await.with_context(|| format!("cannot reach {address}"))?;
-                return Ok("listens");
+        None => match holder(context) {
+            Some(url) => url,
+            None => {
+                let config = context.config()?.config;
+                let address = reachable(config.listen);
+                if speaks_tls(&config) {
+                    TcpStream::connect(address).await.with_context(|| format!("cannot reach {address}"))?;
+                    return Ok("listens");
+                }
+                format!("http://{address}")
             }
-            format!("http://{address}")
-        }
+        },
     };
-    let api = Api::Remote(Remote::new(&url, &context.environment)?);
+    let api = Api::Remote(Remote::new(&url, context.global.ca_file.as_deref(), &context.environment)?);
     api.get("/readyz", &Query::default()).await.context("the server is not ready")?;
     Ok("ready")
+}
+
+/// The address of the server that has the data directory open; over TLS its certificate is for another name.
+fn holder(context: &Context) -> Option<String> {
+    let url = context.data_dir().ok()?.holder_url()?;
+    url.starts_with("http://").then_some(url)
 }
 
 fn speaks_tls(config: &Config) -> bool {

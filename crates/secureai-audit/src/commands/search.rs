@@ -2,12 +2,15 @@
 
 use std::process::ExitCode;
 
+use audit_event::{Clock as _, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Context;
+use super::{Context, UsageError};
 use crate::{
-    cli::SearchArgs,
+    api::{Api, Problem, Query},
+    cli::{Order, SearchArgs},
+    clock::SystemClock,
     filters::{local_time, zone},
     output::{Align, Table, count, note, printable},
 };
@@ -25,21 +28,77 @@ pub(super) struct Page {
     pub next_page_token: Option<String>,
 }
 
+/// Most events that a page has.
+const LIMIT: u32 = 10_000;
+
+/// The newest events up to now, and how many match that say of themselves that they are of later: one clock that is wrong
+/// must not hide what happens. `query` has no `to`.
+pub(super) async fn newest(api: &Api, query: &Query) -> anyhow::Result<(Page, u64)> {
+    let page: Page = api.get_json("", query).await?;
+    let now = SystemClock.now();
+    let time = page.events.first().and_then(|event| event.get("time")).and_then(Value::as_str);
+    let is_of_later =
+        time.and_then(|time| Timestamp::parse_rfc3339(time).ok()).is_some_and(|time| time > now);
+    if !is_of_later {
+        return Ok((page, 0));
+    }
+    let mut until_now = query.clone();
+    until_now.add("to", now.to_string());
+    let mut later = query.without(&["limit", "count", "from"]);
+    later.add("from", Timestamp::from_micros(now.as_micros() + 1).to_string());
+    later.add("limit", "1").add("count", "true");
+    let later: Page = api.get_json("", &later).await?;
+    match api.get_json("", &until_now).await {
+        Ok(until_now) => Ok((until_now, later.total.unwrap_or(1))),
+        // `from` lies in the future, too: somebody looks for just these.
+        Err(error)
+            if error.downcast_ref::<Problem>().is_some_and(|problem| problem.code() == "invalid_range") =>
+        {
+            Ok((page, 0))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Says how many events were left out because they are of later than now.
+pub(super) fn note_future(count_of_them: u64) {
+    match count_of_them {
+        0 => {}
+        1 => note("left out: 1 event with a time in the future (--to a later day shows it)"),
+        many => note(format!(
+            "left out: {} events with times in the future (--to a later day shows them)",
+            count(many)
+        )),
+    }
+}
+
 /// Prints the events that match.
 pub(crate) async fn run(context: &Context, args: &SearchArgs) -> anyhow::Result<ExitCode> {
     let zone = zone(args.filter.tz.as_deref())?;
+    if !(1..=LIMIT).contains(&args.limit) {
+        let advice = "export writes more than that";
+        return Err(UsageError::new(format!("--limit {}: 1 to {LIMIT}; {advice}", args.limit)).into());
+    }
     let mut query = args.filter.to_query()?;
     query.add("order", args.order.as_str()).add("limit", args.limit.to_string());
     if args.count {
         query.add("count", "true");
     }
     let api = context.api()?;
-    let page = api.get_json::<Page>("", &query).await;
+    let up_to_now = args.filter.to.is_none() && args.order == Order::Desc;
+    let found = if up_to_now {
+        newest(&api, &query).await
+    } else {
+        api.get_json("", &query).await.map(|page| (page, 0))
+    };
     api.close().await?;
-    let page = page?;
+    let (page, future) = found?;
+    note_future(future);
     if context.output.is_json() {
         let more = page.next_page_token.is_some();
-        context.output.json(&json!({"events": page.events, "total": page.total, "more": more}))?;
+        context.output.json(&json!({
+            "events": page.events, "indices": page.indices, "total": page.total, "more": more, "future": future,
+        }))?;
         return Ok(ExitCode::SUCCESS);
     }
     if page.events.is_empty() {

@@ -120,7 +120,9 @@ fn announce(
         }));
     }
     let recorded = count(store.ledger().size().get());
-    output.line(format!("SecureAI Audit {} serves {recorded} events on {url}", env!("CARGO_PKG_VERSION")))?;
+    let events = if recorded == "1" { "event" } else { "events" };
+    output
+        .line(format!("SecureAI Audit {} serves {recorded} {events} on {url}", env!("CARGO_PKG_VERSION")))?;
     if let Some(upstream) = &store.config().gateway.upstream {
         output.line(format!("gateway: {url}/ passes to {upstream} and records what passes"))?;
     }

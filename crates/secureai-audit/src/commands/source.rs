@@ -68,7 +68,10 @@ pub(crate) async fn run(context: &Context, command: &SourceCommand) -> anyhow::R
 /// that server.
 fn running_or_local(context: &Context) -> anyhow::Result<(Api, Option<String>)> {
     if let Some(url) = context.environment.get("SECUREAI_AUDIT_URL") {
-        return Ok((Api::Remote(Remote::new(url, &context.environment)?), Some(url.to_owned())));
+        return Ok((
+            Api::Remote(Remote::new(url, context.global.ca_file.as_deref(), &context.environment)?),
+            Some(url.to_owned()),
+        ));
     }
     let directory = DataDir::open(&context.global.data_dir)?;
     let Some(url) = directory.holder_url() else {
@@ -84,7 +87,7 @@ fn running_or_local(context: &Context) -> anyhow::Result<(Api, Option<String>)> 
     if first_token.exists() {
         environment.set_default("SECUREAI_AUDIT_TOKEN_FILE", &first_token.display().to_string());
     }
-    Ok((Api::Remote(Remote::new(&url, &environment)?), Some(url)))
+    Ok((Api::Remote(Remote::new(&url, context.global.ca_file.as_deref(), &environment)?), Some(url)))
 }
 
 /// Makes or renews the source and registers its webhook, so that a repetition changes the one webhook.

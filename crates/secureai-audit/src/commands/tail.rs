@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Context, UsageError,
-    search::{Page, event_row},
+    search::{self, Page, event_row},
 };
 use crate::{
     api::Answer,
@@ -38,7 +38,13 @@ pub(crate) async fn run(context: &Context, args: &TailArgs) -> anyhow::Result<Ex
         if args.limit > 0 {
             let mut newest = filter.clone();
             newest.add("limit", args.limit.to_string());
-            let page: Page = api.get_json("", &newest).await?;
+            let page: Page = if args.filter.to.is_some() {
+                api.get_json("", &newest).await?
+            } else {
+                let (page, future) = search::newest(&api, &newest).await?;
+                search::note_future(future);
+                page
+            };
             for event in page.events.iter().rev() {
                 shown.note(event);
                 print(event)?;

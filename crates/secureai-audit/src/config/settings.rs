@@ -380,7 +380,7 @@ pub(super) fn parse_file(text: &str, name: &str) -> Result<Table, ConfigError> {
 
 /// Variables with our prefix that neither a setting nor the command line knows.
 pub(super) fn unknown_variables(environment: &Environment) -> Vec<String> {
-    let command_line = ["DATA_DIR", "URL", "CONFIG", "TOKEN", "TOKEN_FILE"];
+    let command_line = ["DATA_DIR", "URL", "CA_FILE", "CONFIG", "TOKEN", "TOKEN_FILE"];
     let known = |name: &str| {
         command_line.contains(&&name[PREFIX.len()..])
             || SETTINGS.iter().any(|setting| {

@@ -1,8 +1,10 @@
 //! Progress bars, on a terminal only.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
+use super::rate;
 
 /// A bar on standard error; silent when that is no terminal.
 #[derive(Debug, Clone)]
@@ -11,7 +13,7 @@ pub(crate) struct Bar(ProgressBar);
 impl Bar {
     /// A bar that counts `total` things.
     pub(crate) fn counting(what: impl Into<Cow<'static, str>>, total: u64) -> Self {
-        Self::styled(what, Some(total), "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")
+        Self::styled(what, Some(total), "{msg} {wide_bar} {human_pos}/{human_len} {rate} {eta}")
     }
 
     /// A bar that counts `total` bytes.
@@ -26,7 +28,7 @@ impl Bar {
 
     /// A spinner with a count of things, when the total is unknown.
     pub(crate) fn open_count(what: impl Into<Cow<'static, str>>) -> Self {
-        Self::styled(what, None, "{spinner} {msg} {human_pos} {per_sec} {elapsed}")
+        Self::styled(what, None, "{spinner} {msg} {human_pos} {rate} {elapsed}")
     }
 
     /// A spinner for a step without a measure.
@@ -40,6 +42,10 @@ impl Bar {
             Some(total) => ProgressBar::new(total),
             None => ProgressBar::new_spinner(),
         };
+        let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // A terminal that cannot be written to shows no rate.
+            let _ = out.write_str(&rate(state.pos(), state.elapsed().as_secs_f64()));
+        });
         bar.set_style(style.progress_chars("━╸ "));
         bar.set_message(what);
         bar.enable_steady_tick(Duration::from_millis(200));

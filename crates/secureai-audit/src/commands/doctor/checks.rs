@@ -1,6 +1,6 @@
 //! Where to look: at a running server, or at a data directory.
 
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc};
 
 use audit_web::{
     Surroundings,
@@ -72,11 +72,13 @@ pub(super) async fn data_dir(context: &Context) -> Vec<Finding> {
     let loaded = match context.config() {
         Ok(loaded) => loaded,
         Err(error) => {
-            return vec![bad(
-                "configuration",
-                format!("{error:#}"),
-                "correct it; `config check` looks again",
-            )];
+            let text = format!("{error:#}");
+            let advice = if context.global.config.is_none() && !context.global.data_dir.is_dir() {
+                ""
+            } else {
+                "correct it; `config check` looks again"
+            };
+            return vec![bad("configuration", text, advice)];
         }
     };
     let mut findings = vec![configuration(&loaded)];
@@ -91,7 +93,12 @@ pub(super) async fn data_dir(context: &Context) -> Vec<Finding> {
         findings.extend(premises::look(&directory, &loaded.config));
         findings.push(good(
             "ledger",
-            "a server has it open: ask that server with doctor --url; verify reads the files meanwhile",
+            match directory.holder_url() {
+                Some(url) => format!(
+                    "a server has it open: doctor --url {url} asks it; verify reads the files meanwhile"
+                ),
+                None => "another process has it open; verify reads the files meanwhile".to_owned(),
+            },
         ));
         return findings;
     }
@@ -99,14 +106,23 @@ pub(super) async fn data_dir(context: &Context) -> Vec<Finding> {
         Ok(more) => findings.extend(more),
         Err(error) => {
             findings.extend(premises::look(&directory, &loaded.config));
-            findings.push(bad(
-                "ledger",
-                format!("{error:#}"),
-                "`verify` says where; restore from your backup",
-            ));
+            findings.push(bad("ledger", format!("{error:#}"), advice(&error)));
         }
     }
     findings
+}
+
+/// What to do about a data directory that cannot be opened: only damage wants a backup.
+fn advice(error: &anyhow::Error) -> &'static str {
+    let of_the_system = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+    };
+    match error.chain().find_map(of_the_system) {
+        Some(ErrorKind::ReadOnlyFilesystem) => "",
+        Some(ErrorKind::PermissionDenied) => "run it as the user whom the directory belongs to",
+        Some(ErrorKind::StorageFull) => "make room on the disk, then look again",
+        _ => "`verify` says where; restore from your backup",
+    }
 }
 
 /// Opens the data directory as the server would, looks, and closes it again.

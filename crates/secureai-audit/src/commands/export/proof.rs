@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{BufWriter, Read as _, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -61,7 +62,9 @@ impl ProofFile {
         let mut part = path.clone().into_os_string();
         part.push(".part");
         let part = PathBuf::from(part);
-        let file = File::create(&part).with_context(|| format!("cannot write {}", part.display()))?;
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&part);
+        let file = file.with_context(|| format!("cannot write {}", part.display()))?;
         Ok(Self { path, part, out: BufWriter::with_capacity(1 << 20, file) })
     }
 

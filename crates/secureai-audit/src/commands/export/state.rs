@@ -8,6 +8,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -80,7 +81,7 @@ impl<P: Serialize + DeserializeOwned> Unfinished<P> {
             );
         }
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(&part);
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&part);
         let file = file.with_context(|| format!("cannot write {}", part.display()))?;
         let began = saved.as_ref().map_or(now, |saved| Timestamp::from_micros(saved.began));
         let question = question.to_owned();

@@ -263,7 +263,7 @@ def verify(proof_text, key_text):
 
 EXPORT_PROOF = "secureai-audit/v1/export-proof"
 MEMBERS = {
-    "core": "action capture category id instance marks outcome reason recorded_at severity source time",
+    "core": "action capture category id instance marks outcome reason recorded_at sender severity source time",
     "actor": "actor session_id",
     "org": "org",
     "client": "client",

@@ -9,9 +9,10 @@ use crate::entry::{FORM_SEEDED, GROUP_END, VERSION};
 use crate::error::{ErrorKind, EventError, Refusal, refusal};
 use crate::event::Event;
 use crate::groups::{self, Completed};
+use crate::sender::Sender;
 use crate::taxonomy;
 use crate::time::Timestamp;
-use crate::vocabulary::{Category, Group, Mark, Marks, Severity, Source};
+use crate::vocabulary::{Category, Group, Mark, Marks, Severity};
 use crate::{limits, parse, secrets, validate};
 
 /// What a batch of events shares.
@@ -57,7 +58,7 @@ pub struct Encoder {
     core: Vec<u8>,
     /// The other groups, each followed by its end mark.
     others: Vec<u8>,
-    refuses_internal: bool,
+    sender: Option<Sender>,
 }
 
 /// Version, form and seed.
@@ -68,14 +69,14 @@ impl Encoder {
     #[must_use]
     pub fn new(params: EncodeParams) -> Encoder {
         let (core, others) = (Vec::with_capacity(512), Vec::with_capacity(2048));
-        Encoder { params, ids_made: 0, core, others, refuses_internal: false }
+        Encoder { params, ids_made: 0, core, others, sender: None }
     }
 
-    /// Whether [`Encoder::encode_json`] refuses events with the source `internal`: what the program says of itself
-    /// nobody else says.
+    /// For events that are handed in from outside: all name this sender, and [`Encoder::encode_json`] refuses what they may
+    /// not say. `None`: events of our own, which name whom they bring along.
     #[must_use]
-    pub fn refusing_internal(self, refuses_internal: bool) -> Encoder {
-        Encoder { refuses_internal, ..self }
+    pub fn of_sender(self, sender: Option<Sender>) -> Encoder {
+        Encoder { sender, ..self }
     }
 
     /// Starts another batch, keeping the buffers.
@@ -84,17 +85,15 @@ impl Encoder {
         self.ids_made = 0;
     }
 
-    /// Parses and encodes one event. A `recorded_at` that it brings along is replaced: it is ours to say.
+    /// Parses and encodes one event. A `recorded_at` or `sender` that it brings along is replaced: it is ours to say.
     ///
     /// # Errors
     /// As [`Event::parse`] and [`Encoder::encode`].
     pub fn encode_json(&mut self, line: &[u8]) -> Result<Encoded, EventError> {
-        let parsed = parse::event(line).map_err(|refusal| *refusal)?;
-        if self.refuses_internal && parsed.event.source == Source::Internal {
-            let advice = "is what this program records itself: leave it out, or use `api`";
-            return Err(*refusal("source", ErrorKind::InvalidValue, advice));
-        }
-        self.encode_values(&parsed.event).map_err(|refusal| *refusal)
+        let mut event = parse::event(line).map_err(|refusal| *refusal)?.event;
+        event.sender = None;
+        let admitted = self.sender.as_ref().map_or(Ok(()), |sender| sender.check(&event));
+        admitted.and_then(|()| self.encode_values(&event)).map_err(|refusal| *refusal)
     }
 
     /// Encodes one event.
@@ -159,6 +158,7 @@ impl Encoder {
             recorded_at,
             category,
             severity: event.severity.unwrap_or(default_severity),
+            sender: self.sender.as_ref().map(Sender::name).or(event.sender.as_deref()),
             instance: event.instance.as_deref().or(self.params.instance.as_deref()),
             marks: marks.union(time_marks(time, recorded_at)),
         };

@@ -196,6 +196,7 @@ fn rewrite(group: Group, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeEr
         recorded_at: parsed.recorded_at.ok_or_else(missing)?,
         category: event.category.ok_or_else(missing)?,
         severity: event.severity.ok_or_else(missing)?,
+        sender: event.sender.as_deref(),
         instance: event.instance.as_deref(),
         marks: event.marks,
     };

@@ -31,6 +31,8 @@ pub struct Event<'a> {
     pub severity: Option<Severity>,
     /// Which source saw it.
     pub source: Source,
+    /// Who handed it in, where it came from outside; the intake says so, and never the event's author.
+    pub sender: Option<Cow<'a, str>>,
     /// Which installation it came from; the encoder's default when absent.
     pub instance: Option<Cow<'a, str>>,
     /// How much content it carries; `None` is metadata only.
@@ -174,6 +176,7 @@ impl<'a> Event<'a> {
             reason: None,
             severity: None,
             source,
+            sender: None,
             instance: None,
             capture: None,
             marks: Marks::EMPTY,

@@ -29,6 +29,7 @@ pub struct Fields<'a> {
     pub reason: Option<Cow<'a, str>>,
     pub severity: Severity,
     pub source: Source,
+    pub sender: Option<Cow<'a, str>>,
     pub instance: Option<Cow<'a, str>>,
     pub capture: Option<Capture>,
     pub marks: Marks,
@@ -110,6 +111,7 @@ impl<'a> Fields<'a> {
             reason: None,
             severity: Severity::Info,
             source: Source::Internal,
+            sender: None,
             instance: None,
             capture: None,
             marks: Marks::EMPTY,
@@ -175,6 +177,7 @@ impl<'a> Fields<'a> {
             cursor.required("\"outcome\":", |cursor, key| cursor.named(key, Outcome::from_name))?;
         self.reason = cursor.string("\"reason\":")?;
         self.recorded_at = cursor.required("\"recorded_at\":", Cursor::time)?;
+        self.sender = cursor.string("\"sender\":")?;
         self.severity =
             cursor.required("\"severity\":", |cursor, key| cursor.named(key, Severity::from_name))?;
         self.source = cursor.required("\"source\":", |cursor, key| cursor.named(key, Source::from_name))?;

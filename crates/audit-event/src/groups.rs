@@ -18,6 +18,7 @@ pub(crate) struct Completed<'e> {
     pub recorded_at: Timestamp,
     pub category: Category,
     pub severity: Severity,
+    pub sender: Option<&'e str>,
     pub instance: Option<&'e str>,
     pub marks: Marks,
 }
@@ -36,6 +37,7 @@ pub(crate) fn write_core(out: &mut Vec<u8>, event: &Event<'_>, completed: &Compl
     object.name(b"\"outcome\":", Some(event.outcome.as_str()));
     object.string(b"\"reason\":", event.reason.as_deref());
     object.time(b"\"recorded_at\":", completed.recorded_at);
+    object.string(b"\"sender\":", completed.sender);
     object.name(b"\"severity\":", Some(completed.severity.as_str()));
     object.name(b"\"source\":", Some(event.source.as_str()));
     object.time(b"\"time\":", completed.time);

@@ -24,6 +24,7 @@ pub mod limits;
 mod opening;
 mod parse;
 pub mod secrets;
+mod sender;
 pub mod taxonomy;
 mod time;
 mod validate;
@@ -37,6 +38,7 @@ pub use event::{Actor, Change, Client, Event, Http, Model, Org, Target, Usage};
 pub use fields::{Fields, TargetFields};
 pub use json::Json;
 pub use opening::{Opening, OpeningError};
+pub use sender::Sender;
 pub use time::{Clock, ManualClock, Timestamp, TimestampError};
 pub use vocabulary::{
     ActorType, Capture, Category, Group, GroupSet, Mark, Marks, Outcome, Severity, Source, UnknownName,

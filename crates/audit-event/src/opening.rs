@@ -233,7 +233,7 @@ fn group_of(member: &[u8]) -> Option<Group> {
     let end = string_end(member, 0).filter(|_| member[0] == b'"')?;
     Some(match &member[1..end] {
         b"action" | b"capture" | b"category" | b"id" | b"instance" | b"marks" | b"outcome" | b"reason"
-        | b"recorded_at" | b"severity" | b"source" | b"time" => Group::Core,
+        | b"recorded_at" | b"sender" | b"severity" | b"source" | b"time" => Group::Core,
         b"actor" | b"session_id" => Group::Actor,
         b"org" => Group::Org,
         b"client" => Group::Client,

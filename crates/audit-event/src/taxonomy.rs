@@ -52,6 +52,14 @@ pub fn lookup(action: &str) -> Option<&'static ActionInfo> {
     Some(&ALL[found])
 }
 
+/// Whether only this program records this action: its own doings, and what it says of its ledger, sources and gateways.
+#[must_use]
+pub fn is_reserved(action: &str) -> bool {
+    const FAMILIES: [&str; 4] = ["audit.", "gateway.", "ledger.", "source."];
+    const OTHERS: [&str; 2] = ["config.changed", "system.capture_lowered"];
+    FAMILIES.iter().any(|family| action.starts_with(family)) || OTHERS.contains(&action)
+}
+
 const fn action(
     action: &'static str,
     category: Category,
@@ -354,6 +362,7 @@ pub static ALL: &[ActionInfo] = &[
     action("source.changed", Administration, Medium, "Source changed", "{actor} changed the source {target}"),
     action("source.corroborated", System, Info, "Events corroborated", "Other sources corroborated events"),
     action("source.events_refused", System, High, "Events refused", "Events of the source {target} were refused and are not on the record"),
+    action("source.id_taken", System, Medium, "Event id taken", "An event came under an id that another event has"),
     action("source.lines_skipped", System, Medium, "Lines skipped", "Lines of the source {target} could not be read"),
     action("source.removed", Administration, High, "Source removed", "{actor} removed the source {target}"),
     action("source.sender_identified", System, Info, "Sender identified", "{actor} sends events with the certificate of {target}"),

@@ -13,6 +13,7 @@ pub(crate) fn event(event: &Event<'_>) -> Result {
     action(&event.action)?;
     text("reason", event.reason.as_deref(), limits::CODE_BYTES)?;
     text("instance", event.instance.as_deref(), limits::INSTANCE_BYTES)?;
+    text("sender", event.sender.as_deref(), limits::NAME_BYTES)?;
     text("session_id", event.session_id.as_deref(), limits::INSTANCE_BYTES)?;
     text("message", event.message.as_deref(), limits::MESSAGE_BYTES)?;
     number("latency_ms", event.latency_ms)?;

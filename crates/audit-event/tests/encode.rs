@@ -2,7 +2,7 @@
 
 use audit_event::{
     Actor, ActorType, Category, Change, DecodeError, EncodeParams, Encoder, Entry, Event, Fields, Group,
-    GroupSet, Json, Outcome, Source, Timestamp, erase, leaf_data, limits,
+    GroupSet, Json, Outcome, Sender, Source, Timestamp, erase, leaf_data, limits,
 };
 use serde_json::{Value, json};
 
@@ -137,6 +137,47 @@ fn the_time_of_recording_is_ours_and_marks_stay() {
     );
     assert_eq!(event["recorded_at"], "2026-03-01T12:00:00.000000Z");
     assert_eq!(event["marks"], json!(["details_truncated", "time_future"]));
+}
+
+#[test]
+fn who_hands_an_event_in_is_ours_to_say_and_not_its_authors() {
+    let line = br#"{"action":"auth.login","sender":"somebody"}"#;
+    let bytes = encoder().encode_json(line).expect("valid").bytes;
+    assert_eq!(json_of(&bytes)["sender"], Value::Null);
+    let bytes = encoder().of_sender(Some(Sender::new("tok_1"))).encode_json(line).expect("valid").bytes;
+    assert_eq!(json_of(&bytes)["sender"], "tok_1");
+    let entry = Entry::decode(&bytes).expect("an entry");
+    entry.check_canonical().expect("canonical");
+    assert_eq!(Fields::decode(&entry).expect("fields").sender.as_deref(), Some("tok_1"));
+    // A source of our own that takes events from elsewhere says from whom, and the intake may know better.
+    let told = Event { sender: Some("webhook:main".into()), ..Event::new("auth.login", Source::Webhook) };
+    let bytes = encoder().encode(&told).expect("valid").bytes;
+    assert_eq!(json_of(&bytes)["sender"], "webhook:main");
+    let bytes = encoder().of_sender(Some(Sender::new("import"))).encode(&told).expect("valid").bytes;
+    assert_eq!(json_of(&bytes)["sender"], "import");
+}
+
+#[test]
+fn a_sender_says_nothing_that_only_we_see() {
+    let says = |sender: &Sender, action: &str, source: Source| {
+        let line = json!({ "action": action, "source": source, "category": "system" }).to_string();
+        let encoded = encoder().of_sender(Some(sender.clone())).encode_json(line.as_bytes());
+        encoded.map(drop).map_err(|error| (error.code(), error.field))
+    };
+    let (some, every) = (Sender::new("tok_1"), Sender::who_may_say_all("tok_2"));
+    for source in Source::ALL {
+        let is_ours = matches!(source, Source::Gateway | Source::ModelGateway | Source::Internal);
+        assert_eq!(says(&some, "auth.login", *source).is_err(), is_ours, "{source}");
+        assert_eq!(says(&every, "audit.exported", *source), Ok(()), "{source}");
+    }
+    for action in
+        ["audit.x", "ledger.stopped", "source.x", "gateway.x", "config.changed", "system.capture_lowered"]
+    {
+        assert_eq!(says(&some, action, Source::Api), Err(("invalid_value", "action".into())), "{action}");
+    }
+    for action in ["auditorium.booked", "config.updated", "system.startup.started", "sources.read"] {
+        assert_eq!(says(&some, action, Source::Api), Ok(()), "{action}");
+    }
 }
 
 #[test]

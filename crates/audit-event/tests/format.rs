@@ -58,7 +58,7 @@ fn the_table_of_limits_is_right() {
         ),
         format!("| `instance`, `session_id` | {} |", limits::INSTANCE_BYTES),
         format!(
-            "| other ids, names, `email`, `role`, `department`, a group, a hop of `forwarded_for` | {} |",
+            "| `sender`, other ids, names, `email`, `role`, `department`, a group, a hop of `forwarded_for` | {} |",
             limits::NAME_BYTES
         ),
         format!("| `user_agent`, `http.path` | {} |", limits::HEADER_BYTES),

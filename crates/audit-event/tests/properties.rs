@@ -207,6 +207,7 @@ fn fields_as_json(fields: &Fields<'_>) -> Value {
         ("reason", value(&fields.reason)),
         ("severity", Some(json!(fields.severity))),
         ("source", Some(json!(fields.source))),
+        ("sender", value(&fields.sender)),
         ("instance", value(&fields.instance)),
         ("capture", value(&fields.capture)),
         ("marks", (!marks.is_empty()).then(|| json!(marks))),

@@ -11,6 +11,7 @@
 //! appended, so a rejecting upload is limited to [`Config::max_request_bytes`]; a skipping one is not limited.
 
 mod batch;
+mod claimed;
 mod feed;
 mod report;
 mod same;
@@ -19,7 +20,7 @@ mod upload;
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use audit_event::{Clock, EncodeParams, Encoder, Entry, Event, EventError, Source};
+use audit_event::{Clock, EncodeParams, Encoder, Entry, Event, EventError, Sender, Source};
 use audit_ledger::{Appended, BadEntry, Health, Ledger, Placement};
 use audit_tlog::{LeafIndex, TreeSize};
 
@@ -168,7 +169,7 @@ pub struct Intake {
     ledger: Ledger,
     clock: Arc<dyn Clock>,
     config: Arc<Config>,
-    is_of_strangers: bool,
+    sender: Option<Sender>,
     uses_reserve: bool,
 }
 
@@ -176,14 +177,13 @@ impl Intake {
     /// An intake in front of this ledger.
     #[must_use]
     pub fn new(ledger: Ledger, clock: Arc<dyn Clock>, config: Config) -> Self {
-        Self { ledger, clock, config: Arc::new(config), is_of_strangers: false, uses_reserve: false }
+        Self { ledger, clock, config: Arc::new(config), sender: None, uses_reserve: false }
     }
 
-    /// The same for what others send: JSON that gives itself the source `internal` is bad, for nobody else may speak as
-    /// this program.
+    /// The door for what comes from outside: its events name `sender`, and JSON with what they may not say is bad.
     #[must_use]
-    pub fn of_strangers(&self) -> Self {
-        Self { is_of_strangers: true, ..self.clone() }
+    pub fn of_sender(&self, sender: Sender) -> Self {
+        Self { sender: Some(sender), ..self.clone() }
     }
 
     /// The same for what this program itself does: it may use the reserve of free space, so that what nobody may do
@@ -339,7 +339,7 @@ impl Intake {
     }
 
     fn batch(&self, on_error: OnError) -> Result<Batch, Error> {
-        let encoder = Encoder::new(self.params()?).refusing_internal(self.is_of_strangers);
+        let encoder = Encoder::new(self.params()?).of_sender(self.sender.clone());
         let builder = self.ledger.batch();
         let builder = if self.uses_reserve { builder.from_reserve() } else { builder };
         Ok(Batch::new(encoder, builder, on_error, self.config.max_listed))

@@ -70,6 +70,7 @@ columns! {
         Reason => "reason", Some(Field::Reason);
         Severity => "severity", Some(Field::Severity);
         Source => "source", Some(Field::Source);
+        Sender => "sender", Some(Field::Sender);
         Instance => "instance", Some(Field::Instance);
         ActorType => "actor_type", Some(Field::ActorType);
         ActorId => "actor_id", Some(Field::ActorId);

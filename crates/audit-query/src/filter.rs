@@ -11,6 +11,7 @@
 
 mod display;
 mod field;
+mod first_hand;
 mod matching;
 mod parse;
 mod phrase;

@@ -20,7 +20,7 @@ pub(crate) const FILE: &str = "manifest";
 /// Where it is written before it replaces the old one.
 pub(crate) const NEW_FILE: &str = "manifest.new";
 /// The version of the index's files that this program writes and reads; others are rebuilt.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Which files are the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_manifest_of_another_version_is_told_from_a_damaged_one() {
-        let json = r#"{"version":1,"next_number":0,"partitions":[]}"#;
+        let json = r#"{"version":2,"next_number":0,"partitions":[]}"#;
         let text = format!("{:016x}\n{json}\n", xxh3_64(json.as_bytes()));
         assert_eq!(Manifest::decode(&text), Loaded::OtherVersion);
     }

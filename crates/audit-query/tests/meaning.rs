@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use audit_event::{EncodeParams, Encoder, Entry, Fields, Timestamp};
+use audit_event::{EncodeParams, Encoder, Entry, Event, Fields, Source, Timestamp};
 use audit_query::Filter;
 use audit_query::filter::{Field, Test};
 
 const FULL: &str = r#"{"id":"0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b","time":"2026-03-01T08:00:00Z",
-    "action":"auth.login_failed","outcome":"failure","reason":"invalid_credentials","severity":"high","source":"api",
+    "action":"auth.login_failed","outcome":"failure","reason":"invalid_credentials","severity":"high","source":"api","sender":"tok_1",
     "instance":"plant-1","actor":{"type":"user","id":"u-Ada","name":"Ada Lovelace","email":"Ada@Example.com"},
     "session_id":"deadbeefcafe","org":{"role":"admin","department":"R&D","groups":["buyers","Pilots"]},
     "client":{"ip":"10.1.2.3","user_agent":"curl/8.9.1"},
@@ -22,7 +22,7 @@ const BARE: &str =
 
 fn accepts(filter: &Filter, json: &str) -> bool {
     let params = EncodeParams { seed: [7; 16], recorded_at: Timestamp::MIN, instance: None };
-    let entry = Encoder::new(params).encode_json(json.as_bytes()).unwrap();
+    let entry = Encoder::new(params).encode(&Event::parse(json.as_bytes()).unwrap()).unwrap();
     let entry = Entry::decode(&entry.bytes).unwrap();
     filter.matches(&Fields::decode(&entry).unwrap())
 }
@@ -31,6 +31,23 @@ fn check(json: &str, accepted: &[&str], refused: &[&str]) {
     for (queries, expected) in [(accepted, true), (refused, false)] {
         for query in queries {
             assert_eq!(accepts(&Filter::parse(query).unwrap(), json), expected, "{query}");
+        }
+    }
+}
+
+#[test]
+fn the_filter_for_first_hand_events_means_what_the_source_says() {
+    for source in Source::ALL {
+        for sender in [None, Some("tok_0123456789ab"), Some("webhook:main"), Some("import"), Some("webhooks")]
+        {
+            let event = Event { sender: sender.map(Into::into), ..Event::new("auth.login", *source) };
+            let params = EncodeParams { seed: [7; 16], recorded_at: Timestamp::MIN, instance: None };
+            let entry = Encoder::new(params).encode(&event).unwrap().bytes;
+            let entry = Entry::decode(&entry).unwrap();
+            let fields = Fields::decode(&entry).unwrap();
+            let is_found = |asked: Source| Filter::first_hand(asked).matches(&fields);
+            assert_eq!(is_found(*source), source.is_first_hand(sender), "{source} {sender:?}");
+            assert!(Source::ALL.iter().filter(|other| *other != source).all(|other| !is_found(*other)));
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use audit_event::taxonomy;
+use audit_event::Category;
+use audit_event::taxonomy::{self, ActionInfo};
 
 /// One kind of looks.
 #[derive(Debug)]
@@ -34,10 +35,6 @@ const KINDS: [(&str, &str, &str, &[&str]); 6] = [
     ("denied", "Denied", "Denied", &["audit.access_denied"]),
     ("sign-ins", "Sign-ins", "Sign-in", &["audit.signed_in", "audit.signed_out"]),
 ];
-/// What changes the audit log's own settings and is not named after it.
-const OTHER_CHANGES: [&str; 5] =
-    ["config.changed", "source.added", "source.changed", "source.removed", "system.capture_lowered"];
-
 /// Every kind.
 pub(crate) static ALL: LazyLock<Vec<LookKind>> = LazyLock::new(|| {
     let mut kinds: Vec<_> = KINDS
@@ -45,8 +42,13 @@ pub(crate) static ALL: LazyLock<Vec<LookKind>> = LazyLock::new(|| {
         .map(|(name, title, one, actions)| LookKind { name, title, one, actions: actions.to_vec() })
         .collect();
     let is_placed = |action: &str| kinds.iter().any(|kind| kind.actions.contains(&action));
-    let own = taxonomy::ALL.iter().map(|info| info.action).filter(|action| action.starts_with("audit."));
-    let actions = own.filter(|action| !is_placed(action)).chain(OTHER_CHANGES).collect();
+    // Of what this program says, the rest is about what happened to it and not what somebody did.
+    let is_ours = |info: &&ActionInfo| {
+        let is_deed = info.action.starts_with("audit.") || info.category == Category::Administration;
+        is_deed && taxonomy::is_reserved(info.action)
+    };
+    let own = taxonomy::ALL.iter().filter(is_ours).map(|info| info.action);
+    let actions = own.filter(|action| !is_placed(action)).collect();
     kinds.push(LookKind { name: "changes", title: "Changes", one: "Change", actions });
     kinds
 });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use audit_event::Timestamp;
+use audit_event::{Source, Timestamp};
 use audit_query::filter::{Field, Filter};
 use audit_query::question::{
     Answers as _, Bucket, Budget, Group, GroupKey, Key, List, Measure, Order, TimeRange, Value,
@@ -31,11 +31,17 @@ const LONGER: i64 = 3;
 pub(crate) struct Pulse {
     /// Its name: a value of the field asked for.
     pub name: String,
-    /// When its newest event happened.
+    /// When its newest event happened, of those that do not say they are yet to come: one dated years ahead would hide
+    /// every silence until then.
     pub last: Timestamp,
     /// Events of each hour (hours since 1970) of the last weeks that has any.
     pub hours: BTreeMap<i64, u64>,
     now: i64,
+}
+
+/// The events by which a source shows that it is there: its own, and not what somebody handed in under its name.
+pub(crate) fn foreign() -> Filter {
+    Filter::first_hand_of(Source::ALL.iter().copied().filter(|source| *source != Source::Internal))
 }
 
 /// The pulses of all values of `field` among the events that `filter` accepts. Blocks.
@@ -53,9 +59,10 @@ pub(crate) fn of(state: &AppState, field: Field, filter: &Filter, budget: &Budge
         limit,
         snapshot: None,
     };
-    let names = state.index().group(&group(vec![GroupKey::Field(field)], TimeRange::ALL, MOST), budget)?;
+    let past = TimeRange { from: Timestamp::MIN, to: Timestamp::from_micros(now.as_micros() + 1) };
+    let names = state.index().group(&group(vec![GroupKey::Field(field)], past, MOST), budget)?;
     let hour = GroupKey::Time { bucket: Bucket::Hour, tz: TimeZone::UTC };
-    let range = TimeRange { from, to: Timestamp::MAX };
+    let range = TimeRange { from, ..past };
     let rows = usize::try_from(DAYS * 24).unwrap_or(usize::MAX).saturating_mul(MOST);
     let counted = state.index().group(&group(vec![GroupKey::Field(field), hour], range, rows), budget)?;
     let mut hours: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
@@ -74,7 +81,7 @@ pub(crate) fn of(state: &AppState, field: Field, filter: &Filter, budget: &Budge
         let of_name = Filter::of_field(field, name).map_err(Problem::internal)?;
         let newest = List {
             filter: Filter::all_of(vec![filter.clone(), of_name]),
-            range: TimeRange::ALL,
+            range: past,
             order: Order::NewestFirst,
             limit: 1,
             after: None,
@@ -95,8 +102,7 @@ pub(crate) fn of(state: &AppState, field: Field, filter: &Filter, budget: &Budge
 /// # Errors
 /// When the index cannot answer.
 pub(crate) fn silent(state: &AppState, budget: &Budget) -> Result<Vec<(String, Timestamp)>> {
-    let foreign = Filter::of_field(Field::Source, "internal").map_err(Problem::internal)?.negate();
-    let pulses = of(state, Field::Source, &foreign, budget)?;
+    let pulses = of(state, Field::Source, &foreign(), budget)?;
     Ok(pulses.into_iter().filter(Pulse::is_silent).map(|pulse| (pulse.name, pulse.last)).collect())
 }
 

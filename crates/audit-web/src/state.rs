@@ -80,8 +80,6 @@ pub struct AppState(Arc<Inner>);
 struct Inner {
     config: Config,
     parts: Parts,
-    /// The intake for what others send.
-    strangers: Intake,
     access: Access,
     sources: Sources,
     sign_ins: SignIns,
@@ -114,7 +112,6 @@ impl AppState {
         let (endpoints, pages) = (crate::router::endpoints(), crate::router::pages());
         let requests = Requests::new(endpoints.iter().chain(&pages).map(|route| (route.method, route.path)));
         let inner = Inner {
-            strangers: parts.intake.of_strangers(),
             access: Access::load(Arc::clone(&parts.control))?,
             sources: Sources::load(&parts.control)?,
             sign_ins: SignIns::default(),
@@ -163,11 +160,6 @@ impl AppState {
 
     pub(crate) fn intake(&self) -> &Intake {
         &self.0.parts.intake
-    }
-
-    /// The intake for what others send: nobody but this program gives events the source `internal`.
-    pub(crate) fn intake_of_strangers(&self) -> &Intake {
-        &self.0.strangers
     }
 
     pub(crate) fn sessions(&self) -> Option<&dyn Sessions> {

@@ -7,6 +7,7 @@ mod approvals;
 mod asvs;
 mod certificates;
 mod disk_full;
+mod doors;
 mod export;
 mod exports;
 mod front;

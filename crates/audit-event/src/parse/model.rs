@@ -56,6 +56,7 @@ pub(super) fn members<'a>(reader: &mut Reader<'a>) -> Result<Parsed<'a>> {
         "capture" => set(reader, seen.once(22)?, &mut event.capture, capture),
         "marks" => list(reader, seen.once(23)?, &mut marks, Mark::ALL.len(), mark),
         "recorded_at" => set(reader, seen.once(24)?, &mut recorded_at, timestamp),
+        "sender" => set(reader, seen.once(25)?, &mut event.sender, Reader::string),
         _ => Err(unknown_field(FIELDS)),
     })?;
     event.outcome = given_outcome.unwrap_or(Outcome::Unknown);

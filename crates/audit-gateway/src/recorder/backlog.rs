@@ -201,7 +201,7 @@ impl Drain {
             Waiting::Journalled(..) => None,
         });
         let batch: Vec<_> = events.take(BATCH).collect();
-        let taken = self.intake.append_events(batch.iter().copied(), OnError::Skip)?;
+        let taken = self.intake.append_surely(&batch, OnError::Skip)?;
         // A fault of ours: what cannot be encoded must not hold up the rest, and what can be said of it is recorded.
         if !taken.skipped.is_empty() {
             tracing::error!(error.message = %taken.skipped, "what the gateway saw could not be encoded");
@@ -213,6 +213,10 @@ impl Drain {
 
     fn append_journalled(&self, sequence: Sequence, lines: &[u8]) -> Result<usize, Error> {
         let taken = self.intake.append(lines, Framing::Lines, OnError::Skip)?;
+        if taken.differing().next().is_some() {
+            let events: Vec<_> = lines.split(|byte| *byte == b'\n').flat_map(Event::parse).collect();
+            self.intake.append_claimed(&events, &taken)?;
+        }
         if !taken.skipped.is_empty() {
             tracing::error!(error.message = %taken.skipped, "a record in the journal of intents is no event");
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, mpsc};
 
 use crate::store::Store;
-use audit_event::{Event, Outcome, Source};
+use audit_event::{Event, Json, Outcome, Sender, Source};
 use audit_pipeline::intake::{BadLine, Config, Error, Framing, Intake, OnError, Taken};
 
 fn lines(store: &Store, body: &str, on_error: OnError) -> Result<Taken, Error> {
@@ -356,4 +356,34 @@ mod demo {
         let fed = YEAR.fill(&store.intake, &mut |_| ControlFlow::Break(())).expect("recorded");
         assert_eq!(fed.taken, 1_000);
     }
+}
+
+#[test]
+fn an_id_that_somebody_took_loses_no_event_of_the_gateway() {
+    let store = Store::new();
+    let of_gateway = |id: &str, outcome| Event {
+        id: Some(id.to_owned().into()),
+        outcome,
+        details: Some(Json::object([("kept", Json::from(true))])),
+        ..Event::new("user.role_updated", Source::Gateway)
+    };
+    let stranger = store.intake.of_sender(Sender::new("tok_0123456789ab"));
+    let squatted = r#"{"id":"x","action":"chat.read"}"#;
+    stranger.append(squatted.as_bytes(), Framing::Lines, OnError::Reject).expect("a good line");
+    let seen = [of_gateway("w", Outcome::Success), of_gateway("x", Outcome::Success)];
+    store.intake.append_surely(&seen, OnError::Skip).expect("the ledger takes it");
+    let (own, again, clash) = (store.event(1), store.event(2), store.event(3));
+    assert_eq!((own["id"].as_str(), own["details"]["claimed_id"].as_str()), (Some("w"), None));
+    assert_eq!(again["details"], serde_json::json!({ "claimed_id": "x", "kept": true }));
+    assert_eq!((again["source"].as_str(), again.get("sender")), (Some("gateway"), None));
+    assert_eq!(
+        (clash["action"].as_str(), &clash["targets"][0]["id"]),
+        (Some("source.id_taken"), &again["id"])
+    );
+    assert_eq!(clash["details"]["indices"], serde_json::json!([0]));
+    // What the source itself told under the id is the same event, told in other words.
+    let size = store.ledger.size();
+    let taken = store.intake.append_surely(&[of_gateway("w", Outcome::Unknown)], OnError::Skip);
+    assert_eq!(taken.expect("the ledger takes it").differing().collect::<Vec<_>>(), ["w"]);
+    assert_eq!(store.ledger.size(), size);
 }

@@ -129,6 +129,7 @@ impl Field {
             Field::Reason => event.reason.as_deref(),
             Field::Severity => Some(event.severity.as_str()),
             Field::Source => Some(event.source.as_str()),
+            Field::Sender => event.sender.as_deref(),
             Field::Instance => event.instance.as_deref(),
             Field::ActorType => event.actor_type.map(ActorType::as_str),
             Field::ActorId => event.actor_id.as_deref(),

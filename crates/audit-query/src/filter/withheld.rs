@@ -15,6 +15,7 @@ impl Field {
             | Field::Reason
             | Field::Severity
             | Field::Source
+            | Field::Sender
             | Field::Instance => Group::Core,
             Field::ActorType
             | Field::User

@@ -61,6 +61,7 @@ impl Vocabulary {
             CodeColumn::Reason => event.reason.as_deref(),
             CodeColumn::Severity => Some(event.severity.as_str()),
             CodeColumn::Source => Some(event.source.as_str()),
+            CodeColumn::Sender => event.sender.as_deref(),
             CodeColumn::Instance => event.instance.as_deref(),
             CodeColumn::ActorType => event.actor_type.map(|kind| kind.as_str()),
             CodeColumn::ActorId => event.actor_id.as_deref(),

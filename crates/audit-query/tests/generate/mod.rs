@@ -69,6 +69,7 @@ const ACTIONS: &[(&str, Category)] = &[
     ("user.role_updated", Category::Administration),
     ("custom.thing_done", Category::System),
 ];
+const SENDERS: &[&str] = &["tok_0123456789ab", "webhook:main", "webhook:Main", "import"];
 const REASONS: &[&str] = &["invalid_credentials", "rate_limited", "forbidden"];
 const DEPARTMENTS: &[&str] = &["Finance", "finance", "Inside Sales", "R&D", "IT"];
 const MODELS: &[&str] = &["gpt-5.2", "gpt-5.2-mini", "GPT-5.2", "llama4:70b", "claude-opus-4.7"];
@@ -168,7 +169,7 @@ pub fn event() -> impl Strategy<Value = Event<'static>> {
         select(Outcome::ALL),
         maybe(REASONS),
         select(Severity::ALL),
-        select(Source::ALL),
+        (select(Source::ALL), maybe(SENDERS)),
         maybe(&["plant-1", "plant-2"]),
     );
     let people = (of(actor()), maybe(IDS), of(org()), of(client()));
@@ -178,9 +179,10 @@ pub fn event() -> impl Strategy<Value = Event<'static>> {
     let numbers = (of(model), of(usage()), of(select(vec![0.5, 12.0, 800.25])));
     let content = (weighted(0.8, sentence()), of(http()));
     (core, people, things, numbers, content).prop_map(|(core, people, things, numbers, content)| {
-        let ((action, category), time, outcome, reason, severity, source, instance) = core;
+        let ((action, category), time, outcome, reason, severity, (source, sender), instance) = core;
         let mut event = Event::new(action, source);
         event.category = Some(category);
+        event.sender = sender.map(Into::into);
         event.time = Some(time);
         (event.outcome, event.reason, event.severity, event.instance) =
             (outcome, reason, Some(severity), instance);
@@ -216,6 +218,7 @@ fn value_of(field: Field) -> BoxedStrategy<String> {
         Field::ActorType => ActorType::NAMES,
         Field::Action => &["auth.login", "auth.login_failed", "model.called", "custom.thing_done", "auth"],
         Field::Reason => REASONS,
+        Field::Sender => SENDERS,
         Field::Instance => &["plant-1", "plant-2", "Plant-1"],
         Field::ActorName => NAMES,
         Field::ActorEmail => EMAILS,

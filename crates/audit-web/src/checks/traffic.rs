@@ -4,7 +4,7 @@ mod judge;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use audit_event::{Entry, Timestamp};
+use audit_event::{Entry, Source, Timestamp};
 use audit_query::filter::{Field, Filter};
 use audit_query::question::{
     Answers as _, Budget, Group, GroupKey, Key, List, Measure, NumberField, Order, TimeRange,
@@ -84,7 +84,7 @@ fn read(state: &AppState, now: Timestamp, budget: &Budget) -> Result<Traffic> {
         return Ok(traffic);
     }
     let counts = Group {
-        filter: Filter::All,
+        filter: Filter::first_hand_of(Source::ALL.iter().copied()),
         range: recent,
         keys: vec![GroupKey::Field(Field::Source), GroupKey::Field(Field::Action)],
         measures: vec![Measure::Count, Measure::Sum(NumberField::TotalTokens)],
@@ -96,17 +96,18 @@ fn read(state: &AppState, now: Timestamp, budget: &Budget) -> Result<Traffic> {
     }
     let newest = |filter: Filter, range: TimeRange| newest(state, filter, range, budget);
     if traffic.has("gateway", "") {
-        let events = newest(filter(Field::Source, "gateway")?, recent)?;
+        let events = newest(Filter::first_hand(Source::Gateway), recent)?;
         events.iter().for_each(|event| traffic.callers.take(event));
     }
     if traffic.has("", "api.request") {
-        let events = newest(filter(Field::Action, "api.request")?, recent)?;
+        let unmapped = vec![Filter::first_hand(Source::Gateway), filter(Field::Action, "api.request")?];
+        let events = newest(Filter::all_of(unmapped), recent)?;
         events.iter().for_each(|event| traffic.take_unmapped(event));
     }
     for (source, last) in
-        [("webhook", &mut traffic.last_webhook), ("audit_file", &mut traffic.last_audit_file)]
+        [(Source::Webhook, &mut traffic.last_webhook), (Source::AuditFile, &mut traffic.last_audit_file)]
     {
-        let events = newest(filter(Field::Source, source)?, TimeRange::ALL)?;
+        let events = newest(Filter::first_hand(source), TimeRange { from: Timestamp::MIN, to: now })?;
         let time = |event: &Value| text(event, "/time").and_then(|time| time.parse::<Timestamp>().ok());
         *last = events.first().and_then(time);
         let recent = events.iter().filter(|event| time(event).is_some_and(|time| time >= since));

@@ -8,6 +8,7 @@ use audit_control::{Control, Expiry, NewToken, Role};
 use audit_event::{Clock as _, ManualClock, Timestamp};
 use audit_ledger::disk::{Disk, RealDisk};
 use audit_ledger::{Environment, Ledger};
+use audit_pipeline::intake::{Framing, OnError};
 use audit_pipeline::sources::openwebui::ownership::Configured;
 use audit_pipeline::sources::openwebui::sightings::{self, Sightings};
 use audit_pipeline::{Intake, intake};
@@ -240,35 +241,41 @@ impl App {
 
     /// `POST /events` as an ingester.
     pub async fn post(&self, query: &str, media_type: &str, body: impl Into<Body>) -> Answer {
+        self.post_as(Role::Ingest, query, media_type, body).await
+    }
+
+    /// `POST /events` with the token of `role`.
+    pub async fn post_as(&self, role: Role, query: &str, media_type: &str, body: impl Into<Body>) -> Answer {
         let request = self
-            .request(Method::POST, &format!("/events{query}"), Role::Ingest)
+            .request(Method::POST, &format!("/events{query}"), role)
             .header(CONTENT_TYPE, media_type)
             .body(body.into())
             .unwrap();
         Answer::of(self.send(request).await).await
     }
 
-    /// Appends events, which must succeed, and waits until they can be searched.
-    pub async fn record(&self, events: &[Value]) {
-        let answer = self.post("", "application/json", json!(events).to_string()).await;
+    /// Imports events as an admin: as what another server recorded.
+    pub async fn import(&self, events: &[Value]) {
+        let answer = self.post_as(Role::Admin, "", "application/json", json!(events).to_string()).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
         self.catch_up();
     }
 
-    /// Appends events as the program's own, as an import of what another server recorded does.
+    /// Records events as the program's own parts do, whatever source they name, and waits until they can be searched.
+    pub async fn record(&self, events: &[Value]) {
+        let body = json!(events).to_string();
+        let taken = self.state.intake().append(body.as_bytes(), Framing::Document, OnError::Reject);
+        assert_eq!(taken.unwrap().duplicates(), 0);
+        self.catch_up();
+    }
+
+    /// Records events that the program itself tells.
     pub async fn record_own(&self, events: &[Value]) {
         let own = events.iter().cloned().map(|mut event| {
             event["source"] = json!("internal");
             event
         });
-        let request = self
-            .request(Method::POST, "/events", Role::Admin)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Body::from(Value::from_iter(own).to_string()))
-            .unwrap();
-        let answer = Answer::of(self.send(request).await).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
-        self.catch_up();
+        self.record(&own.collect::<Vec<_>>()).await;
     }
 
     /// Keeps a checkpoint of that size and root in the control database, as an earlier run of the server may have.

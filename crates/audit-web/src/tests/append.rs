@@ -231,26 +231,6 @@ async fn an_upload_that_breaks_off_records_nothing() {
 }
 
 #[tokio::test]
-async fn nobody_but_who_may_do_everything_speaks_as_the_program() {
-    let app = App::start();
-    let forged = event("forged", 0, &json!({ "action": "audit.exported", "source": "internal" }));
-    for body in [
-        json!([forged]).to_string(),
-        json!([forged, event("long", 0, &json!({ "message": "x".repeat(17_000) }))]).to_string(),
-    ] {
-        let problem = app.post("", "application/json", body).await.problem(422, "invalid_events");
-        assert_eq!(problem["errors"][0]["field"], "source", "{problem}");
-    }
-    let skipped =
-        app.post("?on_error=skip", NDJSON, lines(&[forged.clone(), event("own", 0, &json!({}))])).await;
-    assert_eq!((&skipped.json()["recorded"], &skipped.json()["skipped"]), (&json!(1), &json!(1)));
-    // What another server recorded can be imported.
-    let request = app.request(Method::POST, "/events", Role::Admin).header("content-type", NDJSON);
-    let imported = Answer::of(app.send(request.body(Body::from(lines(&[forged]))).unwrap()).await).await;
-    assert_eq!(imported.status, StatusCode::CREATED, "{}", imported.text());
-}
-
-#[tokio::test]
 async fn times_far_away_are_recorded_and_marked() {
     let app = App::start();
     let future = json!({ "time": "2031-01-01T00:00:00Z" });

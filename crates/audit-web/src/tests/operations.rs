@@ -75,7 +75,7 @@ async fn damage_that_readers_meet_is_told_by_readiness_and_metrics() {
 #[tokio::test]
 async fn metrics_tell_what_happens() {
     let app = App::start();
-    app.record(&events(3)).await;
+    app.post("", "application/json", serde_json::json!(events(3)).to_string()).await;
     app.get("/?limit=1").await;
     app.get("/?limit=none").await;
     let request = app.request(Method::GET, "/metrics", Role::Auditor).body(Body::empty()).unwrap();

@@ -34,7 +34,7 @@ impl<'a> Browser<'a> {
     }
 
     /// One that has signed in with the auditor's token.
-    async fn signed_in(app: &'a App) -> Self {
+    pub(super) async fn signed_in(app: &'a App) -> Self {
         let mut browser = Self::new(app);
         let token = app.token(Role::Auditor).to_owned();
         let answer = browser.submit("/audit/sign-in", &[("token", &token)]).await;

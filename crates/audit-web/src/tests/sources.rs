@@ -23,12 +23,12 @@ async fn put(app: &App, name: &str) -> Answer {
 }
 
 /// Makes the source `main` and gives its secret.
-async fn secret(app: &App) -> String {
+pub(super) async fn secret(app: &App) -> String {
     let answer = put(app, "main").await;
     answer.json()["secret"].as_str().unwrap().to_owned()
 }
 
-fn native(id: &str, event: &str, user: &str) -> Value {
+pub(super) fn native(id: &str, event: &str, user: &str) -> Value {
     json!({
         "schema": "0.12.4", "id": id, "event": event, "created_at": NOW.as_micros() / 1_000_000,
         "source": "password", "actor": { "id": user, "email": format!("{user}@example.test"), "role": "user" },
@@ -36,7 +36,7 @@ fn native(id: &str, event: &str, user: &str) -> Value {
     })
 }
 
-async fn send(app: &App, path: &str, authorization: Option<String>, event: &Value) -> Answer {
+pub(super) async fn send(app: &App, path: &str, authorization: Option<String>, event: &Value) -> Answer {
     let mut request =
         Request::builder().method("POST").uri(format!("{}/sources/openwebui/{path}", PREFIXES[0]));
     if let Some(authorization) = authorization {
@@ -45,7 +45,7 @@ async fn send(app: &App, path: &str, authorization: Option<String>, event: &Valu
     Answer::of(app.send(request.body(Body::from(event.to_string())).unwrap()).await).await
 }
 
-fn basic(password: &str) -> Option<String> {
+pub(super) fn basic(password: &str) -> Option<String> {
     Some(format!("Basic {}", STANDARD.encode(format!("openwebui:{password}"))))
 }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use audit_event::{Json, Target};
+use audit_event::{Json, Sender, Target};
 use audit_pipeline::{
     import::{self, Destination, Options, Progress, Report},
     sources::Format,
@@ -73,7 +73,7 @@ impl Importer<'_> {
         let config = self.context.config()?.config;
         let store = Store::open(&config, &self.context.global.data_dir)?;
         let index = store.index().clone();
-        let mut intake = store.intake().clone();
+        let mut intake = store.intake().of_sender(Sender::who_may_say_all("import"));
         let imported = self.import_all(&mut intake, &|ids| known_ids(&index, ids));
         for (file, report) in &self.done {
             record(&store, self.context, file, report);

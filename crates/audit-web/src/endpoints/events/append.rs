@@ -5,13 +5,15 @@
 //! woken on the way would take a good part of the sync's time again. Larger bodies go to the encoders' threads.
 //! Unless recorded on the spot, the request then waits for the ledger's callback, not for a thread.
 //!
-//! Events with the source `internal` are what this program says of itself: proofs of exports and the page on looks rest
-//! on them. Only who may do everything sends such, to import what another server recorded.
+//! Every event names who handed it in. What this program and its gateways see themselves nobody else may tell; only who
+//! may do everything sends such, to import what another server recorded, which is on record first. Whoever believes the
+//! program (proofs of exports, the page on looks, the matching of sightings) believes no event that was handed in.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use audit_control::{Caller, Permissions};
+use audit_event::{Event, Json, Outcome, Sender};
 use audit_pipeline::Intake;
 use audit_pipeline::intake::{BadLine, Error, Framing, OnError, Taken};
 use axum::extract::{Request, State};
@@ -24,13 +26,19 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
 
+use crate::activity::settled;
 use crate::body::{self, Reservation};
 use crate::encoding::Encoding;
 use crate::params::Params;
 use crate::problem::{Code, Problem, Result};
 use crate::router::PREFIXES;
 use crate::state::AppState;
+use crate::visitor::Visitor;
 
+/// Ids that the event of a clash names.
+const MOST_NAMED: usize = 20;
+/// How the ids of tokens begin.
+const TOKEN: &str = "tok_";
 /// Bodies up to this size (a handful of events) are encoded on the runtime's thread: some ten microseconds.
 const SMALL_BODY_BYTES: usize = 16 << 10;
 
@@ -40,8 +48,10 @@ pub(crate) async fn handle(State(state): State<AppState>, request: Request) -> R
     let on_error = on_error(&head.uri)?;
     let declared = declared_framing(&head.headers)?;
     let encoding = Encoding::of_upload(&head.headers)?;
-    let caller = head.extensions.get::<Arc<Caller>>();
-    let is_trusted = caller.is_some_and(|caller| caller.may_give(Permissions::ALL));
+    let may_say_all =
+        head.extensions.get::<Arc<Caller>>().is_some_and(|caller| caller.may_give(Permissions::ALL));
+    let visitor = Visitor::of(&head);
+    let intake = state.intake().of_sender(sender(head.extensions.get::<Arc<Caller>>(), may_say_all));
     // The head and the body are slices of the connection's read buffer, which is used again for the next request only
     // if nobody holds them any more: for small events a new buffer each time would be a tenth of the whole cost.
     drop(head);
@@ -52,9 +62,13 @@ pub(crate) async fn handle(State(state): State<AppState>, request: Request) -> R
     if bytes.is_empty() {
         return Err(Problem::new(Code::MalformedBody, "the body is empty; send at least one event"));
     }
-    let upload = Upload { bytes, encoding, declared, on_error, is_trusted };
+    if may_say_all {
+        put_on_record(&state, &visitor).await;
+    }
+    let upload = Upload { bytes, encoding, declared, on_error, intake };
     let taken = append(&state, upload).await?;
     drop(reservation);
+    tell_of_clashes(&state, &visitor, &taken);
     Ok(receipt(&taken))
 }
 
@@ -64,14 +78,44 @@ struct Upload {
     encoding: Encoding,
     declared: Option<Framing>,
     on_error: OnError,
-    /// Whether its events may be of the program's own.
-    is_trusted: bool,
+    /// The door that its sender comes through.
+    intake: Intake,
+}
+
+/// The name that a caller's events carry: the token's id. A person's id does not belong where nothing can be erased; what
+/// says who it was is the record of the import.
+fn sender(caller: Option<&Arc<Caller>>, may_say_all: bool) -> Sender {
+    let token = caller.map(|caller| caller.id.as_str()).filter(|id| id.starts_with(TOKEN));
+    let name = token.unwrap_or("person");
+    if may_say_all { Sender::who_may_say_all(name) } else { Sender::new(name) }
+}
+
+/// That somebody imports who may say anything is durable before the events are.
+async fn put_on_record(state: &AppState, visitor: &Visitor) {
+    let note = async { state.activity().note(visitor.did("audit.imported"), &visitor.key(), "") };
+    settled(note).await;
+}
+
+/// That somebody sent other events under ids that are recorded.
+fn tell_of_clashes(state: &AppState, visitor: &Visitor, taken: &Taken) {
+    let count = taken.differing().count() as u64;
+    if count == 0 {
+        return;
+    }
+    let ids = taken.differing().take(MOST_NAMED).map(|id| Json::from(id.to_owned())).collect();
+    let event = Event {
+        outcome: Outcome::Failure,
+        reason: Some("differs".into()),
+        details: Some(Json::object([("events", Json::from(count)), ("ids", Json::Array(ids))])),
+        ..visitor.did("source.id_taken")
+    };
+    state.activity().note(event, &visitor.key(), "");
 }
 
 async fn append(state: &AppState, upload: Upload) -> Result<Taken> {
     let is_small = upload.encoding == Encoding::Identity && upload.bytes.len() <= SMALL_BODY_BYTES;
     if is_small && state.intake().is_quiet() && may_block() {
-        return block_in_place(|| upload.record(state));
+        return block_in_place(|| upload.record());
     }
     let (done, durable) = oneshot::channel();
     if is_small {
@@ -94,9 +138,9 @@ fn may_block() -> bool {
 
 impl Upload {
     /// Records the events of a body that is not packed, in this thread.
-    fn record(self, state: &AppState) -> Result<Taken> {
+    fn record(self) -> Result<Taken> {
         let framing = self.framing(&self.bytes)?;
-        let taken = self.intake(state).append(&self.bytes, framing, self.on_error);
+        let taken = self.intake.append(&self.bytes, framing, self.on_error);
         taken.map_err(|error| refused(error, Some(framing)))
     }
 
@@ -118,13 +162,9 @@ impl Upload {
             // The client may be gone; its events are recorded all the same.
             let _ = done.send(taken);
         };
-        self.intake(state)
+        self.intake
             .submit(events, framing, self.on_error, answer)
             .map_err(|error| refused(error, Some(framing)))
-    }
-
-    fn intake<'s>(&self, state: &'s AppState) -> &'s Intake {
-        if self.is_trusted { state.intake() } else { state.intake_of_strangers() }
     }
 
     /// How the events stand in the body. Whoever sends nothing but white space has lost what it meant to send.

@@ -5,7 +5,7 @@
 mod row;
 
 use askama::Template;
-use audit_event::Timestamp;
+use audit_event::{Source, Timestamp};
 use audit_query::filter::{Field, Filter};
 use audit_query::params::Request as Question;
 use audit_query::question::{Answers as _, Budget, Group, GroupKey, Key, Measure, Value};
@@ -116,8 +116,7 @@ fn asked(view: &View) -> Result<Question> {
     };
     let mut question = view.question_about(&[KIND], "action", &actions)?;
     // What others sent under these names is not what we saw.
-    let own = Filter::of_field(Field::Source, "internal").map_err(Problem::internal)?;
-    question.filter = Filter::all_of(vec![own, question.filter]);
+    question.filter = Filter::all_of(vec![Filter::first_hand(Source::Internal), question.filter]);
     Ok(question)
 }
 

@@ -3,7 +3,7 @@
 //! Open WebUI does not send again what was refused. So the answer is not given before the event is durable, in the
 //! ledger or in the journal of sightings, and what cannot be understood or is refused leaves an event that says so.
 
-use audit_event::{Event, Outcome};
+use audit_event::{Event, Outcome, Sender, taxonomy};
 use audit_pipeline::sources::openwebui::sightings::{Error, Receipt};
 use audit_pipeline::sources::{Refusal, read_webhook};
 use axum::Json;
@@ -35,10 +35,15 @@ pub(crate) async fn handle(
     let body = body::collect_reserved(request.into_body(), MAX_EVENT_BYTES, timeout, &mut reservation);
     let bytes = body.await.inspect_err(refused)?;
     state.sources().note(&name, state.now());
-    let event = match read_webhook(&bytes) {
+    let mut event = match read_webhook(&bytes) {
         Ok(event) => event,
         Err(refusal) => return Err(not_understood(&state, &visitor, &name, &refusal)),
     };
+    if taxonomy::is_reserved(&event.action) {
+        state.activity().refusals().note(&name, "reserved_action", state.now());
+        return Err(reserved(&event.action));
+    }
+    event.sender = Some(format!("{}{name}", Sender::WEBHOOK).into());
     let receipt = offer(&state, event).await.inspect_err(refused)?;
     if receipt.refused > 0 {
         let refusal = Refusal { field: String::new(), code: "invalid_event", message: String::new() };
@@ -75,6 +80,15 @@ fn not_understood(state: &AppState, visitor: &Visitor, name: &str, refusal: &Ref
     };
     state.activity().note(event, name, refusal.code);
     Problem::new(Code::InvalidEvents, format!("nothing was recorded: {refusal}"))
+}
+
+/// What only this program records of itself no source tells.
+fn reserved(action: &str) -> Problem {
+    let detail = format!(
+        "nothing was recorded: event {action:?} is what this server records of itself, and no event of Open WebUI is called \
+         so; give events of your own functions another name"
+    );
+    Problem::new(Code::InvalidEvents, detail)
 }
 
 fn problem(error: Error) -> Problem {

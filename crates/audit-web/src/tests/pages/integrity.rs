@@ -213,6 +213,8 @@ async fn an_empty_range_tells_of_the_source_that_fell_silent() {
         sample(&format!("h-{hours}"), 0, &json!({ "source": "gateway", "time": time.to_string() }))
     };
     app.record(&(0..48).map(hourly).collect::<Vec<_>>()).await;
+    let ahead = json!({ "source": "gateway", "time": "2099-01-01T00:00:00Z" });
+    app.record(&[sample("dated-ahead", 0, &ahead)]).await;
     let page =
         Browser::signed_in(&app).await.get("/audit?from=2026-03-18&to=2026-03-19&q=source:gateway").await;
     assert!(page.text().contains("The source gateway has been silent since"), "{}", page.text());

@@ -76,6 +76,7 @@ fn signed(manifest: &Manifest, key: &Verifier) -> anyhow::Result<Statement> {
     // An event that somebody sent in is not the log's own word.
     let is_our_own = event["action"] == "audit.exported"
         && event["source"] == "internal"
+        && event["sender"].is_null()
         && event["outcome"] == "success"
         && event["details"]["phase"] == "finished";
     ensure!(is_our_own, "the proof is of another event than the end of an export");

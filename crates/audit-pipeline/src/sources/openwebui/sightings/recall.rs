@@ -39,7 +39,10 @@ fn recall_entry(memory: &mut Memory, bytes: &[u8]) {
     let mut json = Vec::new();
     entry.write_json(&mut json);
     let Ok(event) = Event::parse(&json) else { return };
-    if event.action == "source.corroborated" {
+    if !event.source.is_first_hand(event.sender.as_deref()) {
+        return;
+    }
+    if event.source == Source::Internal && event.action == "source.corroborated" {
         for target in &event.targets {
             let named = target.id.as_deref().zip(target.name.as_deref());
             let Some((id, (source, sighting))) =
@@ -57,16 +60,18 @@ fn recall_entry(memory: &mut Memory, bytes: &[u8]) {
 }
 
 /// Whether a source tells of what happens in Open WebUI.
-pub(super) const fn is_of_open_webui(source: Source) -> bool {
+const fn is_of_open_webui(source: Source) -> bool {
     matches!(source, Source::Gateway | Source::Webhook | Source::AuditFile | Source::ModelGateway)
 }
 
-/// The JSON of an entry whose source and id are as wished.
+/// The JSON of an entry that a source of Open WebUI's told of itself, and whose source and id are as wished: anybody else
+/// could have made up an event that explains away what another source saw.
 pub(super) fn json_if(bytes: &[u8], wish: impl Fn(Source, &str) -> bool) -> Option<Vec<u8>> {
     let entry = Entry::decode(bytes).ok()?;
     let fields = audit_event::Fields::decode(&entry).ok()?;
+    let is_told = is_of_open_webui(fields.source) && fields.source.is_first_hand(fields.sender.as_deref());
     let mut json = Vec::new();
-    wish(fields.source, &fields.id).then(|| entry.write_json(&mut json))?;
+    (is_told && wish(fields.source, &fields.id)).then(|| entry.write_json(&mut json))?;
     Some(json)
 }
 

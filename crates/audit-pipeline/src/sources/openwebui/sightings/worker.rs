@@ -151,7 +151,8 @@ impl Worker {
             return Ok(());
         }
         let now = self.clock.now().as_micros();
-        let recorded = self.intake.append_events(own.iter().map(|(event, _)| event), OnError::Skip);
+        let events: Vec<_> = own.iter().map(|(event, _)| event).collect();
+        let recorded = self.intake.append_surely(&events, OnError::Skip);
         let Err(error) = recorded else {
             let mut memory = self.memory.lock();
             own.iter().for_each(|(event, _)| memory.remember(event, now));
@@ -215,9 +216,7 @@ impl Worker {
         // What cannot be read is the reader's to report; here it means that no owner is found in it.
         for frame in self.reader.scan(from..size, Direction::Forward).flatten() {
             for (_, bytes) in frame.iter() {
-                let is_news = |source, id: &str| {
-                    recall::is_of_open_webui(source) && !known.contains(&(source, id.into()))
-                };
+                let is_news = |source, id: &str| !known.contains(&(source, id.into()));
                 let Some(json) = recall::json_if(bytes, is_news) else { continue };
                 if let Ok(event) = Event::parse(&json) {
                     self.memory.lock().remember(&event, now);
@@ -246,7 +245,7 @@ impl Worker {
         if events.is_empty() {
             return true;
         }
-        if self.intake.append_events(&events, OnError::Skip).is_err() {
+        if self.intake.append_surely(&events, OnError::Skip).is_err() {
             let again = alone.into_iter().map(|(sighting, _)| sighting.clone()).collect();
             self.memory.lock().put_back(again);
             return false;

@@ -19,6 +19,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "time",
             "recorded_at",
             "source",
+            "sender",
             "instance",
             "id",
             "capture",
@@ -40,7 +41,8 @@ const MEMBERS: [&str; 7] = ["actor", "org", "client", "target", "http", "usage",
 const FIRST: [&str; 4] = ["name", "email", "type", "id"];
 
 /// Fields whose names are not their paths' words.
-const NAMES: [(&str, &str); 14] = [
+const NAMES: [(&str, &str); 15] = [
+    ("sender", "Handed in by"),
     ("recorded_at", "Recorded"),
     ("id", "Event id"),
     ("session_id", "Session"),

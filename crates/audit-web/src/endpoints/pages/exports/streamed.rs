@@ -1,6 +1,6 @@
 //! Files that were downloaded at once, with what their record says: checksum, and the address of their proof.
 
-use audit_event::Entry;
+use audit_event::{Entry, Source};
 use audit_query::Filter;
 use audit_query::filter::Field;
 use audit_query::question::{Answers as _, Budget, List, Order, TimeRange};
@@ -47,10 +47,11 @@ pub(super) fn newest(
     zone: &TimeZone,
     budget: &Budget,
 ) -> Result<Vec<Streamed>> {
-    let mut conditions = vec![(Field::Action, "audit.exported"), (Field::Source, "internal")];
-    conditions.extend(owner_filter(reader).map(|owner| (Field::ActorId, owner)));
-    let conditions = conditions.into_iter().map(|(field, value)| Filter::of_field(field, value));
-    let conditions = conditions.collect::<std::result::Result<Vec<_>, _>>().map_err(Problem::internal)?;
+    let asked =
+        [Some((Field::Action, "audit.exported")), owner_filter(reader).map(|owner| (Field::ActorId, owner))];
+    let asked = asked.into_iter().flatten().map(|(field, value)| Filter::of_field(field, value));
+    let mut conditions = asked.collect::<std::result::Result<Vec<_>, _>>().map_err(Problem::internal)?;
+    conditions.push(Filter::first_hand(Source::Internal));
     let list = List {
         filter: reader.within(Filter::all_of(conditions)),
         range: TimeRange::ALL,

@@ -1,11 +1,11 @@
 //! What brings events: how much, when last, and whether it has fallen silent.
 
-use audit_event::Timestamp;
+use audit_event::{Source, Timestamp};
 use audit_query::filter::{Field, Filter};
 use audit_query::question::Budget;
 
 use super::super::chart::Sparkline;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::pulse::{self, Pulse};
 use crate::reader::Reader;
 use crate::state::AppState;
@@ -51,8 +51,7 @@ pub(super) fn lines(
     reader: &Reader,
     budget: &Budget,
 ) -> Result<Vec<Line>> {
-    let foreign = Filter::of_field(Field::Source, "internal").map_err(Problem::internal)?.negate();
-    let pulses = pulse::of(state, Field::Source, &reader.within(foreign), budget)?;
+    let pulses = pulse::of(state, Field::Source, &reader.within(pulse::foreign()), budget)?;
     if reader.is_limited() {
         let of_source = |(source, name, about): &(&str, &str, &str)| {
             let pulse = pulses.iter().find(|pulse| pulse.name == *source)?;
@@ -61,7 +60,7 @@ pub(super) fn lines(
         };
         return Ok(NAMES.iter().filter_map(of_source).collect());
     }
-    let of_models = Filter::of_field(Field::Source, "model_gateway").map_err(Problem::internal)?;
+    let of_models = Filter::first_hand(Source::ModelGateway);
     let providers = pulse::of(state, Field::Provider, &of_models, budget)?;
     let mut lines = Vec::new();
     for (source, name, about) in NAMES {

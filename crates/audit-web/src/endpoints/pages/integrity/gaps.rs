@@ -3,7 +3,7 @@
 //! Only what this program says of itself counts: whoever may append could otherwise tell of gaps that are none, or of a
 //! stop in order where there was a crash.
 
-use audit_event::{Entry, Outcome, Timestamp};
+use audit_event::{Entry, Outcome, Source, Timestamp};
 use audit_query::filter::{Field, Filter};
 use audit_query::question::{Answers as _, Budget, List, Order, RowRef, TimeRange};
 use audit_tlog::LeafIndex;
@@ -73,7 +73,7 @@ pub(crate) struct Gap {
 pub(super) fn find(state: &AppState, reader: &Reader, budget: &Budget) -> Result<Vec<Gap>> {
     let mut gaps = Vec::new();
     gaps.extend(put_back(state)?);
-    let own = of(Field::Source, "internal")?;
+    let own = Filter::first_hand(Source::Internal);
     for (action, what, advice) in KINDS {
         for row in newest(state, reader, vec![own.clone(), of(Field::Action, action)?], SHOWN, budget)? {
             let event = read(state, reader, row);
@@ -81,8 +81,7 @@ pub(super) fn find(state: &AppState, reader: &Reader, budget: &Budget) -> Result
         }
     }
     // Intents are of the gateways, which say so as the source.
-    let gateways =
-        Filter::any_of(vec![of(Field::Source, "gateway")?, of(Field::Source, "model_gateway")?, own.clone()]);
+    let gateways = Filter::first_hand_of([Source::Gateway, Source::ModelGateway, Source::Internal]);
     let interrupted =
         vec![gateways, of(Field::Reason, "interrupted")?, of(Field::Outcome, Outcome::Unknown.as_str())?];
     for row in newest(state, reader, interrupted, SHOWN, budget)? {

@@ -10,13 +10,16 @@
 //!    before the journal knows:* the intent is offered again under the same id, which the ledger recognises.
 //!
 //! When the ledger does not accept, `begin` refuses and the request is answered 503. Requests that were under way keep
-//! their events in the journal, synced, until the ledger takes them.
+//! their events in the journal, synced, until the ledger takes them. What is still queued when the process ends on a full
+//! disk goes into a reserve of room beside the journal, with a count of what that does not hold.
 //!
 //! In asynchronous mode, and for reads in either mode, events pass through a bounded queue ([`Recorder::note`]); what does
 //! not fit is counted, and the count is itself recorded.
 
 mod backlog;
 mod journal;
+mod last_words;
+mod reserve;
 
 use std::borrow::Cow;
 use std::io;

@@ -14,13 +14,12 @@ use parking_lot::Mutex;
 
 use super::bare;
 use super::journal::{Journal, Sequence};
+use super::last_words::LastWords;
 
 /// How often what the ledger did not take is offered again.
 const OFFER_EVERY: Duration = Duration::from_millis(500);
 /// Most events of one append.
 const BATCH: usize = 512;
-/// Bytes of events that one record of the journal gets at the end, and at most one event more.
-const KEPT_AT_ONCE: usize = 512 << 10;
 
 /// A queue in front of the ledger for events whose sources go on without waiting.
 ///
@@ -155,25 +154,21 @@ impl Drain {
 
     /// What the ledger does not take at the end goes to the journal, from where the next start records it.
     fn keep_rest(&mut self) {
-        let mut lines = Vec::new();
-        let mut keep = |event: &Event<'static>| {
-            let json = self.intake.json_of(event).or_else(|_| self.intake.json_of(&bare(event)));
-            lines.extend(json.into_iter().flatten());
-            lines.push(b'\n');
-            if lines.len() > KEPT_AT_ONCE {
-                keep_in(&self.journal, &std::mem::take(&mut lines));
-            }
-        };
+        let mut last = LastWords::new(&self.journal);
         for waiting in &self.pending {
             if let Waiting::Event(event) = waiting {
-                keep(event);
+                last.keep(self.json_of(event).as_deref());
             }
         }
-        let unrecorded = self.figures.dropped.load(Ordering::Relaxed) - self.dropped_recorded;
-        if unrecorded > 0 {
-            keep(&dropped_event(unrecorded));
-        }
-        keep_in(&self.journal, &lines);
+        let dropped = self.figures.dropped.load(Ordering::Relaxed) - self.dropped_recorded;
+        let lost = last.lost();
+        let counts = [(dropped, Loss::QueueFull), (lost, Loss::DiskFull)];
+        let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+        last.end(&counts.filter_map(|(count, loss)| self.json_of(&loss.event(count))).collect::<Vec<_>>());
+    }
+
+    fn json_of(&self, event: &Event<'static>) -> Option<Vec<u8>> {
+        self.intake.json_of(event).or_else(|_| self.intake.json_of(&bare(event))).ok()
     }
 
     fn append_pending(&mut self) {
@@ -235,32 +230,40 @@ impl Drain {
     fn record_dropped(&mut self) {
         let dropped = self.figures.dropped.load(Ordering::Relaxed);
         let unrecorded = dropped - self.dropped_recorded;
-        if unrecorded > 0 && self.intake.record_internal(dropped_event(unrecorded)).is_ok() {
+        if unrecorded > 0 && self.intake.record_internal(Loss::QueueFull.event(unrecorded)).is_ok() {
             self.dropped_recorded = dropped;
         }
     }
 }
 
-fn keep_in(journal: &Journal, lines: &[u8]) {
-    if lines.is_empty() {
-        return;
-    }
-    if let Err(error) = journal.keep(None, lines) {
-        tracing::error!(error.message = %error, "what the gateway saw last is neither in the ledger nor in the journal");
+/// Why events are not on the record.
+#[derive(Debug, Clone, Copy)]
+enum Loss {
+    /// There were more than the queue holds.
+    QueueFull,
+    /// The process ended while neither ledger nor journal took any.
+    DiskFull,
+}
+
+impl Loss {
+    fn event(self, count: u64) -> Event<'static> {
+        match self {
+            Self::QueueFull => lost_event(count, "queue_full", "dropped because its queue was full"),
+            Self::DiskFull => lost_event(count, "disk_full", "lost because it ended while the disk was full"),
+        }
     }
 }
 
-fn dropped_event(count: u64) -> Event<'static> {
+fn lost_event(count: u64, reason: &'static str, what: &str) -> Event<'static> {
     let mut event = Event::new("ledger.events_dropped", Source::Internal);
     event.outcome = Outcome::Failure;
-    event.reason = Some("queue_full".into());
+    event.reason = Some(reason.into());
     event.actor = Some(Actor {
         kind: Some(ActorType::System),
         name: Some("secureai-audit".into()),
         ..Actor::default()
     });
-    event.message =
-        Some(format!("{count} events of the gateway were dropped because its queue was full").into());
+    event.message = Some(format!("{count} events of the gateway were {what}").into());
     event.details = Some(Json::object([("queue", Json::from("gateway")), ("events", Json::from(count))]));
     event
 }

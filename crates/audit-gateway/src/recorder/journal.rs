@@ -26,6 +26,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::reserve::Reserve;
+
 const HEADER: &[u8; 5] = b"SAAJ\x01";
 const KIND_INTENT: u8 = 1;
 const KIND_ANSWERED: u8 = 2;
@@ -71,6 +73,8 @@ pub(super) struct Journal {
     path: PathBuf,
     /// Held for a write, never for a sync.
     state: Mutex<State>,
+    /// `None`: there was no room for it.
+    reserve: Option<Mutex<Reserve>>,
 }
 
 #[derive(Debug)]
@@ -80,12 +84,14 @@ struct State {
     length: u64,
     next: u64,
     open: BTreeMap<Sequence, Open>,
+    /// The record that stands in the reserve.
+    reserved: Option<Sequence>,
     /// After a failed write the end of the file is unknown: nothing more is taken, so that nothing is forwarded.
     failed: Option<io::ErrorKind>,
 }
 
 impl Journal {
-    /// Opens or makes the journal; gives what was open when the process ended.
+    /// Opens or makes the journal and its reserve; gives what was open when the process ended.
     ///
     /// # Errors
     /// When the file cannot be read or written, or is no journal.
@@ -97,17 +103,26 @@ impl Journal {
         if !bytes.is_empty() && !bytes.starts_with(HEADER) && !HEADER.starts_with(&bytes) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "this is not a journal of intents"));
         }
-        let (open, whole) = replay(bytes.get(HEADER.len()..).unwrap_or_default());
+        let (mut open, whole) = replay(bytes.get(HEADER.len()..).unwrap_or_default());
         let length = (HEADER.len() + whole) as u64;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(HEADER)?;
         file.set_len(length)?;
         file.seek(SeekFrom::End(0))?;
         file.sync_data()?;
-        let next = open.keys().next_back().map_or(0, |last| last.0 + 1);
+        let mut next = open.keys().next_back().map_or(0, |last| last.0 + 1);
+        let reserve = open_reserve(path);
+        let mut reserved = None;
+        if let Some(events) = reserve.as_ref().map(Reserve::lines).filter(|lines| !lines.is_empty()) {
+            let sequence = Sequence(next);
+            next += 1;
+            open.insert(sequence, Open { sequence, events: events.to_vec(), is_answered: true });
+            reserved = Some(sequence);
+        }
         let found = open.values().cloned().collect();
-        let state = State { file: Arc::new(file), length, next, open, failed: None };
-        Ok((Self { path: path.to_owned(), state: Mutex::new(state) }, found))
+        let state = State { file: Arc::new(file), length, next, open, reserved, failed: None };
+        let reserve = reserve.map(Mutex::new);
+        Ok((Self { path: path.to_owned(), state: Mutex::new(state), reserve }, found))
     }
 
     /// Notes what is about to be forwarded.
@@ -155,6 +170,10 @@ impl Journal {
     pub(super) fn settle(&self, sequence: Sequence) {
         let mut state = self.state.lock();
         state.open.remove(&sequence);
+        if state.reserved == Some(sequence) {
+            state.reserved = None;
+            self.clear_reserve();
+        }
         let settled = if state.open.is_empty() && state.length > EMPTY_AT {
             state.empty()
         } else {
@@ -163,6 +182,34 @@ impl Journal {
         if let Err(error) = settled {
             tracing::warn!(error.message = %error, "the journal of intents cannot be written");
         }
+    }
+
+    /// Keeps events, one JSON object a line, in the reserve. For the end of the process, when [`Journal::keep`] fails. Blocks
+    /// for a sync.
+    ///
+    /// # Errors
+    /// When they are not durable, or the reserve has no room for them.
+    pub(super) fn keep_in_reserve(&self, events: &[u8]) -> io::Result<()> {
+        let reserve = self.reserve.as_ref().ok_or(io::ErrorKind::StorageFull)?;
+        reserve.lock().keep(events)
+    }
+
+    /// Bytes that the reserve can keep.
+    pub(super) fn reserve_room(&self) -> usize {
+        self.reserve.as_ref().map_or(0, |reserve| reserve.lock().room())
+    }
+
+    fn clear_reserve(&self) {
+        let cleared = self.reserve.as_ref().map_or(Ok(()), |reserve| reserve.lock().clear());
+        if let Err(error) = cleared {
+            tracing::warn!(error.message = %error, "the reserve of the journal cannot be written");
+        }
+    }
+
+    /// As on a full disk: nothing more is written.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&self) {
+        self.state.lock().failed = Some(io::ErrorKind::StorageFull);
     }
 
     /// Replaces a journal that has grown long by what is open. Blocks.
@@ -235,6 +282,19 @@ impl State {
         self.length = bytes.len() as u64;
         Ok(())
     }
+}
+
+/// The reserve beside this journal. Without it the journal is as good as it was; on a disk that is full already there is
+/// no room for one.
+fn open_reserve(journal: &Path) -> Option<Reserve> {
+    let mut path = journal.as_os_str().to_owned();
+    path.push(".reserve");
+    let opened = Reserve::open(Path::new(&path));
+    opened
+        .inspect_err(|error| {
+            tracing::warn!(error.message = %error, "there is no reserve for events on a full disk");
+        })
+        .ok()
 }
 
 fn record(kind: u8, sequence: Sequence, payload: &[u8]) -> io::Result<Vec<u8>> {

@@ -289,3 +289,45 @@ fn a_category_may_have_a_mode_of_its_own() {
     assert_eq!(modes.of(Category::Administration), Mode::Strict);
     assert_eq!(modes.of(Category::Conversation), Mode::Async);
 }
+
+/// The process ends on a full disk, with the ledger refusing and the journal too.
+async fn ended_on_a_full_disk(events: usize, queue: usize) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    let world = World::with(directory, FULL, |config| config.queue_events = queue);
+    world.recorder.0.journal.fill_disk();
+    world.recorder.note((0..events).map(|n| event(&format!("e-{n}"), Outcome::Success)).collect());
+    world.recorder.finish();
+    world.killed()
+}
+
+#[tokio::test]
+async fn what_waits_when_the_process_ends_on_a_full_disk_is_recorded_by_the_next() {
+    let directory = ended_on_a_full_disk(10, 10_000).await;
+    let world = World::at(directory, 0);
+    assert_eq!(world.events().len(), 10);
+    let directory = world.killed();
+    assert_eq!(World::at(directory, 0).events().len(), 10, "the reserve is free again");
+}
+
+#[tokio::test]
+async fn what_the_reserve_does_not_hold_is_counted() {
+    // Through several ends, of which none finds room.
+    let mut directory = ended_on_a_full_disk(1_000, 600).await;
+    for _ in 0..3 {
+        let world = World::at(directory, FULL);
+        world.recorder.0.journal.fill_disk();
+        world.recorder.note(vec![event("later", Outcome::Success)]);
+        world.recorder.finish();
+        directory = world.killed();
+    }
+    let events = World::at(directory, 0).events();
+    let is_loss = |event: &&Value| event["action"] == "ledger.events_dropped";
+    let lost = |reason: &str| -> u64 {
+        let losses = events.iter().filter(is_loss).filter(|event| event["reason"] == reason);
+        losses.map(|event| event["details"]["events"].as_u64().expect("a count")).sum()
+    };
+    let recorded = events.iter().filter(|event| !is_loss(event)).count() as u64;
+    assert!(recorded > 30, "{recorded} found room");
+    assert_eq!(lost("queue_full"), 400);
+    assert_eq!(recorded + lost("disk_full"), 603);
+}

@@ -320,7 +320,11 @@ fn a_role_is_made_changed_in_part_and_removed() {
     };
     home.run(&["role", "change", "desk", "--withhold", "actor,content"]).good();
     let withheld = role(&home);
-    assert_eq!(withheld["withheld"], serde_json::json!(["actor", "content"]));
+    assert_eq!(
+        withheld["withheld"],
+        serde_json::json!(["actor", "target", "content"]),
+        "targets go with actors"
+    );
     assert_eq!(withheld["scope"], "department:Sales", "what is not said stays");
     home.run(&["role", "change", "desk", "--scope", "", "--permissions", "usage.read", "--withhold", ""])
         .good();

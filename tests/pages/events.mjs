@@ -1,6 +1,6 @@
 // The Events page and one event: the tutorial example, keys, the list that goes on, brushing, the proof, and all of
 // it without scripts.
-import { accessible, expect, open, SHOTS, signIn } from './browser.mjs';
+import { accessible, ask, expect, open, SHOTS, signIn } from './browser.mjs';
 
 export const PAGES = [
   ['events', '/audit'],
@@ -36,6 +36,7 @@ export const tests = {
     await page.keyboard.press('j');
     await page.keyboard.press('j');
     expect(await page.locator('#events tbody tr.at').count() === 1, 'j moves to an event');
+    expect(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle) === 'none', 'which has one outline');
     await page.keyboard.press('Enter');
     await page.waitForSelector('dialog.drawer[open] article');
     await page.screenshot({ path: `${SHOTS}/drawer.png` });
@@ -83,7 +84,7 @@ export const tests = {
     const page = await open();
     await signIn(page);
     await page.waitForLoadState('networkidle');
-    const box = await page.locator('.histogram svg').boundingBox();
+    const box = await page.locator('.histogram .plot').boundingBox();
     await page.mouse.move(box.x + box.width * 0.5, box.y + 40);
     await page.waitForSelector('.tip:not([hidden])');
     await page.screenshot({ path: `${SHOTS}/tip.png` });
@@ -121,11 +122,140 @@ export const tests = {
     await page.context().close();
   },
 
+  // Who is known by a word of the name only.
+  async names() {
+    const page = await open();
+    await signIn(page);
+    const looks = async () => (await (await ask('/stats?action=audit.searched,audit.viewed&by=action')).json()).rows.reduce((sum, row) => sum + row.count, 0);
+    const { people } = await (await ask('/people?limit=1&sort=events')).json();
+    const word = people[0].name.split(' ').at(-1).toLowerCase();
+    await page.click('summary:has-text("Filters")');
+    const before = await looks();
+    await page.locator('#user').pressSequentially(word, { delay: 40 });
+    await page.waitForSelector('#users option', { state: 'attached' });
+    const options = await page.locator('#users option').evaluateAll((all) => all.map((one) => `${one.value} ${one.label}`.toLowerCase()));
+    expect(options.length > 0 && options.every((one) => one.includes(word)), `${word} is suggested: ${options}`);
+    await page.fill('#user', `${word}x`);
+    await page.fill('#user', word);
+    await page.waitForTimeout(500);
+    expect(await looks() - before <= 2, `half-typed words are one look, not ${await looks() - before}`);
+    await Promise.all([page.waitForURL('**user=**'), page.press('#user', 'Enter')]);
+    const meant = page.locator('#meant a').first();
+    expect((await meant.textContent()).toLowerCase().includes(word), 'a name that nobody has leads to who may be meant');
+    await accessible(page, 'who may be meant', '#nothing');
+    await meant.click();
+    await page.waitForSelector('#events tbody tr');
+    await page.context().close();
+  },
+
+  async dates() {
+    const page = await open({ viewport: { width: 1280, height: 900 } });
+    await signIn(page);
+    await page.goto('/audit?range=90d');
+    await page.waitForLoadState('networkidle');
+    const away = await page.evaluate(() => {
+      const middle = (box) => (box.left + box.right) / 2;
+      const bars = [...document.querySelectorAll('.histogram .plot a')];
+      const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' });
+      return [...document.querySelectorAll('.dates text')].slice(1).map((tick) => {
+        const bar = bars.find((one) => day.format(new Date(new URL(one.href.baseVal, location).searchParams.get('from'))) === tick.textContent);
+        return bar ? Math.abs(middle(bar.querySelector('.hit').getBoundingClientRect()) - middle(tick.getBoundingClientRect())) : 999;
+      });
+    });
+    expect(away.length === 3 && away.every((px) => px < 2), `dates stand below their bars: ${away}`);
+    await page.context().close();
+  },
+
+  // Numbers and dates as a German writes them, all of them.
+  async languages() {
+    for (const javaScriptEnabled of [true, false]) {
+      const page = await open({ locale: 'de-DE', javaScriptEnabled });
+      await signIn(page);
+      for (const address of ['/audit', '/audit/users', '/audit/usage?range=90d', '/audit/integrity', '/audit/health', '/audit/exports/new']) {
+        await page.goto(address);
+        if (javaScriptEnabled) await page.waitForLoadState('networkidle');
+        const text = await page.locator('main').evaluate((main) => {
+          const copy = main.cloneNode(true);
+          for (const recorded of copy.querySelectorAll('bdi, code, pre, textarea, #events')) recorded.remove();
+          return copy.innerHTML.replace(/<(path|rect|line|input)[^>]*>/g, '');
+        });
+        const english = text.match(/\b\d{1,3}(,\d{3})+\b|\d\.\d+ (k|M|B|s|GB|MiB|kB)\b|\$\d+\.\d/g);
+        expect(english === null, `${address} in German, scripts ${javaScriptEnabled}: ${english ?? ''}`);
+        expect(/\d\.\d{3}/.test(text), `${address} has its thousands apart`);
+      }
+      await page.context().close();
+    }
+  },
+
+  // What is mistyped leads to what was meant; a range of one's own is found in its form again; the title says what is shown.
+  async mistyped() {
+    const page = await open();
+    await signIn(page);
+    await page.goto('/audit?q=outcom%3Adenied&range=90d');
+    expect(await page.locator('.tabs a').count() > 1, 'the views stay at hand');
+    await Promise.all([page.waitForURL('**outcome%3Adenied**'), page.click('#problem a:has-text("outcome")')]);
+    expect(page.url().includes('range=90d') && (await page.title()).startsWith('outcome:denied'), `to what was meant: ${await page.title()}`);
+    await page.goto('/audit?from=2026-03-01T07:00:00Z&to=2026-03-02T07:00:00Z');
+    expect(await page.inputValue('#from') === '2026-03-01T08:00', 'the range stands in its form, in the reader’s zone');
+    await page.goto('/audit/nope');
+    expect(await page.locator('main h1').count() === 1, 'a page that is none is a page');
+    await page.context().close();
+  },
+
+  // On paper there is no address: the page says what it is of, and folds nothing.
+  async printed() {
+    const page = await open();
+    await signIn(page);
+    await page.emulateMedia({ media: 'print' });
+    await page.goto('/audit?range=30d&q=failed');
+    const said = await page.locator('.printed').innerText();
+    expect(/failed/.test(said) && /from .* to .* printed .* by first-admin/.test(said) && /tree size/.test(said), `on paper: ${said}`);
+    await page.screenshot({ path: `${SHOTS}/printed.png`, fullPage: true });
+    await page.goto('/audit/usage');
+    expect(await page.locator('.sheet').first().isVisible(), 'tables are not folded');
+    await page.goto('/audit/events/4711');
+    expect(await page.locator('.raw').isVisible() && /4711\/proof/.test(await page.locator('.proof').innerText()), 'nor is the JSON, and the proof is named');
+    await page.context().close();
+  },
+
+  // By finger: the first tap tells, the second goes; what is told stays in the window; a drag narrows the time.
+  async touch() {
+    const page = await open({ viewport: { width: 390, height: 844 }, hasTouch: true });
+    await signIn(page);
+    await page.waitForLoadState('networkidle');
+    const box = await page.locator('.histogram .plot').boundingBox();
+    const at = [box.x + box.width * 0.95, box.y + 60];
+    await page.touchscreen.tap(...at);
+    await page.waitForSelector('.tip:not([hidden])');
+    const tip = await page.locator('.tip').boundingBox();
+    expect(!page.url().includes('from=') && tip.x >= 0 && tip.x + tip.width <= 390, `a tap tells: ${JSON.stringify(tip)}`);
+    await page.touchscreen.tap(...at);
+    await page.waitForURL('**from=**');
+    expect(true, 'and the second goes');
+    await page.context().close();
+  },
+
+  // A phone: one row of pages, the choice of colours below, the first event on the first screen.
+  async phone() {
+    const page = await open({ viewport: { width: 390, height: 844 }, colorScheme: 'light' });
+    await signIn(page);
+    await page.waitForLoadState('networkidle');
+    const first = await page.locator('#events tbody tr').first().boundingBox();
+    expect(first.y < 600, `the first event begins at ${Math.round(first.y)} px`);
+    await page.goto('/audit/access');
+    await page.waitForLoadState('networkidle');
+    const open_ = await page.locator('.side nav [aria-current]').boundingBox();
+    expect(open_.x >= 0 && open_.x + open_.width <= 390, 'the page that is open is seen in the row');
+    await page.click('.end form.themes >> text=Dark');
+    expect(await page.evaluate(() => document.documentElement.dataset.theme) === 'dark', 'colours can be chosen on a phone');
+    await page.context().close();
+  },
+
   async theme() {
     const page = await open({ colorScheme: 'light' });
     await signIn(page);
     await page.waitForLoadState('networkidle');
-    await Promise.all([page.waitForResponse((answer) => answer.request().method() === 'POST'), page.click('form.themes >> text=Dark')]);
+    await Promise.all([page.waitForResponse((answer) => answer.request().method() === 'POST'), page.click('.foot form.themes >> text=Dark')]);
     await page.waitForLoadState('networkidle');
     await page.reload();
     expect(await page.evaluate(() => document.documentElement.dataset.theme) === 'dark', 'the choice of colours is kept');

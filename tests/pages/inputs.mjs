@@ -13,10 +13,10 @@ async function reader(address = '/audit') {
 export const tests = {
   async brushByKeyboard() {
     const page = await reader();
-    await page.locator('.histogram svg a').last().focus();
+    await page.locator('.histogram .plot a').last().focus();
     await page.keyboard.press('Shift+ArrowLeft');
     await page.keyboard.press('Shift+ArrowLeft');
-    const bars = await page.locator('.histogram svg a').evaluateAll((all) => all.slice(-3).map((bar) => bar.getAttribute('href')));
+    const bars = await page.locator('.histogram .plot a').evaluateAll((all) => all.slice(-3).map((bar) => bar.getAttribute('href')));
     expect(await page.locator('.histogram .brush').count() === 1, 'Shift and an arrow key widen the range');
     await page.keyboard.press('Escape');
     expect(await page.locator('.histogram .brush').count() === 0, 'Escape takes it back');
@@ -30,7 +30,7 @@ export const tests = {
 
   async brushLetGo() {
     const page = await reader();
-    const box = await page.locator('.histogram svg').boundingBox();
+    const box = await page.locator('.histogram .plot').boundingBox();
     const drag = async () => {
       await page.mouse.move(box.x + box.width * 0.4, box.y + 40);
       await page.mouse.down();

@@ -4,7 +4,20 @@ import { expect, open, SHOTS, signIn } from './browser.mjs';
 
 export const PAGES = [['integrity', '/audit/integrity'], ['health', '/audit/health']];
 
-export const tests = { integrity };
+export const tests = { integrity, health };
+
+// A banner that says that everything works is above nothing that does not.
+async function health() {
+  const page = await open();
+  await signIn(page);
+  await page.goto('/audit/health');
+  const silent = await page.locator('.sources .outcome.failure').count();
+  const summary = await page.textContent('.summary');
+  expect(silent === 0 ? !/silent/.test(summary) : !/Everything works/.test(summary) && summary.includes(`${silent} source`), `health, ${silent} silent: ${summary.trim()}`);
+  await page.goto('/audit/exports');
+  expect(await page.locator('.side .news').count() === Math.min(silent, 1), 'and every page has a mark beside Health');
+  await page.context().close();
+}
 
 async function integrity() {
   const page = await open();

@@ -40,7 +40,8 @@ export const tests = {
   async proof() {
     const page = await reader();
     const first = await verdictOf(page);
-    expect(/^✓ Verified in your browser: entry 4711 of \d+, signed by the log$/.test(first), `proof: ${first}`);
+    expect(/^Verified with a key that this browser sees for the first time: entry 4,711 of [\d,]+\. Compare the key below$/.test(first), `proof: ${first}`);
+    expect(await page.locator('.verdict.partly').count() === 1, 'with a key that came along the verdict is not green');
     const steps = await said(page);
     expect(/is signed \(Ed25519\) by the key /.test(steps) && KEY.test(steps) && /for the first time/.test(steps), 'it names the key, seen for the first time');
     expect(/Not verified: Whether the key is the log’s/.test(steps) && /Not verified: The fields above/.test(steps), 'and says what is not verified');
@@ -48,13 +49,14 @@ export const tests = {
     await accessible(page, 'a proof', '.proof');
 
     await page.reload();
-    await verdictOf(page);
+    const second = await verdictOf(page);
+    expect(/^✓ Verified in your browser: entry 4,711 of [\d,]+, signed by the log$/.test(second), `proof: ${second}`);
     expect(/which this browser has kept since/.test(await said(page)), 'the key is kept');
     await record([{ id: `grown-${Date.now()}`, action: 'chat.created', outcome: 'success' }]);
     // A checkpoint is signed once a second.
     await page.waitForTimeout(2500);
     const grown = await verdictOf(page);
-    expect(grown.startsWith('✓') && /It continues the checkpoint of \d+ entries/.test(await said(page)), `the log has grown: ${await said(page)}`);
+    expect(grown.startsWith('✓') && /It continues the checkpoint of [\d,]+ entries/.test(await said(page)), `the log has grown: ${await said(page)}`);
     await page.context().close();
   },
 
@@ -94,10 +96,10 @@ export const tests = {
     }, change);
     const kept = await remember({ size: 900_000_000 });
     const back = await verdictOf(page);
-    expect(/the log has \d+ entries, but had 900000000 on .*: it was put back/.test(back), `fewer entries: ${back}`);
+    expect(/the log has [\d,]+ entries, but had 900,000,000 on .*: it was put back/.test(back), `fewer entries: ${back}`);
     await remember({ size: 1000 });
     const rewritten = await verdictOf(page);
-    expect(/the first 1000 entries are not those that this browser saw before/.test(rewritten), `other entries: ${rewritten}`);
+    expect(/the first 1,000 entries are not those that this browser saw before/.test(rewritten), `other entries: ${rewritten}`);
     await remember({ size: kept.size, root: 'A'.repeat(43) + '=' });
     const same = await verdictOf(page);
     expect(same.startsWith('✕'), `as many others: ${same}`);
@@ -105,7 +107,7 @@ export const tests = {
     // Every size has a beginning of its own: the first thousand, honestly.
     await remember({ size: 1000, root: await rootOfFirst(1000) });
     const honest = await verdictOf(page);
-    expect(honest.startsWith('✓') && /continues the checkpoint of 1000 entries/.test(await said(page)), `a thousand entries ago: ${honest}`);
+    expect(honest.startsWith('✓') && /continues the checkpoint of 1,000 entries/.test(await said(page)), `a thousand entries ago: ${honest}`);
     await remember({ size: 1000, root: await rootOfFirst(1000) });
     await page.route('**/tlog/tile/**', (route) => route.fulfill({ status: 403 }));
     expect((await verdictOf(page)).startsWith('✓') && /Not verified: Whether this continues/.test(await said(page)), 'tiles that may not be read leave it open');
@@ -125,7 +127,7 @@ export const tests = {
       expect(refused.includes('is not signed by the key secureai.example/audit+677a014c that this browser has kept'), `an old key is not given up: ${refused}`);
     }
     await page.click('.proof >> text=Forget the old key and verify again');
-    await page.waitForSelector('.verdict.good');
+    await page.waitForSelector('.verdict.partly');
     expect((await said(page)).includes('for the first time'), 'forgotten by hand, the new one is');
     await page.context().close();
   },

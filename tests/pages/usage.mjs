@@ -8,6 +8,19 @@ export const PAGES = [
 ];
 
 export const tests = {
+  async usageTables() {
+    const page = await open({ viewport: { width: 1280, height: 900 } });
+    await signIn(page);
+    await page.goto('/audit/usage?by=user');
+    const heavy = await page.locator('.sheet tbody').first().locator('tr:last-child td').first().evaluate((cell) => getComputedStyle(cell).fontWeight);
+    expect(Number(heavy) < 600, 'the last day is no total');
+    await page.click('summary:has-text("As a table")');
+    expect((await page.locator('.sheet tfoot td').first().textContent()) === 'All', 'the table over time has a total');
+    const widths = await page.locator('.chart.bars a > rect:nth-of-type(3)').evaluateAll((all) => all.map((bar) => parseFloat(bar.getAttribute('width'))));
+    expect(widths[0] === 100, `the largest who has a name fills the scale: ${widths}`);
+    await page.context().close();
+  },
+
   async usageCharts() {
     const page = await open({ viewport: { width: 1280, height: 900 } });
     await signIn(page);

@@ -8,6 +8,8 @@ localise(document);
 themes();
 menus();
 keys();
+// On a phone the row of pages scrolls: the one that is open is to be seen.
+document.querySelector('.side nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
 
 if (document.querySelector('#q, [data-filter]')) import('./complete.js').then(({ complete }) => document.querySelectorAll('#q, [data-filter]').forEach(complete));
 if (document.querySelector('[data-filter]')) import('./scope.js').then(({ scope }) => document.querySelectorAll('[data-filter]').forEach(scope));
@@ -17,23 +19,26 @@ if (document.querySelector('.chart')) import('./chart.js').then(({ chart }) => d
 if (document.querySelector('#events')) import('./list.js').then(({ list }) => list(document.querySelector('#events')));
 if (document.querySelector('#live')) import('./tail.js').then(({ tail }) => tail(document.querySelector('#live')));
 if (document.querySelector('#export')) import('./sizes.js').then(({ sizes }) => sizes(document.querySelector('#export')));
+if (document.querySelector('.export-new')) import('./sizes.js').then(({ resizes }) => resizes(document.querySelector('.export-new')));
 if (document.querySelector('#verification')) import('./verification.js').then(({ verification }) => verification(document.querySelector('#verification')));
 if (document.querySelector('#copy-note')) import('./verification.js').then(({ copying }) => copying(document.querySelector('#copy-note')));
-if (document.querySelector('#exports, #streamed')) import('./exports.js').then(({ exports }) => exports(document.querySelector('#exports, #streamed')));
+if (document.querySelector('[data-copy]')) import('./copy.js').then(({ copies }) => copies());
+if (document.querySelector('#exports')) import('./exports.js').then(({ exports }) => exports(document.querySelector('#exports')));
 if (document.querySelector('article.event')) import('./event.js').then(({ event }) => event(document.querySelector('article.event')));
 
 // The choice of colours takes effect at once and is remembered by the server.
 function themes() {
-  const form = document.querySelector('form.themes');
-  form?.addEventListener('submit', (submit) => {
+  const forms = document.querySelectorAll('form.themes');
+  const choose = (submit) => {
     const button = submit.submitter;
     if (!button) return;
     submit.preventDefault();
     document.documentElement.dataset.theme = button.value;
-    for (const other of form.querySelectorAll('button')) other.setAttribute('aria-pressed', other === button);
+    for (const other of document.querySelectorAll('form.themes button')) other.setAttribute('aria-pressed', other.value === button.value);
     const body = new URLSearchParams({ theme: button.value, next: '/audit/sign-in' });
-    fetch(form.action, { method: 'POST', body, redirect: 'manual' }).catch(() => {});
-  });
+    fetch(submit.target.action, { method: 'POST', body, redirect: 'manual' }).catch(() => {});
+  };
+  for (const form of forms) form.addEventListener('submit', choose);
 }
 
 // Escape closes a menu. What was left blank is not sent.

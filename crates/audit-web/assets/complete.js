@@ -1,4 +1,5 @@
 // Completion in the search box: names of fields, then their values.
+import { valuesOf } from './values.js';
 
 let fields = null;
 
@@ -121,11 +122,7 @@ async function known() {
 async function values(field, begin) {
   if (field.words.length) return field.words.filter((word) => word.startsWith(begin));
   if (!field.groups) return [];
-  const query = new URLSearchParams({ by: field.name, limit: '8' });
-  if (begin) query.set(field.name, `${begin}*`);
-  const answer = await fetch(`/api/v1/auditlog/stats?${query}`).catch(() => null);
-  if (!answer?.ok) return [];
-  return (await answer.json()).rows.map((row) => row[field.name]).filter(Boolean);
+  return (await valuesOf(field.name, begin)).map(({ value }) => value);
 }
 
 const quoted = (text) => (/[\s(),*"]/.test(text) ? `"${text.replaceAll('"', '')}"` : text);

@@ -1,4 +1,5 @@
 // One event: copy its JSON, verify its proof.
+import { number } from './locale.js';
 
 export function event(article) {
   const copy = article.querySelector('.copy');
@@ -32,17 +33,22 @@ async function check(article, proof, button) {
     const trust = await trusted(checkpoint, proof.dataset.keys.split(' ').filter(Boolean), tile);
     const open = [...trust.open, 'The fields above, which the server draws from the same JSON; and that what was told to the log was true'];
     list.append(...trust.steps.map((one) => line(one)), ...open.map((one) => line(one, 'Not verified')));
-    const entry = `entry ${index} of ${checkpoint.size}`;
-    verdict.classList.add(trust.isSigned ? 'good' : 'partly');
-    verdict.textContent = trust.isSigned
-      ? `✓ Verified in your browser: ${entry}, signed by the log`
-      : `Partly verified in your browser: ${entry} is in the tree of this checkpoint; its signature was not checked`;
+    const entry = `entry ${number(index)} of ${number(checkpoint.size)}`;
+    verdict.classList.add(trust.isKnown ? 'good' : 'partly');
+    verdict.textContent = said(trust, entry);
   } catch (error) {
     verdict.classList.add('bad');
     verdict.textContent = `✕ Not verified: ${error.message}`;
     if (error.origin) list.append(await another(error.origin, button));
   }
   button.disabled = false;
+}
+
+// No more than the steps below it show: a key that came along with what it signed proves little by itself.
+function said(trust, entry) {
+  if (!trust.isSigned) return `Partly verified in your browser: ${entry} is in the tree of this checkpoint; its signature was not checked`;
+  if (!trust.isKnown) return `Verified with a key that this browser sees for the first time: ${entry}. Compare the key below`;
+  return `✓ Verified in your browser: ${entry}, signed by the log`;
 }
 
 function line(said, label) {

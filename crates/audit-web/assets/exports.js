@@ -1,4 +1,6 @@
-// Shows how exports that are being written come along, and copies checksums.
+// Shows how exports that are being written come along.
+import { number } from './locale.js';
+
 const SOON_MS = 200;
 const AGAIN_MS = 500;
 const STATES = { queued: 'Waiting', running: 'Being written' };
@@ -6,18 +8,8 @@ const STATES = { queued: 'Waiting', running: 'Being written' };
 const GONE = { 401: 'Your session has ended', 403: 'Not yours to see any more', 404: 'Removed' };
 
 export function exports(list) {
-  for (const button of document.querySelectorAll('[data-copy]')) {
-    if (!navigator.clipboard) break;
-    button.hidden = false;
-    button.addEventListener('click', async () => {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = 'Copied';
-    });
-  }
   if (list.querySelector('[data-moving]')) setTimeout(look, SOON_MS, list);
 }
-
-const number = new Intl.NumberFormat();
 
 async function look(list) {
   const moving = [...list.querySelectorAll('[data-moving]')];
@@ -40,6 +32,6 @@ async function update(row, api) {
   if (!STATES[now.state]) return true;
   state.textContent = STATES[now.state];
   row.querySelector('progress').value = now.progress * 100;
-  row.querySelector('[data-progress]').textContent = `${number.format(now.rows)} of ${number.format(now.total)} events`;
+  row.querySelector('[data-progress]').textContent = `${number(now.rows)} of ${number(now.total)} events`;
   return false;
 }

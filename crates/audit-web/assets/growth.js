@@ -1,6 +1,7 @@
 // That a larger tree holds a smaller one unchanged at its beginning, from the tree's tiles (docs/FORMAT.md, "Tiles").
 // Both roots are computed from the same nodes, so that nobody can give one for the one and another for the other.
 import { equal, parent } from './bytes.js';
+import { number as grouped } from './locale.js';
 
 const WIDTH = 256;
 
@@ -8,7 +9,7 @@ const WIDTH = 256;
 export async function hasGrown(old, now, tile) {
   const nodes = reader(now.size, tile);
   const before = old.size === 0 ? null : await beginning(old.size, nodes);
-  if (before && !equal(before, old.root)) throw new Error(`the first ${old.size} entries are not those that this browser saw before`);
+  if (before && !equal(before, old.root)) throw new Error(`the first ${grouped(old.size)} entries are not those that this browser saw before`);
   const after = await hashOf(0, now.size, old.size, nodes);
   if (!equal(after, now.root)) throw new Error('the tree’s tiles do not lead to the checkpoint’s root');
 }

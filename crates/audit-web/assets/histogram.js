@@ -1,4 +1,4 @@
-// Counts under the pointer and the focus; drag, or arrow keys with Shift, to narrow the time; arrow keys move from bar to bar.
+// Counts under the pointer, a finger and the focus; drag, or arrow keys with Shift, to narrow the time; arrow keys move from bar to bar.
 import { number } from './locale.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -21,6 +21,16 @@ export function histogram(figure) {
     bar.addEventListener('focus', () => show(bar));
     bar.addEventListener('blur', hide);
   }
+  // A finger covers what it points at: the first tap on a bar tells of it, the second goes there.
+  let [isTouch, tapped] = [false, null];
+  svg.addEventListener('pointerdown', (down) => { isTouch = down.pointerType === 'touch'; });
+  svg.addEventListener('click', (click) => {
+    const bar = click.target.closest('a');
+    if (!isTouch || !bar || bar === tapped) return;
+    click.preventDefault();
+    tapped = bar;
+    show(bar);
+  });
   if (bars.length) bars.at(-1).tabIndex = 0;
   svg.addEventListener('pointerleave', hide);
   svg.addEventListener('keydown', (key) => {
@@ -49,9 +59,9 @@ export function histogram(figure) {
     const around = figure.getBoundingClientRect();
     const [left, right] = [first.getBoundingClientRect().left - around.left, around.right - last.getBoundingClientRect().right];
     const isRight = left > right;
+    const beside = isRight ? left - tip.offsetWidth - 8 : around.width - right + 8;
     // The style sheet policy forbids inline styles in markup; a script may set them one by one.
-    tip.style.left = isRight ? 'auto' : `${around.width - right + 8}px`;
-    tip.style.right = isRight ? `${around.width - left + 8}px` : 'auto';
+    tip.style.left = `${Math.max(0, Math.min(beside, around.width - tip.offsetWidth))}px`;
   }
   function hide() { tip.hidden = true; }
 }
@@ -63,7 +73,7 @@ function brush(svg, bars, say) {
   const barAt = (x) => bars.find((bar) => { const box = bar.getBoundingClientRect(); return x >= box.left && x <= box.right; });
   const sorted = () => [bars.indexOf(from), bars.indexOf(to)].sort((a, b) => a - b).map((at) => bars[at]);
   svg.addEventListener('pointerdown', (down) => {
-    if (down.button !== 0 || down.pointerType === 'touch') return;
+    if (down.button !== 0) return;
     from = to = barAt(down.clientX) ?? null;
   });
   addEventListener('pointermove', (move) => {

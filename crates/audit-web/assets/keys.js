@@ -66,7 +66,9 @@ function help() {
     dialog.setAttribute('aria-label', 'Keys');
     const [title, list, form, button] = ['h2', 'dl', 'form', 'button'].map((name) => document.createElement(name));
     title.textContent = 'Keys';
-    for (const [key, what] of HELP) {
+    // What this reader, or this page, does not have is not offered.
+    const has = { e: '#export', l: '#live', j: '#events', Enter: '#events', '/': '#q, #find' };
+    for (const [key, what] of HELP.filter(([key]) => document.querySelector(has[key.split(' ')[0]] ?? 'body'))) {
       const [dt, dd] = [document.createElement('dt'), document.createElement('dd')];
       for (const one of key.split('  ')) {
         const kbd = document.createElement('kbd');

@@ -3,16 +3,27 @@
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const COOKIE = 'secureai_audit_zone=';
-const numbers = new Intl.NumberFormat();
+// As the server writes numbers for this reader: a page has one way.
+const group = document.documentElement.dataset.group ?? ',';
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
 const brief = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' });
 
 export const clockOf = (time) => clock.format(new Date(time));
-export const number = (value) => numbers.format(value);
+export const number = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, group);
+
+// Below charts; English has its names of months from the server.
+const OF_UNITS = {
+  hour: { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+  clock: { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+  day: { dateStyle: 'medium' },
+  date: { day: 'numeric', month: 'short' },
+  month: { month: 'short', year: 'numeric' },
+};
 
 export function localise(root) {
+  for (const tick of root.querySelectorAll('text[data-time]')) tick.textContent = new Intl.DateTimeFormat(undefined, OF_UNITS[tick.dataset.style]).format(new Date(tick.dataset.time));
   for (const element of root.querySelectorAll('[data-number]')) element.textContent = number(element.dataset.number);
   for (const element of root.querySelectorAll('time')) {
     const time = new Date(element.dateTime);

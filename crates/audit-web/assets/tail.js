@@ -12,6 +12,9 @@ const SAY_EVERY_MS = 10_000;
 export function tail(button) {
   const [box, rows, state, aloud, pause] = ['#tail', '#tail-rows', '#tail-state', '#tail-aloud', '#pause'].map((id) => document.querySelector(id));
   if (!box) return;
+  const columns = columnsOf(box);
+  // A style of its own, which the policy leaves to scripts.
+  rows.style.setProperty('--columns', columns.map((name) => COLUMNS[name][1]).join(' '));
   let leave = null;
   let events = [];
   let count = 0;
@@ -91,8 +94,8 @@ export function tail(button) {
     isDrawn = true;
     drawn = performance.now();
     if (isPaused) return;
-    while (rows.children.length < events.length) rows.append(blank());
-    events.forEach(([index, event], at) => fill(rows.children[at], index, event));
+    while (rows.children.length < events.length) rows.append(blank(columns));
+    events.forEach(([index, event], at) => fill(rows.children[at], index, event, columns));
     say(false);
   }
 
@@ -140,13 +143,33 @@ function signIn() {
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-function blank() {
+// What stands in a column, as in the list below, and how wide it is.
+const amount = (value) => (value === undefined ? '' : number(value));
+const COLUMNS = {
+  who: [(event) => event.actor?.name ?? event.actor?.email ?? event.actor?.id ?? event.actor?.type, '12rem'],
+  what: [(event) => (event.message ?? event.action).slice(0, 240), 'minmax(0, 1fr)'],
+  target: [(event) => event.target?.name ?? event.target?.id, '10rem'],
+  client: [(event) => event.client?.ip, '9rem'],
+  model: [(event) => event.model?.id, '9rem'],
+  tokens: [({ usage }) => amount(usage && (usage.input_tokens ?? 0) + (usage.output_tokens ?? 0)), '5rem'],
+  cost: [({ usage }) => (usage?.cost_usd === undefined ? '' : `$${usage.cost_usd}`), '5.5rem'],
+  latency: [(event) => (event.latency_ms === undefined ? '' : `${amount(event.latency_ms)} ms`), '6rem'],
+  session: [(event) => event.session_id, '9rem'],
+};
+
+// The outcome has its mark. An entry that cannot be read says so where there is room.
+function columnsOf(box) {
+  const chosen = (box.dataset.columns ?? '').split(' ').filter((name) => COLUMNS[name]);
+  return chosen.includes('what') ? chosen : [...chosen, 'what'];
+}
+
+function blank(columns) {
   const row = document.createElement('li');
   const link = document.createElement('a');
   const mark = document.createElement('i');
   link.className = 't';
   mark.setAttribute('role', 'img');
-  row.append(link, mark, part('w'), part('m'), part('c'));
+  row.append(link, mark, ...columns.map(part));
   return row;
 }
 
@@ -156,16 +179,14 @@ function part(name) {
   return element;
 }
 
-function fill(row, index, event) {
+function fill(row, index, event, columns) {
   if (row.dataset.index === index) return;
   row.dataset.index = index;
-  const [link, mark, who, what, client] = row.children;
+  const [link, mark, ...parts] = row.children;
   row.className = event.outcome;
   link.href = `/audit/events/${index}`;
   link.textContent = event.time ? clockOf(event.time) : `#${index}`;
   mark.className = `mark ${event.outcome}`;
   mark.setAttribute('aria-label', event.outcome);
-  who.textContent = event.actor?.name ?? event.actor?.email ?? event.actor?.id ?? event.actor?.type ?? '';
-  what.textContent = (event.message ?? event.action).slice(0, 240);
-  client.textContent = event.client?.ip ?? '';
+  columns.forEach((name, at) => { parts[at].textContent = COLUMNS[name][0](event) ?? ''; });
 }

@@ -2,6 +2,7 @@
 // before. The key comes from the server at the first use; that it is the right one has to be compared once by hand.
 import { base64, equal, toBase64 } from './bytes.js';
 import { hasGrown } from './growth.js';
+import { number } from './locale.js';
 import { isSigned, parseKey } from './note.js';
 import { checkpointOf, keepCheckpoint, keyOf, pinKey } from './pinned.js';
 
@@ -13,8 +14,8 @@ export class OtherKey extends Error {
   }
 }
 
-/// `offered`: the verifier keys that the server names, its present one first. Resolves to `{ isSigned, steps, open }`:
-/// what was found, and what stays open; rejects with what is wrong.
+/// `offered`: the verifier keys that the server names, its present one first. Resolves to `{ isSigned, isKnown, steps,
+/// open }`: whether the key that signed was kept here before, what was found, and what stays open; rejects with what is wrong.
 export async function trusted(checkpoint, offered, tile) {
   const pinned = keyOf(checkpoint.origin);
   const key = await chosen(checkpoint, offered, pinned);
@@ -22,6 +23,7 @@ export async function trusted(checkpoint, offered, tile) {
   if (!signed) {
     return {
       isSigned: false,
+      isKnown: false,
       steps: [],
       open: [`The checkpoint’s signature: this browser has no Ed25519. Who made the checkpoint is not known; download the proof and check it with the key ${key.text}`],
     };
@@ -32,7 +34,7 @@ export async function trusted(checkpoint, offered, tile) {
   if (!isKept) open.push('Whether the key is always the same: this browser keeps nothing');
   if (!pinned) open.push(`Whether the key is the log’s: it came from this server. Compare it once with what secureai-audit key show prints on the server: ${key.text}`);
   await continued(checkpoint, tile, steps, open);
-  return { isSigned: true, steps, open };
+  return { isSigned: true, isKnown: Boolean(pinned), steps, open };
 }
 
 async function chosen(checkpoint, offered, pinned) {
@@ -59,9 +61,9 @@ async function continued(checkpoint, tile, steps, open) {
     return;
   }
   const old = { size: before.size, root: base64(before.root) };
-  if (checkpoint.size < old.size) throw new Error(`the log has ${checkpoint.size} entries, but had ${old.size} on ${day(before.since)}: it was put back`);
+  if (checkpoint.size < old.size) throw new Error(`the log has ${number(checkpoint.size)} entries, but had ${number(old.size)} on ${day(before.since)}: it was put back`);
   const isSame = checkpoint.size === old.size;
-  if (isSame && !equal(checkpoint.root, old.root)) throw new Error(`the log had another content with ${old.size} entries on ${day(before.since)}`);
+  if (isSame && !equal(checkpoint.root, old.root)) throw new Error(`the log had another content with ${number(old.size)} entries on ${day(before.since)}`);
   if (!isSame) {
     let refusal = null;
     const told = async (path) => tile(path).catch((error) => {
@@ -72,12 +74,12 @@ async function continued(checkpoint, tile, steps, open) {
       await hasGrown(old, checkpoint, told);
     } catch (error) {
       if (!refusal) throw error;
-      open.push(`Whether this continues what this browser saw on ${day(before.since)} (${old.size} entries): the tree’s tiles could not be read (${refusal.message})`);
+      open.push(`Whether this continues what this browser saw on ${day(before.since)} (${number(old.size)} entries): the tree’s tiles could not be read (${refusal.message})`);
       return;
     }
     keep();
   }
-  steps.push(`It continues the checkpoint of ${old.size} entries that this browser verified on ${day(before.since)}: nothing before it was changed or taken away`);
+  steps.push(`It continues the checkpoint of ${number(old.size)} entries that this browser verified on ${day(before.since)}: nothing before it was changed or taken away`);
 }
 
 const day = (time) => new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' }).format(new Date(time));

@@ -2,6 +2,8 @@
 
 use audit_event::Timestamp;
 
+use crate::locale;
+
 /// `text` with everything that could steer a terminal written out: an event's strings come from strangers.
 #[must_use]
 pub fn printable(text: &str) -> String {
@@ -24,18 +26,10 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// `1234567` as `1,234,567`.
+/// `1234567` as `1,234,567`; on a page as its reader writes it.
 #[must_use]
 pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    locale::grouped(number)
 }
 
 /// A number of bytes, such as `4.6 GB` (powers of ten).
@@ -46,7 +40,7 @@ pub fn bytes(number: u64) -> String {
     let value = number as f64;
     match units.iter().find(|(size, _)| value >= *size) {
         Some((size, unit)) if value / size >= 100.0 => format!("{:.0} {unit}", value / size),
-        Some((size, unit)) => format!("{:.1} {unit}", value / size),
+        Some((size, unit)) => format!("{} {unit}", locale::decimals(&format!("{:.1}", value / size))),
         None => format!("{number} B"),
     }
 }

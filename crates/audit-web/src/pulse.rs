@@ -106,6 +106,15 @@ pub(crate) fn silent(state: &AppState, budget: &Budget) -> Result<Vec<(String, T
     Ok(pulses.into_iter().filter(Pulse::is_silent).map(|pulse| (pulse.name, pulse.last)).collect())
 }
 
+/// How many sources, and providers of models, have fallen silent. Blocks.
+///
+/// # Errors
+/// When the index cannot answer.
+pub(crate) fn silent_with_parts(state: &AppState, budget: &Budget) -> Result<usize> {
+    let providers = of(state, Field::Provider, &Filter::first_hand(Source::ModelGateway), budget)?;
+    Ok(silent(state, budget)?.len() + providers.iter().filter(|provider| provider.is_silent()).count())
+}
+
 impl Pulse {
     /// Events of the last so many hours, the present one included.
     pub fn events_of(&self, hours: i64) -> u64 {

@@ -14,6 +14,7 @@ use crate::endpoints::{
 use crate::gate::{self, Gate};
 use crate::headers;
 use crate::limits::Class;
+use crate::locale;
 use crate::state::AppState;
 
 /// Where the API lives; the second is for those who expect a plural.
@@ -108,9 +109,11 @@ pub(crate) fn pages() -> Vec<Endpoint> {
         get   ("/audit/usage",     Needs(Permission::UsageRead), pages::usage::handle),
         get   ("/audit/usage.csv", Needs(Permission::UsageRead), pages::usage::csv),
         get   ("/audit/fields.json", Needs(EventsRead), pages::fields::handle),
+        get   ("/audit/suggestions", Needs(EventsRead), pages::suggestions::handle),
         get   ("/audit/exports",   Needs(EventsExport), pages::exports::handle),
         post  ("/audit/exports",   Needs(EventsExport), pages::exports::start),
         get   ("/audit/exports/new", Needs(EventsExport), pages::exports::new),
+        get   ("/audit/exports/sizes", Needs(EventsExport), pages::exports::sizes),
         post  ("/audit/exports/{export}/delete", Needs(EventsExport), pages::exports::delete),
         get   ("/audit/integrity", Needs(IntegrityRead), pages::integrity::handle),
         post  ("/audit/integrity/verify", Needs(IntegrityRead), pages::integrity::verify),
@@ -231,6 +234,10 @@ pub(crate) fn router(state: AppState) -> Router {
         let class = Class::of(endpoint.path, endpoint.admission);
         let gate = Gate { state: state.clone(), admission: endpoint.admission, class, kind, route };
         let handler = endpoint.handler.route_layer(from_fn_with_state(gate, gate::pass));
+        let handler = match kind {
+            Kind::Page => handler.route_layer(from_fn(locale::of_reader)),
+            Kind::Api => handler,
+        };
         for path in paths {
             router = router.route(&path, handler.clone());
         }

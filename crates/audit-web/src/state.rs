@@ -24,6 +24,7 @@ use crate::premises::Premises;
 use crate::roster::Roster;
 use crate::sessions::Sessions;
 use crate::sign_ins::SignIns;
+use crate::silence::Silence;
 use crate::sources::{Receiving, Sources};
 use crate::surroundings::Surroundings;
 use crate::unreadable::Unreadable;
@@ -90,6 +91,7 @@ struct Inner {
     activity: Activity,
     requests: Requests,
     unreadable: Unreadable,
+    silence: Silence,
     verifications: Verifications,
     queries: Workers,
     exports: Workers,
@@ -126,6 +128,7 @@ impl AppState {
             )?,
             requests,
             unreadable: Unreadable::default(),
+            silence: Silence::default(),
             verifications: Verifications::default(),
             queries: Workers::start("query", config.query_threads, 256)?,
             exports: Workers::start("export", config.export_threads, 64)?,
@@ -243,6 +246,11 @@ impl AppState {
     /// What readers found damaged.
     pub(crate) fn unreadable(&self) -> &Unreadable {
         &self.0.unreadable
+    }
+
+    /// What is known of silent sources.
+    pub(crate) fn silence(&self) -> &Silence {
+        &self.0.silence
     }
 
     /// Checks of the whole ledger.

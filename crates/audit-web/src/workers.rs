@@ -13,6 +13,7 @@ use audit_query::question::Budget;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
+use crate::locale;
 use crate::problem::{Code, Problem, Result};
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -75,9 +76,10 @@ impl Workers {
     /// [`Code::Busy`] when too many jobs wait already; [`Code::Internal`] when the job panicked.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let (answer, answered) = oneshot::channel();
+        let numbers = locale::numbers();
         self.submit(Box::new(move || {
             // Nobody waits any more when the client is gone.
-            let _ = answer.send(job());
+            let _ = answer.send(locale::with(numbers, job));
         }))?;
         answered.await.map_err(|_| Problem::internal("a worker's job panicked"))
     }

@@ -31,6 +31,12 @@ impl Searched {
         self
     }
 
+    /// Says what the person is called at whom it was.
+    pub fn of_person(mut self, name: &str) -> Self {
+        self.details.push(("name", Json::from(name.to_owned())));
+        self
+    }
+
     /// Notes that this visitor searched.
     pub fn note(self, activity: &Activity, visitor: &Visitor) {
         let details = Some(Json::object(self.details));

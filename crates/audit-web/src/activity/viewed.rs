@@ -13,9 +13,18 @@ use crate::router::PREFIXES;
 use crate::visitor::Visitor;
 
 /// Routes whose answers say nothing of what was recorded: who one is, counters, what everybody may check the log with,
-/// and the names of fields.
-pub(crate) const UNRECORDED: &[&str] =
-    &["/session", "/metrics", "/tlog", "/tlog/checkpoint", "/tlog/tile/{*tile}", "/audit/fields.json"];
+/// the names of fields, how far a job is that was begun on record, and how large a file would be.
+pub(crate) const UNRECORDED: &[&str] = &[
+    "/session",
+    "/metrics",
+    "/tlog",
+    "/tlog/checkpoint",
+    "/tlog/tile/{*tile}",
+    "/verifications/{id}",
+    "/exports/{export}",
+    "/audit/fields.json",
+    "/audit/exports/sizes",
+];
 /// Parameters that say where in a list one is.
 const PLACE: [&str; 2] = ["page_token", "at"];
 

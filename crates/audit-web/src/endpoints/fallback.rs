@@ -3,13 +3,18 @@
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::{Method, Uri};
 
+use super::pages::{self, frame::Frame};
 use crate::problem::{Code, Problem};
 use crate::router::PREFIXES;
 
-/// What stands outside of all routes: the bare address, which the server prints, leads to the pages.
-pub(crate) async fn elsewhere(method: Method, uri: Uri) -> Response {
+/// What stands outside of all routes: the bare address, which the server prints, leads to the pages, and who looks for a
+/// page that is none is told so by one.
+pub(crate) async fn elsewhere(method: Method, frame: Frame, uri: Uri) -> Response {
     if uri.path() == "/" && method == Method::GET {
         return Redirect::to("/audit").into_response();
+    }
+    if uri.path().starts_with("/audit/") {
+        return pages::refused(&frame, &Problem::new(Code::NoSuchRoute, "there is no such page"));
     }
     no_such_route(&uri).into_response()
 }

@@ -22,6 +22,7 @@ pub(crate) mod health;
 pub(crate) mod integrity;
 pub(crate) mod looks;
 pub(crate) mod people;
+pub(crate) mod suggestions;
 pub(crate) mod units;
 pub(crate) mod usage;
 pub(crate) mod views;
@@ -34,6 +35,7 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::locale::grouped;
 use crate::problem::Problem;
 use frame::Frame;
 
@@ -151,28 +153,14 @@ fn page_of_ours(address: &str) -> &str {
     if is_ours { address } else { "/audit" }
 }
 
-/// A number with its thousands apart, as it is until a script writes it as the reader is used to.
-fn grouped(number: impl std::fmt::Display) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+/// A sentence in parts: what is to be typed stands between backticks.
+fn parts(sentence: &str) -> impl Iterator<Item = (bool, &str)> {
+    sentence.split('`').enumerate().map(|(at, part)| (at % 2 == 1, part))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        let written = [0, 999, 1_000, 1_234_567].map(grouped);
-        assert_eq!(written, ["0", "999", "1,000", "1,234,567"]);
-    }
 
     #[test]
     fn nobody_is_sent_to_a_page_that_is_not_ours() {

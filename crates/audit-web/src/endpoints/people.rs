@@ -4,6 +4,7 @@
 pub(crate) mod asked;
 pub(crate) mod columns;
 pub(crate) mod listing;
+pub(crate) mod named;
 pub(crate) mod one;
 pub(crate) mod portrait;
 pub(crate) mod seen;

@@ -94,6 +94,8 @@ async fn exports_are_recorded_before_their_first_byte_and_at_their_end() {
     assert_eq!(started["client"]["ip"], "192.0.2.7");
     assert_eq!(finished["details"]["phase"], "finished");
     assert_eq!(finished["details"]["count"], 3);
+    let sent = export.header("content-disposition").split('"').nth(1).unwrap().to_owned();
+    assert_eq!(finished["details"]["file"], sent, "the record names the file that was saved");
     let digest: String = Sha256::digest(&export.body).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(finished["details"]["sha256"], digest);
     assert_eq!(finished["outcome"], "success");

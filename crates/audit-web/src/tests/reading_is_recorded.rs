@@ -7,7 +7,7 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, Method, Request};
 use serde_json::Value;
 
-use super::app::{App, NOW, events};
+use super::app::{Answer, App, NOW, events};
 use crate::Config;
 use crate::activity::UNRECORDED;
 use crate::router::{Required, endpoints, pages};
@@ -49,6 +49,19 @@ async fn looking_and_proving_are_recorded() {
         assert_by_auditor(&deeds[0]);
         assert_eq!(deeds[0]["target"]["id"], id);
     }
+}
+
+#[tokio::test]
+async fn watching_a_job_that_one_began_is_no_look() {
+    let app = App::start();
+    app.record(&events(3)).await;
+    let begin = app.request(Method::POST, "/exports?format=csv", Role::Auditor).body(Body::empty()).unwrap();
+    let export = Answer::of(app.send(begin).await).await.json();
+    let id = export["export"]["id"].as_str().unwrap().to_owned();
+    for watched in [format!("/exports/{id}"), "/verifications/1".to_owned()] {
+        app.get(&watched).await;
+    }
+    assert_eq!(app.deeds("audit.viewed").await, Vec::<Value>::new());
 }
 
 #[tokio::test]

@@ -53,6 +53,16 @@ pub(crate) struct Asked {
     pub name: Option<String>,
 }
 
+impl Asked {
+    /// What the file is called by those who save it, and on record.
+    fn file(&self) -> String {
+        let question = &self.question;
+        let own = self.name.clone();
+        let name = own.unwrap_or_else(|| default_name(question.range, &question.tz));
+        format!("{name}.{}", question.format.unwrap_or_default().name())
+    }
+}
+
 /// Answers with the stream; `head_only` for `HEAD`, which moves no data and is recorded as a look.
 pub(crate) async fn answer(
     state: AppState,
@@ -63,16 +73,14 @@ pub(crate) async fn answer(
 ) -> Result<Response> {
     let format = asked.question.format.unwrap_or_default();
     let encoding = encoding_for(format, headers);
-    let disposition = match &asked.name {
-        Some(name) => file::disposition(&format!("{name}.{}", format.name()))?,
-        None => disposition(&asked.question, format)?,
-    };
+    let file = asked.file();
+    let disposition = file::disposition(&file)?;
     let (body, tree_size) = if head_only {
         // Of a length that is not known, like the stream it stands for.
         let tree_size = asked.resume.tree_size.unwrap_or_else(|| state.index().snapshot());
         (Body::from_stream(stream::empty::<io::Result<Bytes>>()), tree_size)
     } else {
-        start(state, asked, encoding, reader).await?
+        start(state, asked, file, encoding, reader).await?
     };
     let mut response = body.into_response();
     let headers = response.headers_mut();
@@ -100,14 +108,15 @@ pub(crate) fn disposition(question: &Question, format: Format) -> Result<HeaderV
 /// it speaks of.
 async fn start(
     state: AppState,
-    Asked { question, resume, name }: Asked,
+    Asked { question, resume, name: _ }: Asked,
+    file: String,
     encoding: Encoding,
     reader: Reader,
 ) -> Result<(Body, u64)> {
     let (outlet, Intake { body, opened }) =
         Outlet::new(encoding, &resume, state.config().stall_timeout).map_err(Problem::internal)?;
     let (tell, begun) = oneshot::channel();
-    let run = Run { subject: question::describe(&question), question, resume, name, reader };
+    let run = Run { subject: question::describe(&question), question, resume, file, reader };
     let exports = state.exports().clone();
     exports.start_job(move || match run.begin(&state) {
         Ok(snapshot) => {
@@ -130,7 +139,8 @@ struct Run {
     /// The question as the record shows it.
     subject: String,
     resume: Resume,
-    name: Option<String>,
+    /// What the file is called.
+    file: String,
     reader: Reader,
 }
 
@@ -211,7 +221,7 @@ impl Run {
         let TimeRange { from, to } = self.question.range;
         let fields = self.question.fields.as_ref();
         let asked = [
-            ("file", self.name.as_ref().map(|name| format!("{name}.{}", self.format()))),
+            ("file", Some(self.file.clone())),
             ("from", (from > Timestamp::MIN).then(|| from.to_string())),
             ("to", (to < Timestamp::MAX).then(|| to.to_string())),
             ("order", (self.question.order == Order::OldestFirst).then(|| "oldest_first".to_owned())),

@@ -27,6 +27,7 @@ const ASSETS: &[(&str, &str)] = assets![
     "bytes.js"
     "chart.js"
     "complete.js"
+    "copy.js"
     "drawer.js"
     "event.js"
     "exports.js"
@@ -44,6 +45,7 @@ const ASSETS: &[(&str, &str)] = assets![
     "suggest.js"
     "tail.js"
     "trust.js"
+    "values.js"
     "verification.js"
     "verify.js"
 ];

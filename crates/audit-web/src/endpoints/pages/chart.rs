@@ -23,6 +23,8 @@ pub(crate) use sparkline::Sparkline;
 pub(crate) use stacked::{Column, Part, Series, Stacked};
 pub(crate) use unit::Unit;
 
+use crate::endpoints::pages::units::Tick;
+
 /// Series that have a pattern of their own; the one after them is for all others.
 pub(crate) const SERIES: usize = 6;
 
@@ -30,6 +32,27 @@ pub(crate) const SERIES: usize = 6;
 fn coordinate(value: f64) -> String {
     let written = format!("{value:.2}");
     written.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// What stands below a chart, and where.
+#[derive(Debug)]
+struct Placed {
+    /// In per cent.
+    x: String,
+    anchor: &'static str,
+    tick: Tick,
+}
+
+impl Placed {
+    /// Below the middle of the `at`-th of so many parts; the first of many begins with it.
+    fn below(at: usize, of: usize, tick: &Tick) -> Self {
+        let is_first = at == 0 && of > 5;
+        Self {
+            x: coordinate(if is_first { 0.0 } else { f64::midpoint(across(at, of), across(at + 1, of)) }),
+            anchor: if is_first { "start" } else { "middle" },
+            tick: tick.clone(),
+        }
+    }
 }
 
 /// Where the `at`-th of so many equal parts begins, in per cent.

@@ -6,6 +6,7 @@ mod facets;
 pub(crate) mod histogram;
 mod nothing;
 pub(crate) mod row;
+pub(crate) mod sought;
 pub(crate) mod view;
 
 use std::time::Duration;
@@ -56,6 +57,10 @@ struct Wrong {
     detail: String,
     /// The query box's text before, at and after the word that is wrong.
     pieces: Option<[String; 3]>,
+    /// What may have been meant, and the address that asks for it.
+    meant: Option<(String, String)>,
+    /// The address without what is wrong.
+    without: String,
 }
 
 /// What was found.
@@ -119,8 +124,15 @@ pub(crate) async fn handle(
             let view = View::of(&reader, &uri, frame.zone.as_ref(), state.now()).or_else(|_| {
                 View::of(&reader, &Uri::from_static("/audit"), frame.zone.as_ref(), state.now())
             })?;
-            let wrong = Some(Wrong::of(&problem, view.first("q").unwrap_or_default()));
-            (problem.code().status(), EventsPage { frame, view, wrong, shown: Shown::default() })
+            let wrong = Some(Wrong::of(&problem, &view));
+            let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
+            let bar = state.queries().query(budget, move |_| Ok((Bar::of(&worker, &view)?, view))).await;
+            let (bar, view) = match bar {
+                Ok(found) => found,
+                Err(problem) => return Ok(super::refused(&frame, &problem)),
+            };
+            let shown = Shown { bar, ..Shown::default() };
+            (problem.code().status(), EventsPage { frame, view, wrong, shown })
         }
         Err(problem) => return Ok(super::refused(&frame, &problem)),
     };
@@ -128,7 +140,8 @@ pub(crate) async fn handle(
 }
 
 impl Wrong {
-    fn of(problem: &Problem, query: &str) -> Self {
+    fn of(problem: &Problem, view: &View) -> Self {
+        let query = view.first("q").unwrap_or_default();
         let number = |name: &str| {
             let at = problem.member("at").and_then(|at| at.get(name)).and_then(serde_json::Value::as_u64);
             at.and_then(|at| usize::try_from(at).ok())
@@ -141,7 +154,21 @@ impl Wrong {
         });
         let detail = problem.detail();
         let detail = if is_about_query { detail.strip_prefix("q: ").unwrap_or(detail) } else { detail };
-        Self { detail: super::sentence(detail), pieces }
+        let meant = pieces.as_ref().and_then(|[before, word, after]| {
+            // The problem says it to programs in the same words.
+            let (_, near) = detail.split_once("did you mean `")?;
+            let (near, _) = near.split_once('`')?;
+            // Of `field:value` only one is wrong.
+            let corrected = match word.split_once([':', '=']) {
+                Some((name, _)) if detail.contains(&format!("`{name}`")) => word.replacen(name, near, 1),
+                _ => near.to_owned(),
+            };
+            let query = format!("{before}{corrected}{after}");
+            Some((near.to_owned(), view.with("q", &query).href()))
+        });
+        let parameter = problem.member("parameter").and_then(|name| name.as_str());
+        let without = parameter.map_or_else(|| view.without_filters(), |name| view.without(&[name])).href();
+        Self { detail: super::sentence(detail), pieces, meant, without }
     }
 }
 

@@ -1,4 +1,5 @@
-//! `/audit/exports`: past exports, and those that run; `/audit/exports/new`: what is to be exported, and how.
+//! `/audit/exports`: past exports, and those that run; `/audit/exports/new`: what is to be exported, and how;
+//! `/audit/exports/sizes`: about how large each kind of file would be.
 
 mod new;
 mod streamed;
@@ -19,12 +20,13 @@ use super::{grouped, rendered, see};
 use crate::endpoints::exports::list::listed;
 use crate::endpoints::exports::{begin, progress, remove};
 use crate::exports::{Wish, what_happened};
+use crate::locale::decimals;
 use crate::params::PathPart;
 use crate::problem::{Problem, Result};
 use crate::reader::Reader;
 use crate::router::PREFIXES;
 use crate::state::AppState;
-pub(crate) use new::handle as new;
+pub(crate) use new::{handle as new, sizes};
 use streamed::Streamed;
 
 /// Exports on the page.
@@ -188,10 +190,10 @@ fn size(bytes: u64) -> String {
     match steps.into_iter().find(|(unit, _)| bytes >= *unit) {
         Some((unit, name)) if bytes < 10 * unit => {
             let tenths = bytes * 10 / unit;
-            format!("{}.{} {name}", tenths / 10, tenths % 10)
+            format!("{} {name}", decimals(&format!("{}.{}", tenths / 10, tenths % 10)))
         }
         Some((unit, name)) => format!("{} {name}", grouped(bytes / unit)),
-        None => format!("{bytes} bytes"),
+        None => format!("{} bytes", grouped(bytes)),
     }
 }
 
@@ -202,6 +204,6 @@ mod tests {
     #[test]
     fn sizes_are_said_shortly() {
         let said = [0, 1_023, 1_024, 1_600, 20_480, 5 << 20, 3_000_000_000].map(size);
-        assert_eq!(said, ["0 bytes", "1023 bytes", "1.0 KiB", "1.5 KiB", "20 KiB", "5.0 MiB", "2.7 GiB"]);
+        assert_eq!(said, ["0 bytes", "1,023 bytes", "1.0 KiB", "1.5 KiB", "20 KiB", "5.0 MiB", "2.7 GiB"]);
     }
 }

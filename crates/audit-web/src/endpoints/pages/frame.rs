@@ -19,6 +19,7 @@ use crate::encoding::Encoding;
 use crate::oidc::Provider;
 use crate::sessions::PlatformUser;
 use crate::sign_ins::{self, Holder};
+use crate::silence;
 use crate::state::AppState;
 
 /// The cookie with the reader's choice of colours.
@@ -55,6 +56,8 @@ pub(crate) struct Frame {
     pub assets: &'static str,
     /// How the page may travel.
     pub encoding: Encoding,
+    /// Sources known to have fallen silent, for those who may see that.
+    pub silent: usize,
 }
 
 impl Frame {
@@ -79,6 +82,7 @@ impl Frame {
             zone: zone.and_then(|name| TimeZone::get(&name.replace("%2F", "/")).ok()),
             assets: assets::folder(),
             encoding: Encoding::accepted(headers),
+            silent: 0,
         }
     }
 
@@ -91,6 +95,15 @@ impl Frame {
     /// Whether the reader may do this: what they may not, no page offers.
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(permission)
+    }
+
+    /// What the mark beside Health says.
+    pub fn silent_sources(&self) -> String {
+        if self.silent == 1 {
+            "1 source is silent".to_owned()
+        } else {
+            format!("{} sources are silent", self.silent)
+        }
     }
 
     /// The zone in which times and days are drawn.
@@ -146,6 +159,8 @@ impl FromRequestParts<AppState> for Frame {
         let caller = parts.extensions.get::<Arc<Caller>>();
         let user = parts.extensions.get::<Arc<PlatformUser>>();
         let key = frame.form_key.clone().or_else(|| caller.map(|caller| key_of(state, caller, user)));
-        Ok(Self { key: key.unwrap_or_default(), ..frame })
+        let sees_all = caller.is_some_and(|caller| caller.scopes.is_empty() && caller.withheld.is_empty());
+        let silent = if sees_all && frame.may(Permission::HealthRead) { silence::known(state) } else { 0 };
+        Ok(Self { key: key.unwrap_or_default(), silent, ..frame })
     }
 }

@@ -49,7 +49,7 @@ pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: 
     let (mut findings, status) = checks::all(&state, &reader).await?;
     // What is wrong comes first.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
-    let worker = state.clone();
+    let (worker, is_whole) = (state.clone(), !reader.is_limited());
     let budget = Budget::of(state.config().query_timeout);
     let page = state.queries().query(budget, move |budget| {
         Ok(HealthPage {
@@ -64,7 +64,11 @@ pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: 
             frame,
         })
     });
-    let page = page.await?;
+    let mut page = page.await?;
+    if is_whole {
+        state.silence().keep(page.silent(), state.now());
+        page.frame.silent = page.silent();
+    }
     Ok(rendered(StatusCode::OK, &page.frame, &page))
 }
 
@@ -131,8 +135,15 @@ fn queues(state: &AppState, status: &Status) -> Vec<(&'static str, String, &'sta
 }
 
 impl HealthPage {
+    /// The worst that there is to say; a source that brings no events is as bad as a bad check.
     fn worst(&self) -> Level {
-        self.findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Good)
+        let worst = self.findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Good);
+        if self.silent() > 0 { Level::Bad } else { worst }
+    }
+
+    /// Sources that have fallen silent.
+    fn silent(&self) -> usize {
+        self.sources.iter().filter(|source| source.is_silent).count()
     }
 
     /// Findings of this level.

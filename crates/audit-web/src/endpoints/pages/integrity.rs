@@ -18,6 +18,7 @@ use super::frame::Frame;
 use super::{grouped, refused, rendered, see, time};
 use crate::endpoints::verifications::View as Check;
 use crate::figures::{count, printable};
+use crate::locale::decimals;
 use crate::problem::{Code, Result};
 use crate::reader::Reader;
 use crate::router::PREFIXES;
@@ -210,7 +211,7 @@ impl IntegrityPage {
 /// So many seconds in words.
 fn lasting(seconds: f64) -> String {
     if seconds < 90.0 {
-        return format!("{seconds:.1} s");
+        return format!("{} s", decimals(&format!("{seconds:.1}")));
     }
     #[expect(
         clippy::cast_possible_truncation,

@@ -29,6 +29,8 @@ use row::Look;
 const PATH: &str = "/audit/looks";
 /// The parameter that names a kind of looks.
 const KIND: &str = "kind";
+/// The kind of what is verified by itself, which is shown only when it is asked for.
+const SCHEDULED: &str = "scheduled";
 /// Looks of a page.
 const ROWS: usize = 50;
 /// People to choose from.
@@ -102,22 +104,36 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
     Ok((view, shown))
 }
 
-/// The looks that the address asks for, as conditions on events.
+/// The looks that the address asks for, as conditions on events. What the server verified by itself, and found sound, are
+/// no looks of anybody: these are asked for by name.
 fn asked(view: &View) -> Result<Question> {
-    let actions = match view.first(KIND) {
+    let by_itself = Filter::all_of(vec![
+        Filter::of_field(Field::Action, "audit.verified").map_err(Problem::internal)?,
+        Filter::of_field(Field::ActorType, "system").map_err(Problem::internal)?,
+    ]);
+    let (by_itself, actions) = match view.first(KIND) {
+        Some(SCHEDULED) => (by_itself, vec!["audit.verified"]),
+        kind => (by_itself.negate(), of_kind(kind)?),
+    };
+    let mut question = view.question_about(&[KIND], "action", &actions)?;
+    // What others sent under these names is not what we saw.
+    let own = Filter::first_hand(Source::Internal);
+    question.filter = Filter::all_of(vec![own, by_itself, question.filter]);
+    Ok(question)
+}
+
+/// The actions of a kind, or of all.
+fn of_kind(kind: Option<&str>) -> Result<Vec<&'static str>> {
+    Ok(match kind {
         Some(name) => {
             let kind = looks::ALL.iter().find(|kind| kind.name == name).ok_or_else(|| {
-                let known: Vec<_> = looks::ALL.iter().map(|kind| kind.name).collect();
+                let known: Vec<_> = looks::ALL.iter().map(|kind| kind.name).chain([SCHEDULED]).collect();
                 Problem::invalid_parameter(KIND, format!("is one of {}", known.join(", ")))
             })?;
             kind.actions.clone()
         }
         None => looks::ALL.iter().flat_map(|kind| kind.actions.iter().copied()).collect(),
-    };
-    let mut question = view.question_about(&[KIND], "action", &actions)?;
-    // What others sent under these names is not what we saw.
-    question.filter = Filter::all_of(vec![Filter::first_hand(Source::Internal), question.filter]);
-    Ok(question)
+    })
 }
 
 fn find(state: &AppState, view: &View, question: &Question, place: Place, budget: &Budget) -> Result<Shown> {
@@ -143,7 +159,16 @@ fn kinds(state: &AppState, view: &View, budget: &Budget) -> Result<Vec<Choice>> 
         let href = if is_chosen { wide } else { wide.with(KIND, kind.name) }.href();
         Choice { name: kind.title.to_owned(), count: of_kind.map(|(_, count)| count).sum(), is_chosen, href }
     };
-    Ok(looks::ALL.iter().map(choice).collect())
+    let mut kinds: Vec<_> = looks::ALL.iter().map(choice).collect();
+    let (wide, is_chosen) = (view.without(&[KIND]), view.is(KIND, SCHEDULED));
+    let scheduled = wide.with(KIND, SCHEDULED);
+    kinds.push(Choice {
+        name: "Scheduled checks".to_owned(),
+        count: state.index().count(&asked(&scheduled)?.total(), budget)?,
+        is_chosen,
+        href: if is_chosen { wide } else { scheduled }.href(),
+    });
+    Ok(kinds)
 }
 
 /// Who looked most in this time.
@@ -196,7 +221,14 @@ fn programs(view: &View, question: &Question, path: &str, format: Option<&str>) 
     for action in kinds.flat_map(|kind| &kind.actions) {
         query.append_pair("action", action);
     }
-    query.extend_pairs(view.filters().filter(|(name, _)| *name != KIND));
+    let by_itself = "action:audit.verified actor.type:system";
+    let more = match kind {
+        Some(SCHEDULED) => format!("source:internal -sender:* {by_itself}"),
+        _ => format!("source:internal -sender:* -({by_itself})"),
+    };
+    query
+        .append_pair("q", &view.first("q").map_or_else(|| more.clone(), |asked| format!("({asked}) {more}")));
+    query.extend_pairs(view.filters().filter(|(name, _)| ![KIND, "q"].contains(name)));
     if question.range.from > Timestamp::MIN {
         query.append_pair("from", &question.range.from.to_string());
     }

@@ -35,9 +35,23 @@ pub(crate) struct Span {
     pub range: TimeRange,
     pub name: String,
     /// Its name below a picture, beside others.
-    pub tick: String,
+    pub tick: Tick,
     /// The shortest name that tells it from its neighbours.
-    pub short: String,
+    pub short: Tick,
+}
+
+/// What stands below a picture for a time. A script writes it as the reader is used to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tick {
+    pub text: String,
+    /// The time, RFC 3339, and how it is written; nothing where the text is no time.
+    pub time: Option<(String, &'static str)>,
+}
+
+impl Tick {
+    fn words(text: String) -> Self {
+        Self { text, time: None }
+    }
 }
 
 impl Units {
@@ -63,8 +77,8 @@ impl Units {
                 key: Timestamp::MIN,
                 range: within(TimeRange { from: Timestamp::MIN, to: first.range.from }),
                 name: format!("Before {until}"),
-                tick: format!("before {}", tick(bucket, first.range.from, zone)),
-                short: "before".to_owned(),
+                tick: Tick::words(format!("before {}", tick(bucket, first.range.from, zone).text)),
+                short: Tick::words("before".to_owned()),
             });
         }
         spans.extend(units.iter().map(|unit| Span {
@@ -80,8 +94,8 @@ impl Units {
                 key: last.range.to,
                 range: within(TimeRange { from: last.range.to, to: Timestamp::MAX }),
                 name: format!("From {since} on"),
-                tick: "later".to_owned(),
-                short: "later".to_owned(),
+                tick: Tick::words("later".to_owned()),
+                short: Tick::words("later".to_owned()),
             });
         }
         Self { bucket, spans }
@@ -103,11 +117,11 @@ impl Units {
         }
     }
 
-    /// Names of the first and of some others.
-    pub fn ticks(&self) -> Vec<String> {
+    /// The first and some others, by their places.
+    pub fn ticks(&self) -> Vec<(usize, &Tick)> {
         let count = self.spans.len();
         let chosen: &[usize] = if count >= 5 { &[0, count / 4, count / 2, 3 * count / 4] } else { &[0] };
-        chosen.iter().filter_map(|at| self.spans.get(*at)).map(|span| span.tick.clone()).collect()
+        chosen.iter().filter_map(|at| Some((*at, &self.spans.get(*at)?.tick))).collect()
     }
 }
 
@@ -171,22 +185,22 @@ fn name(bucket: Bucket, time: Timestamp, zone: &TimeZone) -> String {
     written(time, zone, form)
 }
 
-fn tick(bucket: Bucket, time: Timestamp, zone: &TimeZone) -> String {
-    let form = match bucket {
-        Bucket::Hour => "%-d %b %H:%M",
-        Bucket::Day | Bucket::Week => "%-d %b %Y",
-        Bucket::Month => "%b %Y",
+fn tick(bucket: Bucket, time: Timestamp, zone: &TimeZone) -> Tick {
+    let (form, style) = match bucket {
+        Bucket::Hour => ("%-d %b %H:%M", "hour"),
+        Bucket::Day | Bucket::Week => ("%-d %b %Y", "day"),
+        Bucket::Month => ("%b %Y", "month"),
     };
-    written(time, zone, form)
+    Tick { text: written(time, zone, form), time: Some((time.to_string(), style)) }
 }
 
-fn short(bucket: Bucket, time: Timestamp, zone: &TimeZone) -> String {
-    let form = match bucket {
-        Bucket::Hour => "%H:%M",
-        Bucket::Day | Bucket::Week => "%-d %b",
-        Bucket::Month => "%b %Y",
+fn short(bucket: Bucket, time: Timestamp, zone: &TimeZone) -> Tick {
+    let (form, style) = match bucket {
+        Bucket::Hour => ("%H:%M", "clock"),
+        Bucket::Day | Bucket::Week => ("%-d %b", "date"),
+        Bucket::Month => ("%b %Y", "month"),
     };
-    written(time, zone, form)
+    Tick { text: written(time, zone, form), time: Some((time.to_string(), style)) }
 }
 
 /// In the last hours of the year 9999, where the calendar ends, as it is recorded.

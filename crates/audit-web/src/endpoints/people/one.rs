@@ -84,5 +84,7 @@ pub(crate) fn note(state: &AppState, reader: &Reader, asked: &Asked, portrait: &
     if !asked.is_of_all_time() {
         subject.push_str(&format!(" from {} to {}", asked.range.from, asked.range.to));
     }
-    Searched::new(subject, portrait.person.events).note(state.activity(), reader.visitor());
+    let person = &portrait.person;
+    let name = person.name.as_deref().or(person.email.as_deref()).unwrap_or(key);
+    Searched::new(subject, person.events).of_person(name).note(state.activity(), reader.visitor());
 }

@@ -1,8 +1,131 @@
 //! The list of events.
 
+use audit_control::{Expiry, NewToken};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::tests::app::NOW;
+
+/// Two people of one family name, and somebody else.
+async fn some_people(app: &App) {
+    let by = |id: &str, minutes: i64, name: &str, email: &str| {
+        sample(id, minutes, &json!({ "actor": { "type": "user", "name": name, "email": email } }))
+    };
+    app.record(&[
+        by("d-1", 9, "Nadia Dimitrov", "nadia.dimitrov@kestrel.example"),
+        by("d-2", 8, "Nadia Dimitrov", "nadia.dimitrov@kestrel.example"),
+        by("d-3", 7, "Ivo Dimitrov", "ivo@kestrel.example"),
+        by("o-1", 6, "Somebody Else", "else@kestrel.example"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn people_are_suggested_by_any_word_of_their_name() {
+    let app = App::start();
+    some_people(&app).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let found = browser.get("/audit/suggestions?field=user&text=dimit").await.json();
+    let expected = json!({ "whole": true, "values": [
+        { "value": "nadia.dimitrov@kestrel.example", "name": "Nadia Dimitrov" },
+        { "value": "ivo@kestrel.example", "name": "Ivo Dimitrov" },
+    ]});
+    assert_eq!(found, expected);
+    let both = browser.get("/audit/suggestions?field=user&text=DIMITROV+nad").await.json();
+    assert_eq!(both["values"].as_array().unwrap().len(), 1);
+    assert_eq!(browser.get("/audit/suggestions?field=nothing&text=x").await.status, 400);
+    // Three words half typed are one look: the first on record, the others counted with the last text.
+    let deeds = app.deeds("audit.searched").await;
+    let asked: Vec<_> = deeds.iter().map(|deed| deed["details"]["filter"].as_str().unwrap()).collect();
+    assert_eq!(asked.iter().filter(|filter| filter.starts_with("user:")).count(), 1, "{asked:?}");
+}
+
+#[tokio::test]
+async fn what_a_field_holds_is_suggested_by_its_beginning() {
+    let app = App::start();
+    some_people(&app).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let found = browser.get("/audit/suggestions?field=actor.name&text=nad").await.json();
+    assert_eq!(found["values"], json!([{ "value": "Nadia Dimitrov" }]));
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_leads_to_those_who_may_be_meant() {
+    let app = App::start();
+    some_people(&app).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit?user=dimitrov").await;
+    let meant = part(page.text(), "<ul class=\"ways\" id=\"meant\">", "</ul>");
+    assert!(meant.contains("Nadia Dimitrov") && meant.contains("data-number=\"2\""), "{meant}");
+    assert!(meant.contains("user=nadia.dimitrov%40kestrel.example"), "{meant}");
+    assert!(!meant.contains("Somebody"), "{meant}");
+    let page = browser.get("/audit?user=dimitrov*").await;
+    assert!(!page.text().contains("id=\"meant\""), "who asks for a pattern means it");
+}
+
+#[tokio::test]
+async fn a_mistyped_field_leads_to_the_one_that_was_meant() {
+    let app = App::start();
+    some_people(&app).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit?q=outcom%3Asuccess&range=30d&department=Sales").await;
+    assert_eq!(page.status, 400);
+    let problem = part(page.text(), "<div id=\"problem\"", "</div>");
+    assert!(problem.contains("q=outcome%3Asuccess"), "{problem}");
+    assert!(problem.contains("<code>outcome</code>") && !problem.contains('`'), "{problem}");
+    assert!(
+        problem.contains("href=\"/audit?range=30d&#38;department=Sales\""),
+        "what is right is kept: {problem}"
+    );
+    assert!(page.text().contains("class=\"tabs\""), "the saved views stay at hand");
+}
+
+#[tokio::test]
+async fn a_range_of_ones_own_stands_in_its_form() {
+    let app = App::start();
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit?from=2026-03-01T08:00:00Z&to=2026-03-02T09:30:00Z").await;
+    for shown in ["value=\"2026-03-01T08:00\"", "value=\"2026-03-02T09:30\""] {
+        assert!(page.text().contains(shown), "{shown}: {}", page.text());
+    }
+}
+
+#[tokio::test]
+async fn a_printed_page_says_what_it_is_of() {
+    let app = App::start();
+    some_people(&app).await;
+    let page = Browser::signed_in(&app).await.get("/audit?q=nadia&from=2026-03-01T08:00:00Z").await;
+    let printed = part(page.text(), "<p class=\"printed\">", "</p>");
+    for said in ["nadia", "2026-03-01T08:00:00.000000Z", "by <bdi>auditor</bdi>", "at tree size"] {
+        assert!(printed.contains(said), "{said}: {printed}");
+    }
+}
+
+#[tokio::test]
+async fn who_looks_for_a_page_that_is_none_gets_a_page() {
+    let app = App::start();
+    let mut browser = Browser::signed_in(&app).await;
+    for nowhere in ["/audit/nope", "/audit/exports/x"] {
+        let page = browser.get(nowhere).await;
+        assert_eq!((page.status.as_u16(), page.header("content-type")), (404, "text/html; charset=utf-8"));
+    }
+    assert_eq!(browser.get("/nope").await.header("content-type"), "application/problem+json");
+}
+
+#[tokio::test]
+async fn whoever_may_not_export_is_offered_none() {
+    let app = App::start();
+    let mut browser = Browser::new(&app);
+    let new =
+        NewToken { scope: Some("actor.name:ada"), expiry: Expiry::Never, ..NewToken::of("v", "viewer") };
+    let token = app.state.access().control().create_token(&new, NOW).unwrap().1.reveal().to_owned();
+    app.state.access().reload().unwrap();
+    browser.submit("/audit/sign-in", &[("token", &token)]).await;
+    let page = browser.get("/audit").await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    assert!(!page.text().contains("id=\"export\""), "{}", page.text());
+    assert!(Browser::signed_in(&app).await.get("/audit").await.text().contains("id=\"export\""));
+}
 
 /// Sign-ins, two of which failed, a minute apart.
 async fn some_sign_ins(app: &App) {

@@ -48,6 +48,18 @@ async fn count_and_sizes_are_told_beforehand() {
 }
 
 #[tokio::test]
+async fn the_menu_learns_sizes_without_a_look_on_record() {
+    let app = filled().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let real = app.get("/?user=ada&format=ndjson").await.body.len();
+    let sizes = browser.get("/audit/exports/sizes?user=ada").await.json();
+    assert_eq!(sizes["ndjson"], format!("{} KiB", real >> 10));
+    let few = browser.get("/audit/exports/sizes?user=ada&fields=time").await.json();
+    assert_ne!(few["csv"], sizes["csv"], "sizes are of the chosen columns");
+    assert_eq!(app.deeds("audit.viewed").await.len(), 0);
+}
+
+#[tokio::test]
 async fn the_form_begins_an_export_which_the_list_shows_and_can_remove() {
     let app = filled().await;
     let mut browser = Browser::signed_in(&app).await;

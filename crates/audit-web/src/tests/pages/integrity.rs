@@ -204,15 +204,33 @@ async fn an_empty_log_says_what_to_set_up() {
     assert!(page.text().contains("No event matches"), "{}", page.text());
 }
 
-#[tokio::test]
-async fn an_empty_range_tells_of_the_source_that_fell_silent() {
-    let app = App::start();
-    let last = "2026-03-17T09:30:00";
+/// A source that sent something every hour for two days, and nothing since 2026-03-17T09:30.
+async fn a_source_falls_silent(app: &App) {
     let hourly = |hours: i64| {
         let time = Timestamp::from_micros(NOW.as_micros() - 74 * HOUR - 30 * HOUR / 60 - hours * HOUR);
         sample(&format!("h-{hours}"), 0, &json!({ "source": "gateway", "time": time.to_string() }))
     };
     app.record(&(0..48).map(hourly).collect::<Vec<_>>()).await;
+}
+
+#[tokio::test]
+async fn a_silent_source_is_bad_health_and_every_page_says_so() {
+    let app = App::start();
+    a_source_falls_silent(&app).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let health = browser.get("/audit/health").await;
+    let summary = part(health.text(), "<p class=\"summary", "</p>");
+    assert!(summary.contains("summary bad") && summary.contains("1 source is silent"), "{summary}");
+    assert!(!summary.contains("Everything works"), "{summary}");
+    let other = browser.get("/audit/exports").await;
+    assert!(part(other.text(), "href=\"/audit/health\"", "</a>").contains("1 source is silent"));
+}
+
+#[tokio::test]
+async fn an_empty_range_tells_of_the_source_that_fell_silent() {
+    let app = App::start();
+    let last = "2026-03-17T09:30:00";
+    a_source_falls_silent(&app).await;
     let ahead = json!({ "source": "gateway", "time": "2099-01-01T00:00:00Z" });
     app.record(&[sample("dated-ahead", 0, &ahead)]).await;
     let page =

@@ -120,3 +120,19 @@ async fn looks_that_others_tell_of_are_not_shown() {
     assert_eq!(page.status, 200, "{}", page.text());
     assert!(!page.text().contains("Framed"), "{}", page.text());
 }
+
+#[tokio::test]
+async fn what_is_verified_by_itself_is_a_look_of_nobody() {
+    let app = App::start();
+    let scheduled = json!({ "action": "audit.verified", "actor": { "type": "system" } });
+    app.record_own(&[sample("v-1", 5, &scheduled), sample("v-2", 4, &scheduled)]).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/audit/looks").await;
+    let kinds = part(page.text(), "aria-label=\"Kind\"", "</nav>");
+    assert!(kinds.contains("Scheduled checks <span class=\"count\"><span data-number=\"2\""), "{kinds}");
+    assert!(
+        !page.text().contains("audit.verified</code>") && !page.text().contains("class=\"result\">Proof")
+    );
+    let page = browser.get("/audit/looks?kind=scheduled").await;
+    assert_eq!(page.text().matches("<tr class=").count(), 2, "{}", page.text());
+}

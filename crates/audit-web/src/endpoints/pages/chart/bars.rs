@@ -46,6 +46,8 @@ struct Row {
     amount: String,
     full: String,
     note: String,
+    /// Whether it is longer than there is room for.
+    is_beyond: bool,
     width: String,
     href: String,
     /// Upper edges of the row, its text's foot, and its bar.
@@ -57,12 +59,14 @@ struct Row {
 impl Bars {
     /// Draws these, in their order. A chart beside a [`super::Stacked`] of the same order has the same patterns.
     pub fn draw(title: String, unit: Unit, bars: &[Bar]) -> Self {
-        let largest = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
+        // All the others together may be more than everyone who has a name: they would crush what is to be compared.
+        let named = bars.iter().filter(|bar| !bar.is_rest || bars.len() == 1);
+        let largest = named.map(|bar| bar.value).fold(0.0, f64::max);
         let scale = Scale { top: if largest > 0.0 { largest } else { 1.0 }, ticks: Vec::new() };
         let mut y = 0.0;
         let mut rows = Vec::with_capacity(bars.len());
         for (at, bar) in bars.iter().enumerate() {
-            let share = scale.share(bar.value) * 100.0;
+            let share = (scale.share(bar.value) * 100.0).min(100.0);
             rows.push(Row {
                 // Beyond the series of the chart over time all bars look like its rest.
                 pattern: if bar.is_rest || at >= SERIES { SERIES + 1 } else { at + 1 },
@@ -72,6 +76,7 @@ impl Bars {
                 amount: unit.brief(bar.value),
                 full: unit.full(bar.value),
                 note: bar.note.clone(),
+                is_beyond: bar.value > largest,
                 width: coordinate(if bar.value > 0.0 { share.max(0.3) } else { 0.0 }),
                 href: bar.href.clone(),
                 y: coordinate(y),

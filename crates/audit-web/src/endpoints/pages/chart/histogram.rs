@@ -8,6 +8,7 @@ use audit_query::question::TimeRange;
 
 use super::super::events::name_of_category;
 use super::super::units::{Span, Units};
+use super::Placed;
 
 /// The picture's size in its own units.
 const WIDTH: f64 = 1_000.0;
@@ -34,7 +35,7 @@ pub(crate) struct Histogram {
     /// `hour`, `day`, `week`, `month`.
     pub each: &'static str,
     /// What stands below: a few of the bars' names.
-    ticks: Vec<String>,
+    ticks: Vec<Placed>,
 }
 
 #[derive(Debug)]
@@ -80,7 +81,11 @@ impl Histogram {
             tallest,
             total,
             each: units.each(),
-            ticks: units.ticks(),
+            ticks: units
+                .ticks()
+                .into_iter()
+                .map(|(at, tick)| Placed::below(at, counts.len(), tick))
+                .collect(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use askama::Template;
 
 use super::scale::Scale;
-use super::{SERIES, Unit, across, coordinate};
+use super::{Placed, SERIES, Unit, across, coordinate};
+use crate::endpoints::pages::units::Tick;
 
 /// The picture's height, and where in it the columns begin and end, in pixels.
 const HEIGHT: f64 = 232.0;
@@ -23,7 +24,7 @@ pub(crate) struct Stacked {
     legend: Vec<(usize, String)>,
     lines: Vec<Line>,
     columns: Vec<Drawn>,
-    ticks: Vec<Tick>,
+    ticks: Vec<Placed>,
     height: f64,
     foot: f64,
 }
@@ -34,7 +35,7 @@ pub(crate) struct Column {
     /// When it is, in full.
     pub name: String,
     /// When it is, in few characters.
-    pub tick: String,
+    pub tick: Tick,
     /// Where its events are.
     pub href: String,
     /// One for each series, in their order.
@@ -95,13 +96,6 @@ struct Rect {
     height: String,
     href: String,
     name: String,
-}
-
-#[derive(Debug)]
-struct Tick {
-    x: String,
-    anchor: &'static str,
-    text: String,
 }
 
 impl Stacked {
@@ -176,16 +170,8 @@ fn draw(at: usize, of: usize, column: &Column, series: &[Series], unit: Unit, sc
 }
 
 /// At most five of the columns' names, evenly apart.
-fn ticks(columns: &[Column]) -> Vec<Tick> {
+fn ticks(columns: &[Column]) -> Vec<Placed> {
     let of = columns.len();
     let each = of.div_ceil(5).max(1);
-    let tick = |at: usize| {
-        let is_first = at == 0 && of > 5;
-        Tick {
-            x: coordinate(if is_first { 0.0 } else { f64::midpoint(across(at, of), across(at + 1, of)) }),
-            anchor: if is_first { "start" } else { "middle" },
-            text: columns[at].tick.clone(),
-        }
-    };
-    (0..of).step_by(each).map(tick).collect()
+    (0..of).step_by(each).map(|at| Placed::below(at, of, &columns[at].tick)).collect()
 }

@@ -75,7 +75,7 @@ fn column(day: usize, values: [f64; 3]) -> Column {
     let part = |(at, value): (usize, f64)| Part { value, href: format!("/audit?day={day}&series={at}") };
     Column {
         name: format!("Mon {day} Mar 2026"),
-        tick: format!("{day} Mar"),
+        tick: Tick { text: format!("{day} Mar"), time: None },
         href: format!("/audit?day={day}"),
         parts: values.into_iter().enumerate().map(part).collect(),
     }
@@ -117,9 +117,11 @@ fn the_largest_are_shown_with_what_is_left() {
     let bars = [
         bar("Finance", 60.0, false),
         bar("A department whose name is longer than a phone is wide", 0.01, false),
-        bar("3 others", 0.0, true),
+        bar("3 others", 600.0, true),
     ];
     let drawn = Bars::draw("Calls by department".to_owned(), CALLS, &bars).render().unwrap();
+    assert_eq!(drawn.matches("width=\"100%\" height=\"10\" rx=\"3\" fill=\"url").count(), 2, "{drawn}");
+    assert_eq!(drawn.matches("longer than is drawn").count(), 1, "all the others crush nobody: {drawn}");
     assert!(drawn.contains("aria-label=\"Finance: 60 calls, 60 % of all\""), "{drawn}");
 }
 
@@ -151,4 +153,13 @@ fn what_grew_goes_in_steps() {
     let drawn = Sparkline::steps(String::new(), &[(0, 0), (50, 10), (100, 20)]).render().unwrap();
     assert!(drawn.contains("class=\"line\" d=\"M0 22H0V22H50V12H100V2H100\""), "{drawn}");
     assert!(Sparkline::steps(String::new(), &[]).is_empty());
+}
+
+#[test]
+fn dates_stand_below_the_bars_that_they_name() {
+    let tick = Tick { text: "6 Mar".to_owned(), time: None };
+    let place = |at: usize, of: usize| (Placed::below(at, of, &tick).x, Placed::below(at, of, &tick).anchor);
+    assert_eq!(place(5, 21), ("26.19".to_owned(), "middle"), "the sixth of 21 bars, and not a quarter");
+    assert_eq!(place(0, 21), ("0".to_owned(), "start"));
+    assert_eq!(place(0, 1), ("50".to_owned(), "middle"));
 }

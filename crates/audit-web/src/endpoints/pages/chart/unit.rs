@@ -1,6 +1,7 @@
 //! What a chart's numbers are of.
 
 use super::super::grouped;
+use crate::locale::decimals;
 
 /// Nano-dollars of a dollar.
 const NANO: f64 = 1e9;
@@ -30,7 +31,7 @@ impl Unit {
             Self::Dollars if value.abs() < 0.01 => format!("${}", significant(value)),
             Self::Dollars if value.abs() < 1_000.0 => {
                 let cents = format!("{value:.2}");
-                format!("${}", cents.strip_suffix(".00").unwrap_or(&cents))
+                format!("${}", decimals(cents.strip_suffix(".00").unwrap_or(&cents)))
             }
             Self::Dollars => scaled(value, "$"),
             Self::Milliseconds if value < 1_000.0 => format!("{} ms", tenths(value, value < 10.0)),
@@ -64,8 +65,8 @@ fn dollars(value: f64) -> String {
     let value = (value * NANO).round() / NANO;
     let written = format!("{value:.9}");
     let (whole, decimals) = written.split_once('.').unwrap_or((&written, ""));
-    let decimals = decimals.trim_end_matches('0');
-    format!("${}.{decimals:0<2}", grouped(whole))
+    let trimmed = decimals.trim_end_matches('0');
+    format!("${}{}", grouped(whole), crate::locale::decimals(&format!(".{trimmed:0<2}")))
 }
 
 /// Two significant digits of something small.
@@ -76,7 +77,7 @@ fn significant(value: f64) -> String {
         places += 1;
     }
     let written = format!("{value:.places$}");
-    written.trim_end_matches('0').trim_end_matches('.').to_owned()
+    decimals(written.trim_end_matches('0').trim_end_matches('.'))
 }
 
 fn scaled(value: f64, sign: &str) -> String {
@@ -95,5 +96,5 @@ fn tenths(value: f64, wanted: bool) -> String {
         return format!("{value:.0}");
     }
     let written = format!("{value:.1}");
-    written.strip_suffix(".0").unwrap_or(&written).to_owned()
+    decimals(written.strip_suffix(".0").unwrap_or(&written))
 }

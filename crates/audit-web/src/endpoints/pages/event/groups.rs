@@ -123,11 +123,12 @@ fn shown(path: &str, value: &Value) -> Shown {
         _ => value.to_string(),
     };
     let is_amount = value.is_u64() && (path.starts_with("usage.") || path == "latency_ms");
+    let alike = if is_json || value.is_array() { None } else { alike(path, &text) };
     let text = if is_amount { grouped(text) } else { text };
     Shown {
         name: name_of(path),
         path: path.to_owned(),
-        alike: if is_json || value.is_array() { None } else { alike(path, &text) },
+        alike,
         is_json,
         is_time: ["time", "recorded_at"].contains(&path),
         value: text,

@@ -15,6 +15,11 @@ pub(crate) const COLUMNS: [(&str, &str); 10] = [
     ("latency", "Duration"),
     ("session", "Session"),
 ];
+/// What a column is called on the page.
+pub(crate) fn title(name: &str) -> &'static str {
+    COLUMNS.iter().find(|(known, _)| *known == name).map_or("", |(_, title)| title)
+}
+
 /// Those that are shown unless others are chosen.
 const USUAL: u16 = 0b1_1111;
 

@@ -5,12 +5,17 @@ use audit_query::filter::{Field, Filter};
 use audit_query::question::{Answers as _, Budget};
 
 use super::view::View;
+use crate::endpoints::people::named::named;
 use crate::problem::{Problem, Result};
 use crate::pulse;
 use crate::state::AppState;
 
 /// More conditions than this are not tried one by one.
 const TRIED: usize = 6;
+/// Most people that may have been meant.
+const MEANT: usize = 6;
+/// The parameter that asks for somebody.
+const USER: &str = "user";
 
 /// The explanation.
 #[derive(Debug)]
@@ -24,6 +29,8 @@ pub(crate) struct Nothing {
     pub is_continued: bool,
     /// Sources that have fallen silent within the time that is shown, and since when, RFC 3339.
     pub silent: Vec<(String, String)>,
+    /// Who may have been meant by a name that nobody has, with how many events, and their address.
+    pub meant: Vec<(String, u64, String)>,
     /// What to change, how many events that shows, and its address.
     pub ways: Vec<(String, u64, String)>,
 }
@@ -75,6 +82,7 @@ impl Nothing {
             newest: newest.rows.first().map(|row| row.time.to_string()),
             is_continued: view.is_continued(),
             silent: silent(state, view, budget)?,
+            meant: meant(state, view, budget)?,
             ways,
         })
     }
@@ -90,6 +98,26 @@ fn silent(state: &AppState, view: &View, budget: &Budget) -> Result<Vec<(String,
     let explains = |since: Timestamp| since < range.to && range.to > range.from;
     let silent = pulse::silent(state, budget)?.into_iter().filter(|(_, since)| explains(*since));
     Ok(silent.map(|(source, since)| (source.replace('_', " "), since.to_string())).collect())
+}
+
+/// Those who have the words of the one name that is asked for in theirs, with their events of this view.
+fn meant(state: &AppState, view: &View, budget: &Budget) -> Result<Vec<(String, u64, String)>> {
+    let names: Vec<_> = view.filters().filter(|(name, _)| *name == USER).collect();
+    let [(_, asked)] = names.as_slice() else { return Ok(Vec::new()) };
+    let is_hidden = |field| view.reader().is_withheld(field);
+    if asked.contains('*') || [Field::ActorName, Field::ActorEmail, Field::ActorId].into_iter().any(is_hidden)
+    {
+        return Ok(Vec::new());
+    }
+    let mut meant = Vec::new();
+    for one in named(state.index(), view.reader().within(Filter::All), asked, MEANT, budget)? {
+        let theirs = view.with(USER, &one.value);
+        let count = state.index().count(&theirs.question()?.total(), budget)?;
+        if count > 0 {
+            meant.push((one.name.unwrap_or(one.value), count, theirs.href()));
+        }
+    }
+    Ok(meant)
 }
 
 fn condition(name: &str, value: &str) -> String {

@@ -7,8 +7,10 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::super::{agent, grouped};
-use super::columns::Columns;
+use super::columns::{Columns, title};
+use super::sought;
 use crate::endpoints::pages::time::local;
+use crate::locale::decimals;
 use crate::problem::Result;
 use crate::reader::Reader;
 use crate::state::AppState;
@@ -56,8 +58,8 @@ impl Row {
         format!("/audit/events/{}", self.index)
     }
 
-    /// The columns that are shown besides the usual ones, each with its value.
-    pub fn extras(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    /// The columns that are shown besides the usual ones: name, title, and value.
+    pub fn extras(&self) -> impl Iterator<Item = (&'static str, &'static str, &str)> {
         let all: [(&'static str, &str); 5] = [
             ("model", &self.model),
             ("tokens", &self.tokens),
@@ -65,7 +67,8 @@ impl Row {
             ("latency", &self.latency),
             ("session", &self.session),
         ];
-        all.into_iter().filter(|(name, _)| self.columns.has(name))
+        let shown = all.into_iter().filter(|(name, _)| self.columns.has(name));
+        shown.map(|(name, value)| (name, title(name), value))
     }
 
     /// Whether it deserves a mark of its own.
@@ -97,6 +100,10 @@ pub(crate) fn of(event: &Value, index: u64, zone: &TimeZone) -> Row {
         pointers.iter().map(|pointer| text(pointer)).find(|text| !text.is_empty()).unwrap_or_default()
     };
     let action = text("/action");
+    let said = match text("/message") {
+        "" => taxonomy::lookup(action).map_or(action, |info| info.label),
+        message => message,
+    };
     let standing = [text("/org/department"), text("/org/role")];
     let (date, clock) = local(text("/time"), zone);
     Row {
@@ -109,10 +116,7 @@ pub(crate) fn of(event: &Value, index: u64, zone: &TimeZone) -> Row {
         standing: shown(
             &standing.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(" · "),
         ),
-        what: shown(match text("/message") {
-            "" => taxonomy::lookup(action).map_or(action, |info| info.label),
-            message => message,
-        }),
+        what: sought::sentence(event, zone).map_or_else(|| shown(said), |sentence| shown(&sentence)),
         action: action.to_owned(),
         category: text("/category").parse().map_or("system", Category::as_str),
         outcome: text("/outcome").parse().unwrap_or(Outcome::Unknown),
@@ -124,7 +128,9 @@ pub(crate) fn of(event: &Value, index: u64, zone: &TimeZone) -> Row {
         program: agent::brief(text("/client/user_agent")),
         model: shown(text("/model/id")),
         tokens: tokens(event),
-        cost: number(event, "/usage/cost_usd").map(|cost| format!("${cost:.4}")).unwrap_or_default(),
+        cost: number(event, "/usage/cost_usd")
+            .map(|cost| format!("${}", decimals(&format!("{cost:.4}"))))
+            .unwrap_or_default(),
         latency: number(event, "/latency_ms").map(duration).unwrap_or_default(),
         session: shown(text("/session_id")),
         columns: Columns::default(),
@@ -144,7 +150,11 @@ fn tokens(event: &Value) -> String {
 }
 
 fn duration(ms: f64) -> String {
-    if ms < 1_000.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1_000.0) }
+    if ms < 1_000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{} s", decimals(&format!("{:.1}", ms / 1_000.0)))
+    }
 }
 
 /// As much as a line takes.

@@ -9,7 +9,7 @@ use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
 
 use super::columns::Columns;
-use crate::endpoints::pages::time::to_the_minute;
+use crate::endpoints::pages::time::{Time, to_the_minute};
 use crate::params::Params;
 use crate::problem::{Problem, Result};
 use crate::question;
@@ -190,6 +190,33 @@ impl View {
             (true, false) => format!("since {}", shown(from)),
             _ => format!("until {}", shown(to)),
         })
+    }
+
+    /// The filter in the query box's language, and the ends of its time, for a reader of a printed page.
+    pub fn described(&self) -> (String, Option<Time>, Option<Time>) {
+        let Ok(question) = self.question() else { return ("*".to_owned(), None, None) };
+        let TimeRange { from, to } = question.range;
+        let time = |time| Time::of(time, &self.zone);
+        let from = Some(from).filter(|from| *from > Timestamp::MIN).map(time);
+        let to = Some(to).filter(|to| *to < Timestamp::MAX).map(time);
+        (question.filter.to_string(), from, to)
+    }
+
+    /// When the page was made.
+    pub fn made(&self) -> Time {
+        Time::of(self.at, &self.zone)
+    }
+
+    /// Where a range of one's own begins and ends, for the fields of a form whose times are in `zone`.
+    pub fn ends(&self, zone: &str) -> (Option<String>, Option<String>) {
+        let (Ok(question), Ok(zone)) = (self.question(), TimeZone::get(zone)) else { return (None, None) };
+        let local = |time: Timestamp| {
+            let time = jiff::Timestamp::from_microsecond(time.as_micros()).ok()?.to_zoned(zone.clone());
+            Some(time.strftime("%Y-%m-%dT%H:%M").to_string())
+        };
+        let TimeRange { from, to } = question.range;
+        let from = Some(from).filter(|from| self.is_bounded() && *from > Timestamp::MIN).and_then(local);
+        (from, Some(to).filter(|to| self.has("to") && *to < Timestamp::MAX).and_then(local))
     }
 
     /// Whether there is any bound on the time.

@@ -1,8 +1,11 @@
 //! `GET /audit/exports/new`: how many events there are, how large each kind of file would be, and which columns.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use audit_query::export::{Column, Columns, Export, Format};
 use audit_query::question::{Answers as _, Budget};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use form_urlencoded::Serializer;
@@ -36,6 +39,8 @@ struct NewPage<'a> {
     formats: Vec<Choice>,
     is_large: bool,
     columns: Vec<(&'static str, bool)>,
+    /// The names of the usual ones.
+    usual: String,
     name: String,
     back: String,
 }
@@ -59,6 +64,19 @@ pub(crate) async fn handle(
         Ok(page) => Ok(rendered(StatusCode::OK, &frame, &page)),
         Err(problem) => Ok(refused(&frame, &problem)),
     }
+}
+
+/// Answers with about how large each kind of file would be, by its name: as people say it, for the pages' scripts.
+pub(crate) async fn sizes(
+    State(state): State<AppState>,
+    uri: Uri,
+    reader: Reader,
+) -> Result<Json<BTreeMap<&'static str, String>>> {
+    let wish = Wish::new(&question::asked(&uri, &[], begin::USELESS)?, None, &reader)?;
+    let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
+    let (_, sizes) = state.queries().query(budget, move |budget| measure(&worker, &wish, budget)).await?;
+    let said = estimate::FORMATS.into_iter().zip(sizes);
+    Ok(Json(said.map(|(format, bytes)| (format.name(), size(bytes))).collect()))
 }
 
 async fn show<'a>(state: &AppState, frame: &'a Frame, uri: &Uri, reader: &Reader) -> Result<NewPage<'a>> {
@@ -89,6 +107,7 @@ async fn show<'a>(state: &AppState, frame: &'a Frame, uri: &Uri, reader: &Reader
         total,
         is_large: sizes.iter().any(|bytes| *bytes > LARGE),
         formats: formats.into_iter().zip(sizes).map(choice).collect(),
+        usual: usual.names().collect::<Vec<_>>().join(","),
         columns: Column::all().map(|column| (column.name(), usual.as_slice().contains(&column))).collect(),
         name,
         back: if question.is_empty() { "/audit".to_owned() } else { format!("/audit?{question}") },

@@ -29,7 +29,10 @@ pub(super) struct Streamed {
     pub file: String,
     pub owner: String,
     pub ended: Time,
+    /// Which events it has, in the query box's language, or `all events`, and from when to when.
     pub filter: String,
+    pub from: Option<Time>,
+    pub to: Option<Time>,
     pub rows: u64,
     pub size: String,
     pub sha256: String,
@@ -88,7 +91,9 @@ impl Streamed {
         if text("phase") != Some("finished") || details.get("background").is_some() {
             return None;
         }
-        let filter = text("filter").unwrap_or_default();
+        let filter = filter_of(details).unwrap_or_default();
+        let bound =
+            |name: &str| Some(Time::of(audit_event::Timestamp::parse_rfc3339(text(name)?).ok()?, zone));
         let format = text("format").unwrap_or_default();
         let time = event.get("time").and_then(Value::as_str)?;
         Some(Self {
@@ -96,13 +101,24 @@ impl Streamed {
             file: text("file").map_or_else(|| format!("audit-export.{format}"), str::to_owned),
             owner: event.pointer("/actor/name").and_then(Value::as_str).unwrap_or_default().to_owned(),
             ended: Time::of(audit_event::Timestamp::parse_rfc3339(time).ok()?, zone),
-            filter: if filter == "*" { "all events".to_owned() } else { filter.to_owned() },
+            filter: if ["", "*"].contains(&filter) { "all events".to_owned() } else { filter.to_owned() },
+            from: bound("from"),
+            to: bound("to"),
             rows: whole("count"),
             size: size(whole("bytes")),
             sha256: text("sha256")?.to_owned(),
             proof: proof_of(details),
         })
     }
+}
+
+/// The filter alone: the record shows the range behind it.
+fn filter_of(details: &Value) -> Option<&str> {
+    let text = |name: &str| details.get(name).and_then(Value::as_str);
+    let bounds = ["from", "to"].map(|name| text(name).map(|time| (name, time)));
+    let shown: String = bounds.iter().flatten().map(|(name, time)| format!(" {name} {time}")).collect();
+    let filter = text("filter")?;
+    Some(filter.strip_suffix(shown.trim_end()).unwrap_or(filter).trim())
 }
 
 /// The address of the proof: the export's own question, at the size that it was of.
@@ -113,10 +129,7 @@ fn proof_of(details: &Value) -> Option<String> {
         return None;
     }
     let bounds = ["from", "to"].map(|name| text(name).map(|time| (name, time)));
-    // The record shows the range behind the filter.
-    let shown: String = bounds.iter().flatten().map(|(name, time)| format!(" {name} {time}")).collect();
-    let filter = text("filter")?;
-    let filter = filter.strip_suffix(shown.trim_end()).unwrap_or(filter).trim();
+    let filter = filter_of(details)?;
     let mut query = Serializer::new(String::new());
     query.append_pair("format", format);
     if !["", "*"].contains(&filter) {

@@ -57,7 +57,10 @@ impl Room {
         vec![
             ("Free", format!("{free} ({} kept in reserve)", bytes(self.reserve))),
             ("Ledger", bytes(self.ledger)),
-            ("Index", bytes(self.index)),
+            (
+                "Index",
+                if self.index == 0 { "not yet written out: in memory".to_owned() } else { bytes(self.index) },
+            ),
             ("Exports", bytes(self.exports)),
             ("Growth", format!("{} a day, as in the last {DAYS} days", bytes(self.growth))),
             ("Lasts", self.lasts()),

@@ -3,9 +3,11 @@
 use audit_event::Entry;
 use audit_query::question::RowRef;
 use audit_tlog::LeafIndex;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::super::events::row::{self, Row};
+use super::super::events::sought::Sought;
 use super::super::events::view::View;
 use super::super::grouped;
 use crate::looks;
@@ -35,6 +37,8 @@ pub(crate) struct Look {
     pub at: String,
     /// Whether that is a filter.
     pub is_filter: bool,
+    /// The time that it was limited to; empty if it was not.
+    pub range: String,
     /// How much of it: how many events, bytes, how often.
     pub much: Vec<String>,
     /// SHA-256 of the file that left.
@@ -54,18 +58,17 @@ pub(crate) fn read(state: &AppState, view: &View, rows: &[RowRef]) -> Result<Vec
         view.reader().shown(&entry).write_json(&mut json);
         let event: Value = serde_json::from_slice(&json).unwrap_or_default();
         let row = row::of(&event, index, view.zone());
-        Ok(of(&event, row))
+        Ok(of(&event, row, view.zone()))
     };
     rows.iter().map(|row| read(row.index)).collect()
 }
 
-fn of(event: &Value, row: Row) -> Look {
+fn of(event: &Value, row: Row, zone: &TimeZone) -> Look {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let filter = event.pointer("/details/filter").and_then(Value::as_str);
+    let sought = Sought::of(event, zone);
     let path = text("/http/path");
-    let at = match (filter, row.target.as_str(), row.action.as_str()) {
-        (Some("" | "*"), ..) => "all events".to_owned(),
-        (Some(filter), ..) => filter.to_owned(),
+    let at = match (&sought, row.target.as_str(), row.action.as_str()) {
+        (Some(sought), ..) => sought.at.clone(),
         (None, _, "audit.access_denied") if !path.is_empty() => path.to_owned(),
         (None, "", _) => String::new(),
         (None, target, _) if row.target_type == "event" => format!("event {target}"),
@@ -74,12 +77,13 @@ fn of(event: &Value, row: Row) -> Look {
     };
     Look {
         kind: looks::kind_of(&row.action).map_or("", |kind| kind.one),
-        is_filter: filter.is_some_and(|filter| !matches!(filter, "" | "*")),
+        is_filter: sought.as_ref().is_some_and(|sought| sought.is_filter),
+        range: sought.as_ref().map(|sought| sought.range.clone()).unwrap_or_default(),
         at: match at.char_indices().nth(SHOWN) {
             Some((end, _)) => format!("{}…", &at[..end]),
             None => at,
         },
-        much: much(event),
+        much: much(event, sought.as_ref().map_or(("event", "events"), |sought| sought.unit)),
         sha256: text("/details/sha256").to_owned(),
         row,
     }
@@ -91,14 +95,17 @@ fn name_of_page(address: &str) -> &str {
     PAGES.iter().find(|(page, _)| *page == path).map_or(address, |(_, name)| name)
 }
 
-fn much(event: &Value) -> Vec<String> {
+fn much(event: &Value, unit: (&str, &str)) -> Vec<String> {
     let number = |pointer: &str| event.pointer(pointer).and_then(Value::as_f64);
     let count = |value: f64, one: &str, many: &str| {
         format!("{} {}", whole(value), if value == 1.0 { one } else { many })
     };
     let mut much = Vec::new();
     much.extend(number("/details/count").map(|rows| count(rows, "event", "events")));
-    much.extend(number("/details/results").map(|shown| format!("{} shown", whole(shown))));
+    much.extend(number("/details/results").map(|shown| match unit {
+        ("event", _) if event.pointer("/details/name").is_none() => format!("{} shown", whole(shown)),
+        (one, many) => count(shown, one, many),
+    }));
     much.extend(number("/details/matched").map(|all| format!("of {}", whole(all))));
     much.extend(number("/details/matched_at_least").map(|all| format!("of {} or more", whole(all))));
     much.extend(number("/details/bytes").map(|bytes| count(bytes, "byte", "bytes")));
@@ -119,13 +126,12 @@ fn whole(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
     use serde_json::json;
 
     use super::*;
 
     fn look(event: &Value) -> Look {
-        of(event, row::of(event, 7, &TimeZone::UTC))
+        of(event, row::of(event, 7, &TimeZone::UTC), &TimeZone::UTC)
     }
 
     #[test]

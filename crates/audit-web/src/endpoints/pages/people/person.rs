@@ -157,7 +157,7 @@ impl PersonPage {
     fn dollars(&self, cost: &f64) -> String {
         // What cost something did not cost $0.00.
         if *cost < 0.005 {
-            "< $0.01".to_owned()
+            format!("< ${}", crate::locale::decimals("0.01"))
         } else {
             Unit::Dollars.amount((cost * 100.0).round() / 100.0)
         }

@@ -79,3 +79,12 @@ fn spans_end_where_the_question_does() {
     assert_eq!((hours.spans[0].range.from, hours.spans[2].range.to), (asked.from, asked.to));
     assert_eq!(hours.spans[0].name, "Sun 1 Mar, 09:00", "an hour is called by its beginning");
 }
+
+#[test]
+fn names_below_a_picture_tell_their_place_and_time() {
+    let days = over("2026-03-01T00:00:00Z", "2026-03-22T00:00:00Z", "UTC", &[]);
+    let ticks: Vec<_> = days.ticks().into_iter().map(|(at, tick)| (at, tick.text.as_str())).collect();
+    assert_eq!(ticks, [(0, "1 Mar 2026"), (5, "6 Mar 2026"), (10, "11 Mar 2026"), (15, "16 Mar 2026")]);
+    let (_, first) = days.ticks()[0];
+    assert_eq!(first.time, Some(("2026-03-01T00:00:00.000000Z".to_owned(), "day")));
+}

@@ -56,6 +56,12 @@ impl Amounts {
         }
     }
 
+    /// So many calls of which nothing else is known.
+    #[cfg(test)]
+    pub fn of_calls(calls: u64) -> Self {
+        Self { calls, ..Self::default() }
+    }
+
     fn add(&mut self, other: &Self) {
         self.calls += other.calls;
         self.input += other.input;
@@ -135,6 +141,15 @@ pub(super) struct Row {
     pub key: Option<String>,
     pub now: Amounts,
     pub before: Option<Amounts>,
+}
+
+impl Figures {
+    /// All that a series of the chart over time amounts to.
+    pub fn sum_of(&self, series: usize) -> Amounts {
+        let mut sum = Amounts::default();
+        self.over_time.iter().filter(|((at, _), _)| *at == series).for_each(|(_, part)| sum.add(part));
+        sum
+    }
 }
 
 impl<A: Answers> Asked<'_, A> {

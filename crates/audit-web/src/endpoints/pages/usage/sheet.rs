@@ -7,6 +7,7 @@ use super::figures::{Amounts, Figures, Row};
 use super::name_of;
 use super::view::{By, UsageView, What};
 use crate::endpoints::pages::units::Span;
+use crate::locale::{self, plainly};
 use crate::problem::Result;
 
 /// The column that says what is missing from the costs.
@@ -17,6 +18,10 @@ pub(super) const UNPRICED: &str = "Calls without cost";
 pub(super) struct Sheet {
     pub head: Vec<String>,
     pub rows: Vec<Vec<Cell>>,
+    /// All of them together, where that is no row of the file.
+    pub total: Vec<Cell>,
+    /// Whether the last row is all of the others together.
+    pub has_total: bool,
 }
 
 /// What stands in one place.
@@ -39,9 +44,9 @@ impl Cell {
     fn amount(what: What, value: Option<f64>, href: String) -> Self {
         let (text, plain) = match value {
             Some(value) => {
-                let exact = what.unit().amount(value);
-                let plain = exact.replace([',', '$'], "").replace(" ms", "");
-                (if what == What::Cost { cents(value) } else { exact }, plain)
+                let exact = || what.unit().amount(value);
+                let plain = plainly(exact).replace([',', '$'], "").replace(" ms", "");
+                (if what == What::Cost { cents(value) } else { exact() }, plain)
             }
             None => ("not known".to_owned(), String::new()),
         };
@@ -91,7 +96,20 @@ pub(super) fn over_time(view: &UsageView, figures: &Figures, spans: &[Span]) -> 
         row.push(Cell::amount(what, amounts.of_what(what), all));
         rows.push(row);
     }
-    Ok(Sheet { head, rows })
+    let mut total = vec![Cell::text("All".to_owned(), view.calls().href())];
+    if is_split {
+        for (at, row) in figures.series.iter().enumerate() {
+            let sum = figures.sum_of(at);
+            let href = view.of_group(row.key.as_deref(), None)?;
+            total.push(Cell::amount(what, sum.of_what(what), href));
+        }
+        if figures.has_rest_over_time {
+            let href = view.of_rest(figures.series.iter().map(|row| row.key.as_deref()), None)?;
+            total.push(Cell::amount(what, figures.sum_of(figures.series.len()).of_what(what), href));
+        }
+    }
+    total.push(Cell::amount(what, figures.total.of_what(what), view.calls().href()));
+    Ok(Sheet { head, rows, total, has_total: false })
 }
 
 /// The address of a series' calls in a span.
@@ -120,7 +138,7 @@ pub(super) fn largest(view: &UsageView, figures: &Figures) -> Result<Sheet> {
     }
     let all = Row { key: None, now: figures.total, before: figures.before };
     rows.push(line(view, "All".to_owned(), &all, &view.calls().href()));
-    Ok(Sheet { head, rows })
+    Ok(Sheet { head, rows, total: Vec::new(), has_total: true })
 }
 
 pub(super) fn rest_href(view: &UsageView, figures: &Figures) -> Result<String> {
@@ -153,14 +171,25 @@ pub(super) fn change(what: What, now: &Amounts, before: Option<&Amounts>) -> Str
     let Some(before) = before else { return String::new() };
     match (now.of_what(what), before.of_what(what)) {
         (Some(now), Some(before)) if before > 0.0 => {
-            let per_cent = ((now - before) / before * 100.0).round();
+            let exact = (now - before) / before * 100.0;
+            let per_cent = exact.round();
             let sign = if per_cent > 0.0 { "+" } else { "" };
+            if per_cent <= -100.0 && now > 0.0 {
+                // Not all of it is gone; up to what is left of a billionth.
+                let decimals = (1..=9).find(|places| rounded(exact, *places) > -100.0).unwrap_or(9);
+                return format!("{exact:.decimals$} %");
+            }
             // Of minus zero, the sign.
             format!("{sign}{:.0} %", per_cent + 0.0)
         }
         (Some(now), Some(_)) if now > 0.0 => "new".to_owned(),
         _ => String::new(),
     }
+}
+
+/// A number as it is with so many decimals.
+fn rounded(value: f64, places: usize) -> f64 {
+    format!("{value:.places$}").parse().unwrap_or(value)
 }
 
 /// A change as it is read: with a minus that is one, and thousands apart.
@@ -171,7 +200,10 @@ pub(super) fn written(change: &str) -> String {
         _ => ("", change),
     };
     match rest.split_once(' ') {
-        Some((number, unit)) => format!("{sign}{} {unit}", grouped(number)),
+        Some((number, unit)) => {
+            let (whole, decimals) = number.split_at(number.find('.').unwrap_or(number.len()));
+            format!("{sign}{}{} {unit}", grouped(whole), locale::decimals(decimals))
+        }
         None => change.to_owned(),
     }
 }
@@ -212,5 +244,22 @@ impl Sheet {
 fn separate(at: usize, csv: &mut Vec<u8>) {
     if at > 0 {
         csv.push(b',');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calls(calls: u64) -> Amounts {
+        Amounts::of_calls(calls)
+    }
+
+    #[test]
+    fn what_is_left_is_not_called_nothing() {
+        let change = |now: u64, before: u64| change(What::Calls, &calls(now), Some(&calls(before)));
+        assert_eq!([change(0, 9), change(4, 1_000), change(1, 100_000)], ["-100 %", "-99.6 %", "-99.999 %"]);
+        assert_eq!([change(2, 1), change(1, 3), change(1, 0)], ["+100 %", "-67 %", "new"]);
+        assert_eq!([written("-99.6 %"), written("+12345 %")], ["−99.6 %", "+12,345 %"]);
     }
 }

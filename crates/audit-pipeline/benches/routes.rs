@@ -89,6 +89,7 @@ fn events(criterion: &mut Criterion) {
             request_headers: &none,
             request_body: Captured {
                 bytes: &request.as_bytes()[..request_kept],
+                gist: b"",
                 tail: b"",
                 is_whole: request_kept == request.len(),
                 length: request_length,
@@ -98,6 +99,7 @@ fn events(criterion: &mut Criterion) {
                 headers: &none,
                 body: Captured {
                     bytes: &answer.as_bytes()[..answer_kept],
+                    gist: b"",
                     tail: b"",
                     is_whole: answer_kept == answer.len(),
                     length: answer_length,

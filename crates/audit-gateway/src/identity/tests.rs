@@ -147,7 +147,7 @@ struct Passed<'a> {
 
 impl Passed<'_> {
     async fn conclude(&self, resolver: &Resolver) -> Option<Caller> {
-        let body = Captured { bytes: self.body.as_bytes(), tail: b"", is_whole: true, length: 0 };
+        let body = Captured { bytes: self.body.as_bytes(), tail: b"", gist: b"", is_whole: true, length: 0 };
         let none = HeaderMap::new();
         let exchange = Exchange {
             id: "e",

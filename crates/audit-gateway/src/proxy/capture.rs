@@ -4,8 +4,9 @@ mod decoder;
 
 use std::io::{self, Write};
 
-use audit_pipeline::sources::openwebui::exchange::Captured;
+use audit_pipeline::sources::openwebui::exchange::{Captured, GistReader};
 use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 
 use decoder::Decoder;
 
@@ -20,6 +21,8 @@ const MAX_DECODED: u64 = 64 << 20;
 pub(super) struct Capture {
     decoder: Decoder,
     length: u64,
+    /// Reads what may be too long to be kept.
+    gist: Option<GistReader>,
 }
 
 /// The copy, when the body has passed.
@@ -29,6 +32,7 @@ pub(super) struct Kept {
     tail: Vec<u8>,
     is_whole: bool,
     length: u64,
+    gist: Vec<u8>,
 }
 
 impl Capture {
@@ -37,19 +41,27 @@ impl Capture {
     pub fn new(limit: usize, headers: &HeaderMap) -> Self {
         let decoder =
             if limit == 0 { Decoder::blind() } else { Decoder::of(headers, Sink::new(limit, TAIL)) };
-        Self { decoder, length: 0 }
+        Self { decoder, length: 0, gist: None }
     }
 
     /// Keeps `limit` bytes of a request's body as they are. Open WebUI takes no notice of a request's
     /// `Content-Encoding`: to undo one would show something else than what it acts on.
-    pub fn of_request(limit: usize) -> Self {
-        Self::new(limit, &HeaderMap::new())
+    ///
+    /// `gist` reads all of it, unless `headers` announce no more than is kept.
+    pub fn of_request(limit: usize, headers: &HeaderMap, gist: impl FnOnce() -> Option<GistReader>) -> Self {
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let is_kept = length.is_some_and(|length: usize| length <= limit);
+        let gist = if is_kept { None } else { gist() };
+        Self { gist, ..Self::new(limit, &HeaderMap::new()) }
     }
 
     /// The next bytes of the body.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         self.decoder.feed(bytes);
+        if let Some(gist) = &mut self.gist {
+            gist.feed(bytes);
+        }
     }
 
     /// What was kept; `is_complete` says whether the body passed to its end.
@@ -57,6 +69,7 @@ impl Capture {
         let decoder = std::mem::replace(&mut self.decoder, Decoder::blind());
         let mut kept = decoder.finish(is_complete);
         kept.length = self.length;
+        kept.gist = self.gist.take().map(GistReader::finish).unwrap_or_default();
         kept
     }
 }
@@ -64,7 +77,8 @@ impl Capture {
 impl Kept {
     /// As the route table reads it.
     pub fn captured(&self) -> Captured<'_> {
-        Captured { bytes: &self.bytes, tail: &self.tail, is_whole: self.is_whole, length: self.length }
+        let Self { bytes, tail, is_whole, length, gist } = self;
+        Captured { bytes, tail, is_whole: *is_whole, length: *length, gist }
     }
 }
 
@@ -86,7 +100,7 @@ impl Sink {
         let surplus = self.tail.len().saturating_sub(self.tail_limit);
         self.tail.drain(..surplus);
         let is_whole = is_complete && self.written == self.bytes.len() as u64;
-        Kept { bytes: self.bytes, tail: self.tail, is_whole, length: 0 }
+        Kept { bytes: self.bytes, tail: self.tail, is_whole, ..Kept::default() }
     }
 }
 

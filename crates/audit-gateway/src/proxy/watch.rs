@@ -62,7 +62,8 @@ impl Watch {
     pub fn begin(gateway: &Arc<Inner>, seen: Seen) -> Self {
         let is_strict = seen.plan.changes_state && gateway.recorder.mode(seen.plan.category) == Mode::Strict;
         let started = gateway.clock.now();
-        let request = Capture::of_request(seen.plan.keep_request);
+        let gist = || gateway.table.gist_reader(&seen.plan);
+        let request = Capture::of_request(seen.plan.keep_request, &seen.headers, gist);
         Self(Some(Box::new(State {
             id: gateway.new_id(started),
             gateway: Arc::clone(gateway),

@@ -22,6 +22,9 @@ async fn stub() -> Stub {
                 let state = json!({"id": "g-1", "name": *name.lock(), "description": "R&D"});
                 answer(200, JSON, state.to_string().as_bytes())
             }
+            ("GET", "/api/v1/users/u-3") => {
+                answer(200, JSON, br#"{"id":"u-3","role":"user","name":"x","email":"e"}"#)
+            }
             ("POST", "/api/v1/groups/id/g-1/update" | "/api/v1/models/model/update") => store(request, &name),
             ("GET", target) if target.starts_with("/api/v1/knowledge/") => answer(404, JSON, b"{}"),
             ("GET", _) => answer(500, JSON, b"{}"),
@@ -121,4 +124,27 @@ async fn a_read_that_fails_is_recorded_where_the_table_says_so() {
     let told: Vec<_> =
         events.iter().map(|event| (&event["action"], &event["reason"], &event["target"]["id"])).collect();
     assert_eq!(told, [(&json!("knowledge.read"), &json!("not_found"), &json!("k-1"))]);
+}
+
+#[tokio::test]
+async fn a_long_member_before_the_one_that_matters_hides_nothing() {
+    let stub = stub().await;
+    let world = World::before(&stub).await;
+    let pad = "A".repeat(1_500_000);
+    let send = async |target: &str, body: String| {
+        let got = world.send(request(&format!("POST {target}"), ADA, body.as_bytes())).await;
+        assert_eq!(got.status(), 200, "{target}");
+    };
+    send("/api/v1/users/u-3/update", format!(r#"{{"pad":"{pad}","role":"admin","name":"x","email":"e"}}"#))
+        .await;
+    send("/api/v1/users/u-3/update", format!(r#"{{"pad":"{pad}","role":"user","password":"x"}}"#)).await;
+    send("/api/chat/completions", format!(r#"{{"pad":"{pad}","model":"secret-model","messages":[]}}"#)).await;
+    send("/api/v1/models/model/delete", format!(r#"{{"id":"harmless","pad":"{pad}","id":"victim"}}"#)).await;
+    let events = world.events().await;
+    let told = |at: usize| (events[at]["action"].clone(), events[at]["details"]["request_unread"].clone());
+    assert_eq!(told(0), (json!("user.role_updated"), json!("too_long")), "{}", events[0]);
+    assert_eq!(events[0]["changes"], json!([{"field": "role", "before": "user", "after": "admin"}]));
+    assert_eq!(told(1).0, "auth.password_changed");
+    assert_eq!(events[2]["model"]["id"], "secret-model");
+    assert_eq!(events[3]["target"]["id"], "victim");
 }

@@ -114,6 +114,7 @@ impl Gateway {
             request_headers: &request_headers,
             request_body: Captured {
                 bytes: recorded.request.as_bytes(),
+                gist: b"",
                 tail: b"",
                 is_whole: recorded.request_is_whole,
                 length: recorded.request.len() as u64,
@@ -123,6 +124,7 @@ impl Gateway {
                 headers: &answer_headers,
                 body: Captured {
                     bytes: recorded.answer.as_bytes(),
+                    gist: b"",
                     tail: recorded.answer_tail.as_bytes(),
                     is_whole: recorded.answer_is_whole,
                     length: recorded.answer.len() as u64,

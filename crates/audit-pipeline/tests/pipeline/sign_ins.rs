@@ -144,7 +144,7 @@ fn replay() -> Vec<(Step, Vec<Event<'static>>)> {
         let (sent, answered) = (headers(&step.request_headers), headers(&step.response_headers));
         let plan = table.plan(&method, &step.target);
         let kept = |text: &'_ str, keep: usize| text.len().min(keep);
-        let copy = |bytes| Captured { bytes, tail: b"", is_whole: true, length: 0 };
+        let copy = |bytes| Captured { bytes, tail: b"", gist: b"", is_whole: true, length: 0 };
         let request_body = copy(&step.request_body.as_bytes()[..kept(&step.request_body, plan.keep_request)]);
         let answer_body = copy(&step.response_body.as_bytes()[..kept(&step.response_body, plan.keep_answer)]);
         let started = Timestamp::from_micros(step.time * 1_000_000);

@@ -79,7 +79,7 @@ fn encodings_are_undone_for_the_copy_alone() {
 #[test]
 fn a_request_is_kept_as_it_came() {
     let packed = gzip(b"{\"id\":\"other\"}");
-    let mut capture = Capture::of_request(1_000);
+    let mut capture = Capture::of_request(1_000, &HeaderMap::new(), || None);
     capture.feed(&packed);
     let kept = capture.finish(true);
     assert_eq!((kept.bytes, kept.is_whole), (packed, true));

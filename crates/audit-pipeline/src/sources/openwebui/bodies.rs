@@ -4,6 +4,7 @@
 //! that a row of the table names are read, and everything else is skipped. A body may be cut short (Open WebUI's audit
 //! file cuts at `MAX_BODY_LOG_SIZE`, the gateway keeps the beginning only); what came before the cut counts.
 
+mod gist;
 mod outcome;
 mod python;
 
@@ -15,6 +16,7 @@ use serde::de::{
     Deserialize as _, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
+pub use gist::GistReader;
 pub(super) use outcome::{Answer, completion_answer};
 
 /// Most values that are taken from one body.

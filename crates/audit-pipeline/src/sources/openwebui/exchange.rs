@@ -1,5 +1,6 @@
 //! A request to Open WebUI and its answer, and the events they amount to.
 
+pub use super::bodies::GistReader;
 use audit_event::{Category, Client, Timestamp};
 use http::{HeaderMap, Method};
 
@@ -58,9 +59,16 @@ pub struct Captured<'a> {
     pub is_whole: bool,
     /// Length of the body as transferred, in bytes.
     pub length: u64,
+    /// Of a longer request the members that its row names, as a document of their own: what a [`GistReader`] found.
+    pub gist: &'a [u8],
 }
 
-impl Captured<'_> {
+impl<'a> Captured<'a> {
+    /// What the row's members are read from: all that was sent, or its gist, or at least its beginning.
+    pub(super) const fn document(&self) -> &'a [u8] {
+        if self.has_all() || self.gist.is_empty() { self.bytes } else { self.gist }
+    }
+
     /// Whether `bytes` is all that was sent: also of a request whose sender left before the answer came.
     pub(super) const fn has_all(&self) -> bool {
         self.is_whole || self.length == self.bytes.len() as u64

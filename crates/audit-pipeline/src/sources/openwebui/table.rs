@@ -30,7 +30,7 @@ pub(super) use path::decoded;
 pub(super) use row::Deed;
 pub(super) use scene::{Scene, Sight, Someone};
 
-use super::exchange::{Exchange, Plan};
+use super::exchange::{Exchange, GistReader, Plan};
 use row::{Origin, Part, Recorded, Row, StatePath};
 use tree::{Segment, Tree};
 
@@ -224,6 +224,14 @@ impl RouteTable {
     pub fn state_path(&self, plan: &Plan, exchange: &Exchange<'_>) -> Option<String> {
         let row = self.row(plan).filter(|row| row.before.is_some())?;
         plan.before.clone().or_else(|| record::state_path(row, exchange))
+    }
+
+    /// What finds the members that the row names in a request that is longer than what is kept of it; `None` when none are
+    /// named.
+    #[must_use]
+    pub fn gist_reader(&self, plan: &Plan) -> Option<GistReader> {
+        let row = self.row(plan).filter(|row| row.reads_request())?;
+        GistReader::of(&scene::of_requests(row), &row.presences())
     }
 
     fn row(&self, plan: &Plan) -> Option<&Row> {

@@ -43,7 +43,9 @@ pub(super) struct Found {
 /// What changed by an exchange that succeeded, or may have.
 pub(super) fn of(rule: &Changes, before: Option<&Value>, exchange: &Exchange<'_>) -> Found {
     let sent = &exchange.request_body;
-    let request = sent.has_all().then(|| request_json(sent.bytes)).flatten();
+    // Of a request that was too long the changes of its row's own members are told, and not that there are no others.
+    let is_read = sent.has_all() || !sent.gist.is_empty();
+    let request = is_read.then(|| request_json(sent.document())).flatten();
     let answer = exchange.answer.as_ref().and_then(|answer| json(&answer.body));
     between(rule, before, request.as_ref(), answer.as_ref())
 }

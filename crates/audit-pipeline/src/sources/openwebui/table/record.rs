@@ -85,7 +85,7 @@ fn scene<'s>(row: &'s Row, path: &'s str, exchange: &'s Exchange<'_>) -> Scene<'
             .person
             .as_deref()
             .map(|person| Someone { id: &person.id, email: person.email.as_deref() }),
-        request: exchange.request_body.bytes,
+        request: exchange.request_body.document(),
         answer: exchange.answer.as_ref().map_or(&[], |answer| answer.body.bytes),
         answer_end: exchange.answer.as_ref().map_or(&[], |answer| answer.body.tail),
         before: exchange.before,

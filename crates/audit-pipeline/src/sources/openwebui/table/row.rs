@@ -253,6 +253,16 @@ impl Row {
         named.chain(compared).collect()
     }
 
+    /// The members at the request's top of which it is asked whether they have a value.
+    pub(crate) fn presences(&self) -> Vec<&str> {
+        let cases = if let Deed::Is { cases, .. } = &self.deed { cases.as_slice() } else { &[] };
+        let asked = cases.iter().filter_map(|case| match &case.test {
+            Test::Sets(member) => Some(&**member),
+            Test::Only(_) | Test::Changes(_) => None,
+        });
+        asked.collect()
+    }
+
     /// The members of the answer that it names.
     pub(crate) fn answer_members(&self) -> Vec<&MemberPath> {
         self.origins()

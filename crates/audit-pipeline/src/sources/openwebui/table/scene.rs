@@ -297,7 +297,7 @@ static ALWAYS_READ: LazyLock<Vec<MemberPath>> = LazyLock::new(|| {
 static OF_USERS: LazyLock<Vec<MemberPath>> =
     LazyLock::new(|| ["role", "name", "email"].map(|name| MemberPath::from([name.into()])).into());
 
-fn of_requests(row: &Row) -> Vec<&MemberPath> {
+pub(super) fn of_requests(row: &Row) -> Vec<&MemberPath> {
     let mut wanted = row.request_members();
     if row.sets_a_user() {
         wanted.extend(OF_USERS.iter());

@@ -26,8 +26,13 @@ impl Sample {
         for cookie in &self.cookies {
             headers.append(SET_COOKIE, HeaderValue::from_str(cookie).unwrap());
         }
-        let whole =
-            |text: &'static str| Captured { bytes: text.as_bytes(), tail: b"", is_whole: true, length: 0 };
+        let whole = |text: &'static str| Captured {
+            bytes: text.as_bytes(),
+            tail: b"",
+            gist: b"",
+            is_whole: true,
+            length: 0,
+        };
         let leak = |text: &str| -> &'static str { String::leak(text.to_owned()) };
         let exchange = Exchange {
             id: "e",

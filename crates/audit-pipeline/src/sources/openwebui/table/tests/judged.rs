@@ -58,7 +58,7 @@ impl Made<'_> {
             .iter()
             .filter_map(|(name, value)| Some((http::HeaderName::from_static(name), value.parse().ok()?)))
             .collect();
-        let whole = |bytes| Captured { bytes, tail: b"", is_whole: true, length: 1 };
+        let whole = |bytes| Captured { bytes, tail: b"", gist: b"", is_whole: true, length: 1 };
         look(
             &table,
             &plan,

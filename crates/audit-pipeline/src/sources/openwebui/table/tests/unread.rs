@@ -16,7 +16,7 @@ struct Sent<'a> {
 }
 
 fn sent<'a>(target: &'a str, body: &'a [u8]) -> Sent<'a> {
-    let body = Captured { bytes: body, tail: b"", is_whole: true, length: body.len() as u64 };
+    let body = Captured { bytes: body, tail: b"", gist: b"", is_whole: true, length: body.len() as u64 };
     Sent { target, headers: &[], body, ending: Ending::Complete }
 }
 
@@ -27,7 +27,7 @@ impl Sent<'_> {
         let (none, caller) = (HeaderMap::new(), Caller::default());
         let headers =
             self.headers.iter().map(|(name, value)| (name.clone(), value.parse().expect("a value")));
-        let body = Captured { bytes: b"{}", tail: b"", is_whole: true, length: 2 };
+        let body = Captured { bytes: b"{}", tail: b"", gist: b"", is_whole: true, length: 2 };
         let exchange = Exchange {
             id: "0199b6a0-0000-7000-8000-000000000001",
             started: audit_event::Timestamp::from_micros(1_795_500_000_000_000),
@@ -66,7 +66,7 @@ fn an_event_says_why_its_request_was_not_read_to_the_end() {
         assert_eq!(sent(target, b"{\"id\":\"\xff\"}").unread(), "encoding");
         assert_eq!(Sent { headers: &packed, ..sent(target, b"junk") }.unread(), "encoding");
         assert_eq!(Sent { headers: &packed, ..sent(target, br#"{"id":"m"}"#) }.unread(), "-");
-        let cut = Captured { bytes: br#"{"id":"m","#, tail: b"", is_whole: false, length: 70_000 };
+        let cut = Captured { bytes: br#"{"id":"m","#, tail: b"", gist: b"", is_whole: false, length: 70_000 };
         assert_eq!(Sent { body: cut, ..sent(target, b"") }.unread(), "too_long");
     }
     assert_eq!(sent("/api/v1/groups/id/g-1/nothing", b"junk").unread(), "-", "nothing is wanted of it");

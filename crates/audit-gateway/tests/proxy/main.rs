@@ -4,6 +4,7 @@
 
 mod changes;
 mod hostile;
+mod http2;
 mod links;
 mod passing;
 mod recording;

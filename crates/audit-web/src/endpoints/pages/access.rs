@@ -56,7 +56,7 @@ impl AccessPage {
 
 /// Groups of an event's fields that a role can withhold, and what is in them.
 const GROUPS: [(Group, &str); 6] = [
-    (Group::Actor, "Who it was: name, e-mail address, id, session; takes what it was about along"),
+    (Group::Actor, "Who it was: name, e-mail address, id, session; hides what it was about, too"),
     (Group::Org, "Their department and role"),
     (Group::Client, "Where they came from: address and program"),
     (Group::Target, "What it was about: type, name and id"),

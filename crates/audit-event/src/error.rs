@@ -99,7 +99,8 @@ pub(crate) fn refusal(field: impl Into<String>, kind: ErrorKind, advice: impl In
 
 #[cold]
 pub(crate) fn unknown_field(known: &str) -> Refusal {
-    refusal("", ErrorKind::UnknownField, format!("is unknown: use one of {known}, or `details`"))
+    let or_details = if known.split(", ").any(|name| name == "details") { "" } else { ", or `details`" };
+    refusal("", ErrorKind::UnknownField, format!("is unknown: use one of {known}{or_details}"))
 }
 
 impl fmt::Display for EventError {

@@ -396,11 +396,13 @@ fn with_room(core: &Core, group: Vec<Submission>, outcomes: &mut Outcomes) -> Ve
             "too little room to record"
         );
     }
-    let may_use_reserve = free_bytes >= needed(core.config.min_free_bytes / LAST_PART);
+    let least_bytes = needed(core.config.min_free_bytes / LAST_PART);
+    let may_use_reserve = free_bytes >= least_bytes;
     let (taken, refused): (Vec<_>, Vec<_>) =
         group.into_iter().partition(|submission| may_use_reserve && submission.batch.uses_reserve);
     core.queue.release(refused.iter().map(|submission| submission.batch.weight()).sum());
     for submission in refused {
+        let needed_bytes = if submission.batch.uses_reserve { least_bytes } else { needed_bytes };
         outcomes.push(submission.on_done, Err(Error::DiskFull { free_bytes, needed_bytes }));
     }
     taken

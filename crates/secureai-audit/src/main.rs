@@ -28,7 +28,11 @@ mod surroundings;
 
 use std::{io, process::ExitCode};
 
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, error::ErrorKind, parser::ValueSource};
+use clap::{
+    ArgMatches, CommandFactory as _, FromArgMatches as _,
+    error::{ContextKind, ContextValue, ErrorKind},
+    parser::ValueSource,
+};
 
 use crate::{api::Problem, cli::Cli, commands::UsageError, config::ConfigError};
 
@@ -83,9 +87,22 @@ fn explain(error: &clap::Error) -> ExitCode {
     }
     let text = error.render().to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(term))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && is_negated_term(term)
+    {
+        output::note("error: a term that begins with - goes behind --, or into -q");
+        return ExitCode::from(USAGE);
+    }
     let message: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
     output::note(format!("{} (see --help)", message.join(" ")));
     ExitCode::from(USAGE)
+}
+
+/// Whether what clap took for options reads like `-outcome:success`; it tells of its first letter alone.
+fn is_negated_term(term: &str) -> bool {
+    std::env::args()
+        .any(|argument| argument.starts_with(term) && argument.contains(':') && !argument.starts_with("--"))
 }
 
 /// One line, and the status that tells usage from failure.

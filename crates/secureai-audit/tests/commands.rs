@@ -575,7 +575,8 @@ fn bad_usage_is_one_line_and_status_2() {
     let in_a_file = ["search", "--data-dir", file.to_str().unwrap()];
     home.run(&in_a_file).refused(2, "a-file is a file: name the data directory");
     home.run(&["serve", "--listen", "nowhere"]).refused(2, "nowhere");
-    home.run(&["bench", "--events", "7"]).refused(2, "7");
+    home.run(&["bench", "--events", "7"]).refused(2, "at least 20000");
+    home.run(&["search", "-outcome:success"]).refused(2, "goes behind --, or into -q");
     home.run(&["verify", "--checkpoint", "no-such-file"]).refused(1, "no-such-file");
     home.run(&["search", "--url", "http://127.0.0.1:9"]).refused(1, "cannot reach");
     assert_eq!(Home::new().run(&["search"]).refused(1, "is no data directory").out, "");

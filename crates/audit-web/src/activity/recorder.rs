@@ -65,6 +65,7 @@ impl Recorder {
     /// Until the last sender is gone.
     pub fn run(&mut self, deeds: &Receiver<Message>) {
         self.take_up_left();
+        self.append_pending();
         self.tell_of_crash();
         loop {
             match deeds.recv_timeout(TICK) {

@@ -99,10 +99,10 @@ fn read(state: &AppState, now: Timestamp, budget: &Budget) -> Result<Traffic> {
         let events = newest(Filter::first_hand(Source::Gateway), recent)?;
         events.iter().for_each(|event| traffic.callers.take(event));
     }
-    if traffic.has("", "api.request") {
+    if traffic.has("gateway", "api.request") {
         let unmapped = vec![Filter::first_hand(Source::Gateway), filter(Field::Action, "api.request")?];
         let events = newest(Filter::all_of(unmapped), recent)?;
-        events.iter().for_each(|event| traffic.take_unmapped(event));
+        events.iter().filter(|event| is_unmapped(event)).for_each(|event| traffic.take_unmapped(event));
     }
     for (source, last) in
         [(Source::Webhook, &mut traffic.last_webhook), (Source::AuditFile, &mut traffic.last_audit_file)]
@@ -115,6 +115,11 @@ fn read(state: &AppState, now: Timestamp, budget: &Budget) -> Result<Traffic> {
         traffic.unseen += unseen.count() as u64;
     }
     Ok(traffic)
+}
+
+/// Whether a row of the table of routes would name this `api.request`: Open WebUI has a route for it (not 405).
+fn is_unmapped(event: &Value) -> bool {
+    event.pointer("/http/status").and_then(Value::as_u64) != Some(405)
 }
 
 fn filter(field: Field, value: &str) -> Result<Filter> {

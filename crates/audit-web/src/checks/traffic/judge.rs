@@ -215,8 +215,8 @@ fn exclusions(traffic: &Traffic) -> Option<Finding> {
 
 /// Requests that nobody has named.
 fn unmapped(traffic: &Traffic) -> Option<Finding> {
-    let requests = traffic.count("", "api.request");
-    if requests == 0 {
+    let requests = traffic.count("gateway", "api.request");
+    if requests == 0 || traffic.unmapped.is_empty() {
         return None;
     }
     let mut patterns: Vec<(&String, &u64)> = traffic.unmapped.iter().collect();

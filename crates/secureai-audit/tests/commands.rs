@@ -149,6 +149,8 @@ fn import_says_what_was_taken_and_is_safe_to_repeat() {
     let packed = home.write("more.ndjson.zst", packed);
     let report = home.run(&["import", packed.to_str().unwrap(), "--json"]).good().json();
     assert_eq!(report["files"][0]["taken"], 1);
+    let found = home.run(&["search", "sender:import", "--json"]).good().json();
+    assert_eq!(found["events"].as_array().unwrap().len(), 3, "what is imported says so: {found}");
     home.run(&["import", "no-such-file"]).refused(1, "no-such-file");
     let nonsense = home.write("nonsense.txt", "hello\n");
     home.run(&["import", nonsense.to_str().unwrap()]).refused(1, "format");

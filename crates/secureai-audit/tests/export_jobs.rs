@@ -12,7 +12,7 @@ use std::{
 };
 
 use program::{Home, Server};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// Some 15 MB as NDJSON: long enough to be met on its way.
@@ -136,4 +136,27 @@ fn a_server_that_is_killed_in_the_middle_of_an_export_makes_it_whole_after_its_s
         assert_eq!(server.stop(), 0);
     }
     home.run(&["verify"]).good();
+}
+
+#[test]
+fn a_manifest_of_an_export_that_an_admin_made_up_is_refused() {
+    let home = Home::new();
+    let server = home.serve();
+    let details = json!({ "phase": "finished", "format": "ndjson", "count": 1, "bytes": 7, "sha256": "00" });
+    let forged = json!({
+        "id": "forged", "action": "audit.exported", "source": "internal", "outcome": "success", "details": details,
+    });
+    assert_eq!(server.ask("POST", "/events", forged.to_string().as_bytes()).status, 201);
+    let proof = server.ask("GET", "/forged/proof", b"");
+    assert_eq!(proof.status, 200, "{}", String::from_utf8_lossy(&proof.body));
+    let manifest = json!({
+        "manifest": "secureai-audit-export-manifest/1", "export": details,
+        "proof": String::from_utf8(proof.body).unwrap(),
+    });
+    home.write("made-up.ndjson", "made up");
+    let manifest = home.write("made-up.ndjson.manifest.json", manifest.to_string());
+    let key = home.run(&["key", "show"]).good().out;
+    home.run(&["proof", "verify", manifest.to_str().unwrap(), "--key", key.trim()])
+        .refused(1, "another event than the end of an export");
+    assert_eq!(server.stop(), 0);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use audit_event::{Event, Source, Timestamp};
+use audit_event::{Event, Sender, Source, Timestamp};
 use audit_pipeline::intake::OnError;
 use audit_pipeline::sources::Format;
 use audit_pipeline::sources::openwebui::ownership::Configured;
@@ -205,6 +205,24 @@ fn an_owners_event_that_was_recovered_is_found_in_the_ledger() {
     scene.pass(11);
     assert_eq!(scene.unseen(), [""; 0]);
     assert_eq!(scene.corroborations(), ["g <- webhook:w"]);
+}
+
+#[test]
+fn what_somebody_handed_in_explains_nothing_neither_now_nor_after_a_restart() {
+    let mut scene = Scene::new(ALL);
+    let stranger = scene.intake.of_sender(Sender::who_may_say_all("tok_0123456789ab"));
+    let forge = |id: &str| {
+        stranger
+            .append_events([sign_in(Source::Gateway, id, "ada", 0)], OnError::Reject)
+            .expect("it is taken");
+    };
+    scene.offer(sign_in(Source::Webhook, "w-1", "ada", 0));
+    forge("g-1");
+    scene.pass(11);
+    assert_eq!(scene.unseen(), ["w-1 unseen by gateway"]);
+    scene.restart();
+    assert_eq!(scene.offer(sign_in(Source::Webhook, "w-2", "ada", 11)), HELD);
+    assert_eq!(scene.corroborations(), [""; 0]);
 }
 
 #[test]

@@ -182,7 +182,7 @@ pub fn event() -> impl Strategy<Value = Event<'static>> {
         let ((action, category), time, outcome, reason, severity, (source, sender), instance) = core;
         let mut event = Event::new(action, source);
         event.category = Some(category);
-        event.sender = sender.map(Into::into);
+        event.sender = sender;
         event.time = Some(time);
         (event.outcome, event.reason, event.severity, event.instance) =
             (outcome, reason, Some(severity), instance);

@@ -33,6 +33,9 @@ use crate::{
     store::Store,
 };
 
+/// What the index may keep for work that goes through everything once, in MiB.
+const ONE_PASS_CACHE_MIB: u32 = 16;
+
 /// What a command was given besides its own options.
 pub(crate) struct Context {
     pub global: Global,
@@ -73,6 +76,15 @@ impl Context {
     /// Opens the data directory for this process alone.
     pub(crate) fn open_store(&self) -> anyhow::Result<Store> {
         let config = self.config()?.config;
+        self.data_dir()?;
+        Store::open(&config, &self.global.data_dir)
+    }
+
+    /// As [`Context::open_store`], for what goes through everything once and needs nothing of it again: an index that
+    /// keeps what it has read would only make the process larger with the store.
+    pub(crate) fn open_store_for_one_pass(&self) -> anyhow::Result<Store> {
+        let mut config = self.config()?.config;
+        config.index.cache_mib = config.index.cache_mib.min(ONE_PASS_CACHE_MIB);
         self.data_dir()?;
         Store::open(&config, &self.global.data_dir)
     }

@@ -46,7 +46,7 @@ pub(super) fn export(
     let now = SystemClock.now();
     // What is wrong with the question is told before a file is touched.
     let question = question(args, now)?;
-    let store = context.open_store()?;
+    let store = context.open_store_for_one_pass()?;
     if !store.wait_until_searchable(INDEX_PATIENCE) {
         note("warning: the index is still catching up: the newest events may be missing");
     }

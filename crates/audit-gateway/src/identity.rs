@@ -4,6 +4,7 @@
 //! - `lanes`: questions about good and about unknown credentials do not wait for each other.
 //! - `memory`: a bounded map that forgets what is not used.
 //! - `name`: keyed hashes in place of credentials.
+//! - `owners`: whose API keys are that were seen being issued.
 //! - `question`: one question about one credential.
 //!
 //! Invariants:
@@ -17,9 +18,11 @@ mod ask;
 mod lanes;
 mod memory;
 mod name;
+mod owners;
 mod question;
 mod resolver;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +50,8 @@ pub struct Config {
     pub wait: Duration,
     /// How many credentials are remembered.
     pub capacity: usize,
+    /// The file that keeps whose API keys are that were seen being issued; without it that is forgotten at the end.
+    pub owners: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -59,6 +64,7 @@ impl Default for Config {
             remember_refused: Duration::from_secs(10),
             wait: Duration::from_secs(3),
             capacity: 10_000,
+            owners: None,
         }
     }
 }

@@ -192,6 +192,11 @@ impl DataDir {
         self.root.join("gateway.journal")
     }
 
+    /// Whose the API keys of Open WebUI are that the gateway saw being issued.
+    pub(crate) fn gateway_owners(&self) -> PathBuf {
+        self.root.join("gateway.owners")
+    }
+
     /// Sightings that are not in the ledger yet.
     pub(crate) fn sightings(&self) -> PathBuf {
         self.root.join("sightings.journal")

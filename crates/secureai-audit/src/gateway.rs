@@ -139,7 +139,8 @@ impl Proxy {
         let upstream = UpstreamClient::build(&upstream).context("gateway.upstream")?;
         let clock = Arc::clone(store.clock());
         let key = store.keys().session_key()?;
-        let resolver = identity::Resolver::build(who(config)?, upstream.clone(), &key, Arc::clone(&clock));
+        let who = identity::Config { owners: Some(store.directory().gateway_owners()), ..who(config)? };
+        let resolver = identity::Resolver::build(who, upstream.clone(), &key, Arc::clone(&clock));
         let resolver = Arc::new(resolver);
         let list = roster::Config { api_key_header: config.api_key_header()?, ..roster::Config::default() };
         let roster = roster::Roster::build(list, Arc::clone(&resolver), upstream.clone());

@@ -1,6 +1,7 @@
 //! Asks about a credential once for all who wait, and remembers the answer.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::ask::Directory;
 use super::lanes::{Lane, Traffic, Turns};
 use super::memory::Memory;
 use super::name::{CacheKey, Names};
+use super::owners::Owners;
 use super::question::Question;
 
 /// How long Open WebUI may take to say whose a credential is; longer than anybody waits, so that the next request
@@ -41,6 +43,7 @@ pub(super) struct Inner {
     pub(super) config: Config,
     pub(super) directory: Box<dyn Directory>,
     names: Names,
+    owners_file: Option<Owners>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) turns: Turns,
     pub(super) state: Mutex<State>,
@@ -101,10 +104,15 @@ impl Resolver {
         key: &[u8; 32],
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let (owners_file, known) = config.owners.as_deref().and_then(open_owners).unzip();
+        let mut owners = Memory::new(config.capacity);
+        for (key, person) in known.unwrap_or_default() {
+            owners.insert(key, Arc::new(person));
+        }
         let state = State {
             accepted: Memory::new(config.capacity),
             doubtful: Memory::new(config.capacity),
-            owners: Memory::new(config.capacity),
+            owners,
             told: Memory::new(MAX_TOLD),
             flights: HashMap::new(),
             traffic: Traffic::default(),
@@ -114,6 +122,7 @@ impl Resolver {
             config,
             directory,
             names: Names::new(key),
+            owners_file,
             clock,
             turns: Turns::new(),
             state: Mutex::new(state),
@@ -338,7 +347,11 @@ impl Inner {
 
     fn keep_owner(&self, sender: &Caller, key: &Credential) {
         if let Some(person) = &sender.person {
-            self.state.lock().owners.insert(self.names.cache_key(key), Arc::clone(person));
+            let key = self.names.cache_key(key);
+            self.state.lock().owners.insert(key, Arc::clone(person));
+            if let Some(file) = &self.owners_file {
+                file.keep(&key, person);
+            }
         }
     }
 
@@ -402,6 +415,15 @@ impl State {
             _ => None,
         }
     }
+}
+
+fn open_owners(path: &Path) -> Option<(Owners, Vec<(CacheKey, Person)>)> {
+    let opened = Owners::open(path);
+    opened
+        .inspect_err(|error| {
+            tracing::warn!(error.message = %error, "whose restricted API keys are cannot be kept");
+        })
+        .ok()
 }
 
 /// The provisioning token is not asked about: the answer to its request tells.

@@ -562,6 +562,35 @@ async fn a_restricted_key_is_whose_it_was_issued_to() {
 }
 
 #[tokio::test]
+async fn whose_a_restricted_key_is_outlives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let owners = directory.path().join("owners");
+    let config = || Config { owners: Some(owners.clone()), ..Config::default() };
+    let stub = Stub::new();
+    stub.session("a.a.a", ADA, &[]);
+    for path in ["/api/v1/users/user/status", "/api/v1/calendars/"] {
+        stub.answer("sk-1", path, 403, FORBIDDEN);
+    }
+    let before = resolver_with(&stub, config());
+    let ada = before.resolve("/", &bearer("a.a.a")).await;
+    let passed = Passed {
+        method: Method::POST,
+        target: "/api/v1/auths/api_key",
+        headers: bearer("a.a.a"),
+        caller: &ada,
+        status: 200,
+        body: r#"{"api_key":"sk-1"}"#,
+    };
+    passed.conclude(&before).await;
+    drop(before);
+    let after = resolver_with(&stub, config());
+    let by_key = after.resolve("/api/models", &headers(&[("x-api-key", "sk-1".into())])).await;
+    assert_eq!((id(&by_key), by_key.is_admin()), (Some("u-ada"), false));
+    let file = std::fs::read_to_string(&owners).unwrap();
+    assert!(!file.contains("sk-1") && !file.contains("ada@"), "no key and no name: {file}");
+}
+
+#[tokio::test]
 async fn the_answer_tells_whether_a_provisioning_token_was_good() {
     let resolver = resolver(&Stub::new());
     let target = "/api/v1/scim/v2/Users";

@@ -36,6 +36,35 @@ export const tests = {
     }
   },
 
+  // The record without those who read it.
+  async activity() {
+    const page = await open();
+    await signIn(page);
+    await page.click('.tabs >> text="Activity"');
+    await page.waitForURL('**view=activity**');
+    const actions = await page.locator('#events .what code').allTextContents();
+    expect(actions.length > 10 && !actions.some((action) => /^audit\.(viewed|searched|read|streamed|proof_issued)$/.test(action)), 'Activity leaves out the looks at the log');
+    await page.context().close();
+  },
+
+  async scheduled() {
+    const page = await open();
+    await signIn(page);
+    await page.goto('/audit/looks');
+    const chip = page.locator('nav[aria-label=Kind] a', { hasText: 'Scheduled checks' });
+    const count = Number((await chip.locator('.count').textContent()).replace(/\D/g, ''));
+    const proofs = Number((await page.locator('nav[aria-label=Kind] a', { hasText: 'Proofs' }).locator('.count').textContent()).replace(/\D/g, ''));
+    expect(count > 300 && proofs < 100, `${count} checks by the server itself stand apart from ${proofs} proofs`);
+    await page.goto('/audit/users');
+    await page.goto('/audit/usage');
+    await page.goto('/audit/looks');
+    const at = (await page.locator('.looks td.what').allTextContents()).join('\n');
+    expect(/List of people/.test(at) && /Usage by department/.test(at) && !/people people|\d{6}Z/.test(at), 'looks are said in words');
+    await Promise.all([page.waitForURL('**/audit?**'), page.click('text="As events"')]);
+    expect(await page.locator('#events tbody tr').count() > 0 && await page.locator('#problem').count() === 0, 'and are events like others');
+    await page.context().close();
+  },
+
   async columns() {
     const page = await open();
     await signIn(page);

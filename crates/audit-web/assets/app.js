@@ -8,8 +8,7 @@ localise(document);
 themes();
 menus();
 keys();
-// On a phone the row of pages scrolls: the one that is open is to be seen.
-document.querySelector('.side nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+shown();
 
 if (document.querySelector('#q, [data-filter]')) import('./complete.js').then(({ complete }) => document.querySelectorAll('#q, [data-filter]').forEach(complete));
 if (document.querySelector('[data-filter]')) import('./scope.js').then(({ scope }) => document.querySelectorAll('[data-filter]').forEach(scope));
@@ -25,6 +24,12 @@ if (document.querySelector('#copy-note')) import('./verification.js').then(({ co
 if (document.querySelector('[data-copy]')) import('./copy.js').then(({ copies }) => copies());
 if (document.querySelector('#exports')) import('./exports.js').then(({ exports }) => exports(document.querySelector('#exports')));
 if (document.querySelector('article.event')) import('./event.js').then(({ event }) => event(document.querySelector('article.event')));
+
+// On a phone the row of pages scrolls: the one that is open is to be seen. (scrollIntoView would have the Tab key begin there.)
+function shown() {
+  const link = document.querySelector('.side nav [aria-current]');
+  if (link) link.parentElement.scrollLeft = link.offsetLeft - (link.parentElement.clientWidth - link.offsetWidth) / 2;
+}
 
 // The choice of colours takes effect at once and is remembered by the server.
 function themes() {

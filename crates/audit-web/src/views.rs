@@ -22,7 +22,13 @@ pub(crate) struct BuiltIn {
 }
 
 /// What most people look for first.
-pub(crate) const BUILT_IN: [BuiltIn; 5] = [
+pub(crate) const BUILT_IN: [BuiltIn; 6] = [
+    // What was done, without who looked at the record of it.
+    BuiltIn {
+        id: "activity",
+        name: "Activity",
+        query: "q=-action%3Aaudit.viewed%2Caudit.searched%2Caudit.read%2Caudit.streamed%2Caudit.proof_issued",
+    },
     BuiltIn {
         id: "failed-sign-ins",
         name: "Failed sign-ins",

@@ -1,15 +1,17 @@
 //! The ledger's handle: all that the rest of the product calls.
 
+mod environment;
+mod running;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use audit_tlog::tile::encode_tile;
 use audit_tlog::{
-    BundleId, ConsistencyProof, Hash, InclusionProof, LeafIndex, Signer, TileId, TreeSize, consistency_proof,
+    BundleId, ConsistencyProof, Hash, InclusionProof, LeafIndex, TileId, TreeSize, consistency_proof,
     inclusion_proof, push_bundle_entry, subset_proof,
 };
 use audit_tlog::{HashReader as _, NodeId};
@@ -19,8 +21,7 @@ use crate::batch::{Appended, BatchBuilder, NewEntry, PreparedBatch};
 use crate::checkpointer::{self, Checkpoints};
 use crate::config::{Config, Drive};
 use crate::core::{Core, Figures, Progress, Signal};
-use crate::disk::Disk;
-use crate::error::{Error, IoContext as _};
+use crate::error::Error;
 use crate::follower::{Follower, FollowerHandle};
 use crate::open::{self, Opened};
 use crate::queue::{Queue, Submission};
@@ -28,50 +29,15 @@ use crate::reader::Reader;
 use crate::replace;
 use crate::sealer::{self, Ratio};
 use crate::sequencer::{self, Sequencer};
+pub use environment::{BadEntry, ClockFn, Environment, KeyFn, LeafFn, SameFn};
+use running::{PoisonOnPanic, Running};
 
 /// Full WAL files that may wait for the sealer; beyond, appends are told to come back.
 const MAX_UNSEALED: usize = 8;
 const SEALER_BEHIND_RETRY_MS: u64 = 500;
 
-/// Appends an entry's leaf data to the buffer. Pure; the same bytes give the same leaf data for ever.
-pub type LeafFn = fn(entry: &[u8], leaf: &mut Vec<u8>) -> Result<(), BadEntry>;
-
-/// Appends an entry's idempotency key to the buffer. Pure.
-pub type KeyFn = fn(entry: &[u8], key: &mut Vec<u8>) -> Result<(), BadEntry>;
-
-/// Whether an entry offered again under a key has the content of the one recorded under it, as far as that can be
-/// told. Pure.
-pub type SameFn = fn(recorded: &[u8], offered: &[u8]) -> bool;
-
-/// The bytes are no entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an entry")]
-pub struct BadEntry;
-
-/// Microseconds since the Unix epoch, UTC.
-pub type ClockFn = Arc<dyn Fn() -> i64 + Send + Sync>;
-
 /// Called once with the outcome, on the thread that committed: must be brief and must not call the ledger.
 pub type OnDone = Box<dyn FnOnce(Result<Appended, Error>) + Send>;
-
-/// What the ledger needs from outside.
-#[derive(Clone)]
-pub struct Environment {
-    /// Where files are.
-    pub disk: Arc<dyn Disk>,
-    /// What time it is.
-    pub clock: ClockFn,
-    /// Signs checkpoints.
-    pub signer: Arc<Signer>,
-    /// Keys that the stored checkpoint may be signed by besides the signer's own: those used before.
-    pub former_keys: Vec<audit_tlog::Verifier>,
-    /// Leaf data of an entry.
-    pub leaf_fn: LeafFn,
-    /// Idempotency key of an entry.
-    pub key_fn: KeyFn,
-    /// Whether a repeated entry is the one recorded.
-    pub same_fn: SameFn,
-}
 
 /// What opening found and repaired.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -144,12 +110,6 @@ pub struct Ledger {
     running: Arc<Running>,
 }
 
-/// The ledger's threads; ends them when the last handle is dropped.
-struct Running {
-    core: Arc<Core>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-}
-
 impl Ledger {
     /// Opens the directory, making a new ledger if there is none: takes the lock, recovers the WAL, and
     /// checks that what is there continues the newest signed checkpoint. Appends wait until the
@@ -178,7 +138,7 @@ impl Ledger {
             recovery,
         });
         tracing::info!(ledger.size = core.store.size(), "opened the ledger");
-        let running = Arc::new(Running { core: Arc::clone(&core), threads: Mutex::default() });
+        let running = Arc::new(Running::new(Arc::clone(&core)));
         running.start(sequencer)?;
         Ok(Self { core, running })
     }
@@ -434,97 +394,5 @@ impl Ledger {
     /// same.
     pub fn close(&self) -> Result<(), Error> {
         self.running.end()
-    }
-}
-
-impl Running {
-    /// Starts the threads, or gets ready to be driven by the caller.
-    fn start(&self, mut sequencer: Sequencer) -> Result<(), Error> {
-        let core = &self.core;
-        if core.config.drive == Drive::Caller {
-            sequencer.remember(core)?;
-            *core.sequencer.lock() = Some(sequencer);
-            return Ok(());
-        }
-        self.spawn("ledger-sequencer", move |core| sequencer::run(core, sequencer))?;
-        self.spawn("ledger-sealer", sealer::run)?;
-        self.spawn("ledger-checkpointer", checkpointer::run)?;
-        core.seal_signal.raise();
-        Ok(())
-    }
-
-    fn spawn(&self, name: &str, work: impl FnOnce(&Core) + Send + 'static) -> Result<(), Error> {
-        let core = Arc::clone(&self.core);
-        let guarded = move || {
-            let _told = PoisonOnPanic::new(&core);
-            work(&core);
-        };
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(guarded);
-        self.threads.lock().push(thread.context("start a thread for", self.core.store.files.root())?);
-        Ok(())
-    }
-
-    /// Ends the ledger; does nothing the second time.
-    fn end(&self) -> Result<(), Error> {
-        let mut threads = self.threads.lock();
-        let core = &self.core;
-        let Some(lock) = core.lock.lock().take() else { return Ok(()) };
-        core.queue.refuse(Error::Closed);
-        core.seal_signal.stop();
-        // The checkpointer leaves when the log is closed, which is when the sequencer is done.
-        let mut rest = threads.drain(..);
-        if let Some(sequencer) = rest.next() {
-            join(sequencer);
-        }
-        // Something is left only if this is the sequencer's thread itself.
-        while core.queue.wait() && sequencer::commit_waiting(core) {}
-        // A producer that commits by itself has the lock until it is done; the next one finds nothing.
-        let sequencer = core.sequencer.lock().take();
-        let published = checkpointer::publish(core);
-        if let Some(sequencer) = sequencer {
-            sequencer.save_window(core);
-        }
-        core.progress.close();
-        rest.for_each(join);
-        drop(lock);
-        tracing::info!(ledger.size = core.store.size(), "closed the ledger");
-        published.map(|_| ())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Err(error) = self.end() {
-            tracing::error!(error = %error, "cannot publish the last checkpoint");
-        }
-    }
-}
-
-/// Waits for a thread to end, unless it is this one: the last handle may be dropped by what the sequencer calls.
-fn join(thread: JoinHandle<()>) {
-    if thread.thread().id() != thread::current().id() {
-        // If it panicked, the ledger has been poisoned.
-        drop(thread.join());
-    }
-}
-
-/// Stops the ledger when a thread panics while it works for it: what it was doing is half done.
-struct PoisonOnPanic<'a> {
-    core: &'a Core,
-    /// A producer may append while its own panic unwinds.
-    panicked_before: bool,
-}
-
-impl<'a> PoisonOnPanic<'a> {
-    fn new(core: &'a Core) -> Self {
-        Self { core, panicked_before: thread::panicking() }
-    }
-}
-
-impl Drop for PoisonOnPanic<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() && !self.panicked_before {
-            self.core.poison_with("a thread of the ledger panicked");
-        }
     }
 }

@@ -1,11 +1,21 @@
 //! The command line: every command, option and help text.
 //!
-//! What an option means to the record is decided by the HTTP API, whose parameters carry the same names; this file
-//! only gives them flags.
+//! What an option means to the record is decided by the HTTP API, whose parameters carry the same names; it only
+//! gets flags here.
+
+mod ask;
+mod manage;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use ask::{ExportArgs, ExportFormat, FilterArgs, Order, SearchArgs, StatsArgs, TailArgs};
+pub(crate) use manage::{
+    BreakGlassCommand, KeyCommand, RoleChangeArgs, RoleCommand, RoleCreateArgs, RoleRemoveArgs,
+    SourceCommand, SourceRemoveArgs, SourceSetupArgs, SourceSetupCommand, TokenCommand, TokenCreateArgs,
+    TokenRevokeArgs, TokenRotateArgs,
+};
 
 /// The audit trail for self-hosted AI chat platforms: record, search, export and prove who did what, when.
 #[derive(Debug, Parser)]
@@ -171,143 +181,6 @@ pub(crate) struct ImportArgs {
     pub on_error: OnError,
 }
 
-/// Filters, named like the API's parameters.
-#[derive(Debug, Args, Clone, Default)]
-#[command(next_help_heading = "Filters")]
-pub(crate) struct FilterArgs {
-    /// Free text and terms, such as `action:auth.login_failed user:ada@example.com "brake rotor"`; a term that begins
-    /// with `-` goes behind `--`, or into -q
-    #[arg(value_name = "QUERY")]
-    pub terms: Vec<String>,
-    /// The same as QUERY, as one option
-    #[arg(short, long = "query", value_name = "QUERY", allow_hyphen_values = true)]
-    pub query: Option<String>,
-    /// First moment: a date, an RFC 3339 time, or an age such as 24h, 7d, 4w
-    #[arg(long, value_name = "TIME")]
-    pub from: Option<String>,
-    /// Last moment; a date includes its whole day
-    #[arg(long, value_name = "TIME")]
-    pub to: Option<String>,
-    /// Who: id, e-mail or name
-    #[arg(long)]
-    pub user: Option<String>,
-    /// Category; repeatable
-    #[arg(long, value_name = "CATEGORY")]
-    pub event_type: Vec<String>,
-    /// Action, such as `auth.login_failed`; a trailing `*` matches the rest
-    #[arg(long)]
-    pub action: Option<String>,
-    /// success, failure, denied or unknown
-    #[arg(long)]
-    pub outcome: Option<String>,
-    /// Address or network (10.0.0.0/8)
-    #[arg(long)]
-    pub ip: Option<String>,
-    /// Target type, id or name
-    #[arg(long)]
-    pub target: Option<String>,
-    /// Model id
-    #[arg(long)]
-    pub model: Option<String>,
-    /// Time zone of bare dates and of printed times [default: UTC]
-    #[arg(long, value_name = "ZONE")]
-    pub tz: Option<String>,
-}
-
-/// Order of events by time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Order {
-    /// Newest first
-    Desc,
-    /// Oldest first
-    Asc,
-}
-
-/// Options of `search`.
-#[derive(Debug, Args)]
-pub(crate) struct SearchArgs {
-    /// Which events.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// Order by time
-    #[arg(long, value_enum, default_value = "desc")]
-    pub order: Order,
-    /// At most so many events
-    #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
-    pub limit: u32,
-    /// Also count all that match
-    #[arg(long)]
-    pub count: bool,
-}
-
-/// Options of `tail`.
-#[derive(Debug, Args)]
-pub(crate) struct TailArgs {
-    /// Which events.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// Keep running and show events as they are recorded (needs --url)
-    #[arg(short, long)]
-    pub follow: bool,
-    /// Begin with so many of the newest events
-    #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
-    pub limit: u32,
-}
-
-/// File formats of exports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// One JSON document
-    Json,
-    /// One JSON object a line
-    Ndjson,
-    /// Comma-separated values, for spreadsheets
-    Csv,
-    /// Parquet, for DuckDB, Spark, pandas
-    Parquet,
-}
-
-/// Options of `export`.
-#[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
-    /// Which events.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// The file's format
-    #[arg(long, value_enum)]
-    pub format: ExportFormat,
-    /// Where to; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
-    /// Order by time
-    #[arg(long, value_enum, default_value = "desc")]
-    pub order: Order,
-    /// Overwrite FILE if it exists
-    #[arg(long)]
-    pub force: bool,
-    /// Also write FILE.proof, with which `proof verify` checks every line (json and ndjson)
-    #[arg(long)]
-    pub proof: bool,
-}
-
-/// Options of `stats`.
-#[derive(Debug, Args)]
-pub(crate) struct StatsArgs {
-    /// Which events.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// What to group by, at most three: hour, day, week, month, or a field such as category, action, outcome, severity,
-    /// source, actor.email, actor.name, role, department, ip, target.type, target.name, model, provider
-    #[arg(long, value_name = "KEY", value_delimiter = ',', default_value = "category")]
-    pub by: Vec<String>,
-    /// Sums to show: input_tokens, output_tokens, total_tokens, cost_usd, latency_ms
-    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
-    pub sum: Vec<String>,
-    /// At most so many rows
-    #[arg(short = 'n', long, default_value_t = 1_000, value_name = "N")]
-    pub limit: u32,
-}
-
 /// Options of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
@@ -362,185 +235,6 @@ pub(crate) struct ProofVerifyArgs {
 /// Options of `reindex`.
 #[derive(Debug, Args)]
 pub(crate) struct ReindexArgs {}
-
-/// `break-glass …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum BreakGlassCommand {
-    /// Switch it on with a password from the prompt or from standard input; whoever is in with a former one is out
-    Set,
-    /// Switch it off
-    Off,
-    /// Tell whether it is on
-    Show,
-}
-
-/// `token …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Make a token and print it, once, alone on standard output
-    Create(TokenCreateArgs),
-    /// List tokens (never their secrets)
-    List,
-    /// Give a token another secret and print that, once; the one before is good for a while
-    Rotate(TokenRotateArgs),
-    /// Revoke a token at once
-    Revoke(TokenRevokeArgs),
-}
-
-/// Options of `token create`.
-#[derive(Debug, Args)]
-pub(crate) struct TokenCreateArgs {
-    /// What or whom it is for
-    #[arg(long)]
-    pub name: String,
-    /// What it may do: admin, auditor, viewer (needs --scope), ingest, or a role you made
-    #[arg(long)]
-    pub role: String,
-    /// Which events it sees: a filter, such as 'department:"Inside Sales" -category:administration'
-    #[arg(long, value_name = "FILTER")]
-    pub scope: Option<String>,
-    /// Where it may be used from: a network or an address; repeatable [default: anywhere]
-    #[arg(long = "network", value_name = "CIDR")]
-    pub networks: Vec<String>,
-    /// How long it is good: 12h, 90d, a date, or never [default: 90d]
-    #[arg(long, value_name = "AGE|DATE")]
-    pub expires: Option<String>,
-}
-
-/// Options of `token rotate`.
-#[derive(Debug, Args)]
-pub(crate) struct TokenRotateArgs {
-    /// The token's id or name, as `token list` shows it
-    #[arg(value_name = "ID|NAME")]
-    pub token: String,
-    /// How long the secret before is still good: 0h to 720h, or 30d
-    #[arg(long, value_name = "AGE", default_value = "24h")]
-    pub overlap: String,
-}
-
-/// `role …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum RoleCommand {
-    /// Make a role
-    Create(RoleCreateArgs),
-    /// List the roles and what each may do
-    List,
-    /// Change what a role allows and shows; what is not said stays as it is
-    Change(RoleChangeArgs),
-    /// Remove a role that no live token has
-    Remove(RoleRemoveArgs),
-}
-
-/// Options of `role create`.
-#[derive(Debug, Args)]
-pub(crate) struct RoleCreateArgs {
-    /// The role's name
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// What it allows, separated by commas: events.read,usage.read (`role list` shows all)
-    #[arg(long, value_delimiter = ',', required = true, value_name = "PERMISSION")]
-    pub permissions: Vec<String>,
-    /// Which events it shows: a filter [default: all]
-    #[arg(long, value_name = "FILTER")]
-    pub scope: Option<String>,
-    /// Groups of an event that it does not show: actor, org, client, target, usage, content
-    #[arg(long, value_delimiter = ',', value_name = "GROUP")]
-    pub withhold: Vec<String>,
-}
-
-/// Options of `role change`.
-#[derive(Debug, Args)]
-pub(crate) struct RoleChangeArgs {
-    /// The role's name
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// What it allows from now on, separated by commas (`role list` shows all)
-    #[arg(long, value_delimiter = ',', value_name = "PERMISSION")]
-    pub permissions: Option<Vec<String>>,
-    /// Which events it shows from now on: a filter; '' for all
-    #[arg(long, value_name = "FILTER")]
-    pub scope: Option<String>,
-    /// Groups of an event that it does not show from now on; '' for none
-    #[arg(long, value_delimiter = ',', value_name = "GROUP")]
-    pub withhold: Option<Vec<String>>,
-}
-
-/// Options of `role remove`.
-#[derive(Debug, Args)]
-pub(crate) struct RoleRemoveArgs {
-    /// The role's name
-    #[arg(value_name = "NAME")]
-    pub name: String,
-}
-
-/// Options of `token revoke`.
-#[derive(Debug, Args)]
-pub(crate) struct TokenRevokeArgs {
-    /// The token's id or name, as `token list` shows it
-    #[arg(value_name = "ID|NAME")]
-    pub token: String,
-    /// Even if it is the last that may manage tokens (on the data directory only)
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// `source …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum SourceCommand {
-    /// Register us with a platform, so that it sends its events here; safe to repeat
-    #[command(subcommand)]
-    Setup(SourceSetupCommand),
-    /// List the sources and what they have sent
-    List,
-    /// Remove a source; its events stay
-    Remove(SourceRemoveArgs),
-}
-
-/// `source setup …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum SourceSetupCommand {
-    /// Make or update the webhook in Open WebUI that sends all its events here
-    Openwebui(SourceSetupArgs),
-}
-
-/// Options of `source setup openwebui`.
-#[derive(Debug, Args)]
-pub(crate) struct SourceSetupArgs {
-    /// Open WebUI's address (ours is SECUREAI_AUDIT_URL, or the server that has the data directory open)
-    #[arg(id = "url", long, value_name = "URL")]
-    pub url: String,
-    /// A session token or API key of one of its administrators
-    #[arg(long, env = "OPENWEBUI_TOKEN", hide_env_values = true)]
-    pub token: String,
-    /// The source's name
-    #[arg(long, default_value = "main")]
-    pub name: String,
-    /// Where Open WebUI reaches us [default: where the server listens]
-    #[arg(long, value_name = "URL")]
-    pub public_url: Option<String>,
-}
-
-/// Options of `source remove`.
-#[derive(Debug, Args)]
-pub(crate) struct SourceRemoveArgs {
-    /// The source's name, as `source list` shows it
-    pub name: String,
-    /// Open WebUI's address, to remove the webhook there too
-    #[arg(long, value_name = "URL", requires = "token")]
-    pub openwebui_url: Option<String>,
-    /// A session token or API key of one of its administrators
-    #[arg(long, env = "OPENWEBUI_TOKEN", hide_env_values = true)]
-    pub token: Option<String>,
-}
-
-/// `key …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeyCommand {
-    /// Print the verifier key that checks checkpoints and proofs
-    Show,
-    /// Make a new signing key; the old one's checkpoints stay valid
-    Rotate,
-}
 
 /// `config …`.
 #[derive(Debug, Subcommand)]

@@ -9,7 +9,6 @@ mod traffic;
 
 use std::borrow::Cow;
 
-use audit_query::question::Budget;
 use serde::{Deserialize, Serialize};
 
 pub use recording::readiness;
@@ -82,15 +81,13 @@ pub fn bad(subject: &'static str, finding: impl Into<String>, advice: impl Into<
 /// When too much waits already, or the control database cannot be read.
 pub(crate) async fn all(state: &AppState, reader: &Reader) -> Result<(Vec<Finding>, Status)> {
     let status = status::look(state).await?;
-    let (worker, of_worker) = (state.clone(), status.clone());
-    let sees_all = !reader.is_limited();
-    let budget = Budget::of(state.config().query_timeout);
-    let findings = state.queries().query(budget, move |budget| {
-        let mut findings = (worker.premises().look)();
-        findings.extend(recording::findings(&worker));
-        findings.extend(gateways::findings(&of_worker));
+    let (known, sees_all) = (status.clone(), !reader.is_limited());
+    let findings = state.ask(move |state, budget| {
+        let mut findings = (state.premises().look)();
+        findings.extend(recording::findings(state));
+        findings.extend(gateways::findings(&known));
         if sees_all {
-            findings.extend(traffic::look(&worker, &of_worker, budget));
+            findings.extend(traffic::look(state, &known, budget));
         }
         Ok(findings)
     });

@@ -8,6 +8,7 @@ use audit_event::{Clock, Timestamp};
 use audit_ledger::Ledger;
 use audit_pipeline::Intake;
 use audit_query::Index;
+use audit_query::question::Budget;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,7 @@ use crate::limits::Pacer;
 use crate::metrics::Requests;
 use crate::oidc::Provider;
 use crate::premises::Premises;
+use crate::problem;
 use crate::roster::Roster;
 use crate::sessions::Sessions;
 use crate::sign_ins::SignIns;
@@ -266,6 +268,30 @@ impl AppState {
     /// The control database.
     pub(crate) fn control(&self) -> &Control {
         &self.0.parts.control
+    }
+
+    /// Does work that blocks, on one of the threads for queries.
+    ///
+    /// # Errors
+    /// As [`Workers::run`], and the work's own.
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> problem::Result<T> + Send + 'static,
+    ) -> problem::Result<T> {
+        let state = self.clone();
+        self.queries().run(move || work(&state)).await?
+    }
+
+    /// Asks within the time that a query may take. It ends when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// As [`Workers::query`].
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Self, &Budget) -> problem::Result<T> + Send + 'static,
+    ) -> problem::Result<T> {
+        let (state, budget) = (self.clone(), Budget::of(self.config().query_timeout));
+        self.queries().query(budget, move |budget| question(&state, budget)).await
     }
 
     /// Threads for lists, counts, groups and single events.

@@ -51,19 +51,17 @@ pub(crate) async fn set(
     let wish: Wish = serde_json::from_slice(&bytes).map_err(|_| {
         Problem::new(Code::InvalidDocument, "the body must be a JSON object with the field password, a text")
     })?;
-    let worker = state.clone();
     state
-        .queries()
-        .run(move || {
-            may_set(&worker, &reader)?;
-            activity::change(&worker, |control| {
+        .work(move |state| {
+            may_set(state, &reader)?;
+            activity::change(state, |control| {
                 let was_on = control.break_glass()?.is_some();
-                control.set_break_glass(&wish.password, worker.now())?;
+                control.set_break_glass(&wish.password, state.now())?;
                 Ok(((), switched(reader.visitor(), was_on, true)))
             })?;
-            Ok::<_, Problem>(worker.emergency().reload()?)
+            Ok(state.emergency().reload()?)
         })
-        .await??;
+        .await?;
     Ok(shown(&state))
 }
 
@@ -71,19 +69,17 @@ pub(crate) async fn set(
 pub(crate) async fn remove(State(state): State<AppState>, uri: Uri, reader: Reader) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
     may_give_all(&reader, Permissions::ALL)?;
-    let worker = state.clone();
     state
-        .queries()
-        .run(move || {
-            if worker.control().break_glass()?.is_some() {
-                activity::change(&worker, |control| {
+        .work(move |state| {
+            if state.control().break_glass()?.is_some() {
+                activity::change(state, |control| {
                     control.remove_break_glass()?;
                     Ok(((), switched(reader.visitor(), true, false)))
                 })?;
             }
-            Ok::<_, Problem>(worker.emergency().reload()?)
+            Ok(state.emergency().reload()?)
         })
-        .await??;
+        .await?;
     Ok(shown(&state))
 }
 

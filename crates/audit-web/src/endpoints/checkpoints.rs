@@ -16,8 +16,7 @@ use crate::state::AppState;
 /// Lists them, newest first.
 pub(crate) async fn list(State(state): State<AppState>, uri: Uri) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
-    let kept = state.queries().run(move || worker.control().checkpoints(CHECKPOINTS_KEPT)).await??;
+    let kept = state.work(|state| Ok(state.control().checkpoints(CHECKPOINTS_KEPT)?)).await?;
     let views: Vec<_> = kept.iter().map(|kept| json!({ "size": kept.size, "kept": kept.time })).collect();
     Ok(Json(json!({ "checkpoints": views })))
 }

@@ -10,7 +10,6 @@ use audit_control::Source;
 use audit_event::{Event, Timestamp};
 use serde::Serialize;
 
-use crate::problem::{Problem, Result};
 use crate::sources::{Arrivals, target};
 use crate::state::AppState;
 
@@ -50,16 +49,4 @@ fn take_up(state: &AppState) -> audit_control::Result<()> {
         receiving.sightings.configure(|configured| configured.webhook = any);
     }
     Ok(())
-}
-
-/// Runs a change of the sources on a worker's thread.
-async fn change<T: Send + 'static, E: Send + 'static>(
-    state: &AppState,
-    change: impl FnOnce(&AppState) -> std::result::Result<T, E> + Send + 'static,
-) -> Result<T>
-where
-    Problem: From<E>,
-{
-    let worker = state.clone();
-    Ok(state.queries().run(move || change(&worker)).await??)
 }

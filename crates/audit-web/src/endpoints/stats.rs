@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use audit_query::filter::{Field, FieldKind};
 use audit_query::question::{
-    Answers as _, Bucket, Budget, Group, GroupKey, Key, Measure, NumberField, Table, Value as Measured,
+    Answers as _, Bucket, Group, GroupKey, Key, Measure, NumberField, Table, Value as Measured,
 };
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -61,12 +61,9 @@ pub(crate) async fn handle(
         limit: shape.limit,
         snapshot: None,
     };
-    let worker = state.clone();
-    let budget = Budget::of(state.config().query_timeout);
     let (json, encoding, rows) = state
-        .queries()
-        .query(budget, move |budget| {
-            let table = worker.index().group(&group, budget)?;
+        .ask(move |state, budget| {
+            let table = state.index().group(&group, budget)?;
             let json = write(&table, &shape.names, &shape.sums);
             let encoding = encoding.for_length(json.len());
             Ok((encoding.pack(json).map_err(Problem::internal)?, encoding, table.rows.len()))

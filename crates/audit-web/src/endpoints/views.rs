@@ -11,7 +11,6 @@ use http::HeaderMap;
 
 use crate::endpoints::document::Document;
 use crate::problem::Result;
-use crate::reader::Reader;
 use crate::state::AppState;
 use crate::views::Wish;
 
@@ -22,14 +21,4 @@ async fn wish(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Wish>
     let document = Document::read(state, headers, body, FIELDS).await?;
     let text = |name| document.text(name).map(|text| text.map(str::to_owned));
     Ok(Wish { name: text("name")?, query: text("query")?, shared: document.flag("shared")? })
-}
-
-/// Does something with views on a worker's thread.
-async fn work<T: Send + 'static>(
-    state: &AppState,
-    reader: Reader,
-    work: impl FnOnce(&AppState, &Reader) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let worker = state.clone();
-    state.queries().run(move || work(&worker, &reader)).await?
 }

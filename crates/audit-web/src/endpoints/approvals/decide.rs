@@ -56,13 +56,11 @@ pub(crate) async fn run(
     note: Option<String>,
 ) -> Result<ApprovalView> {
     let note = note.map(|note| note.trim().chars().take(NOTE_CHARS).collect::<String>());
-    let worker = state.clone();
     let decided = state
-        .queries()
-        .run(move || {
+        .work(move |state| {
             let note = note.as_deref().filter(|note| !note.is_empty());
-            four_eyes::decide(&worker, &reader, &id, decision, note)
+            four_eyes::decide(state, &reader, &id, decision, note)
         })
-        .await??;
+        .await?;
     Ok(ApprovalView::new(decided))
 }

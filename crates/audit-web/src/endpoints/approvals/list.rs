@@ -22,13 +22,11 @@ pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<Js
 
 /// The requests as they are now.
 pub(crate) async fn all(state: &AppState) -> Result<Vec<ApprovalView>> {
-    let worker = state.clone();
     let approvals = state
-        .queries()
-        .run(move || {
-            four_eyes::expire(&worker)?;
-            Ok::<_, crate::problem::Problem>(worker.access().control().approvals(MOST)?)
+        .work(move |state| {
+            four_eyes::expire(state)?;
+            Ok(state.access().control().approvals(MOST)?)
         })
-        .await??;
+        .await?;
     Ok(approvals.into_iter().map(ApprovalView::new).collect())
 }

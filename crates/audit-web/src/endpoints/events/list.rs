@@ -62,13 +62,11 @@ async fn page(state: AppState, question: Question, headers: &HeaderMap, reader: 
     let format = question.format.unwrap_or_default();
     let encoding = export::encoding_for(format, headers);
     let disposition = export::disposition(&question, format)?;
-    let (worker, asking) = (state.clone(), reader.clone());
-    let budget = Budget::of(state.config().query_timeout);
+    let asking = reader.clone();
     let answer = state
-        .queries()
-        .query(budget, move |budget| {
-            let (page, next) = place.page(&worker, &question, limit, budget)?;
-            let written = write(&worker, &asking, &question, &page, next.as_deref(), budget)?;
+        .ask(move |state, budget| {
+            let (page, next) = place.page(state, &question, limit, budget)?;
+            let written = write(state, &asking, &question, &page, next.as_deref(), budget)?;
             let encoding = encoding.for_length(written.len());
             Ok(PageAnswer {
                 body: encoding.pack(written).map_err(Problem::internal)?,

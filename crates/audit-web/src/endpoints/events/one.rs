@@ -33,8 +33,8 @@ pub(crate) async fn handle(
     reader: Reader,
 ) -> Result<Response> {
     Params::parse(uri.query(), &[])?;
-    let (worker, asking) = (state.clone(), reader.clone());
-    let found = state.queries().run(move || find(&worker, &asking, &name)).await??;
+    let asking = reader.clone();
+    let found = state.work(move |state| find(state, &asking, &name)).await?;
     let mut json = Vec::with_capacity(found.bytes.len() + 1);
     let entry = Entry::decode(&found.bytes).map_err(|error| state.unreadable().decode_problem(error))?;
     reader.shown(&entry).write_json(&mut json);

@@ -28,15 +28,14 @@ pub(crate) async fn handle(
 ) -> Result<Response> {
     let params = Params::parse(uri.query(), &[&["groups"]])?;
     let groups = without(disclosed(&params)?, reader.withheld());
-    let (worker, asking) = (state.clone(), reader.clone());
+    let asking = reader.clone();
     let (found, file) = state
-        .queries()
-        .run(move || {
-            let found = one::find(&worker, &asking, &name)?;
-            let file = prove(&worker, &found, groups)?;
-            Ok::<_, Problem>((found, file))
+        .work(move |state| {
+            let found = one::find(state, &asking, &name)?;
+            let file = prove(state, &found, groups)?;
+            Ok((found, file))
         })
-        .await??;
+        .await?;
     let entry = Entry::decode(&found.bytes).map_err(Problem::internal)?;
     let shown = names(groups);
     let event = Event {

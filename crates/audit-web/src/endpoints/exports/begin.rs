@@ -1,7 +1,6 @@
 //! `POST /exports`: begin an export in the background. Which events, and how, are parameters as in a list.
 
 use audit_control::Export;
-use audit_query::question::Budget;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -39,9 +38,6 @@ pub(crate) async fn handle(State(state): State<AppState>, uri: Uri, reader: Read
 /// As [`crate::exports::Exports::begin`].
 pub(crate) async fn begin(state: &AppState, wish: Wish, reader: &Reader) -> Result<Export> {
     let asker = super::asker(state, reader)?;
-    let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
-    let begun = state
-        .queries()
-        .query(budget, move |budget| worker.export_jobs().begin(&worker, &wish, &asker, budget));
+    let begun = state.ask(move |state, budget| state.export_jobs().begin(state, &wish, &asker, budget));
     begun.await
 }

@@ -40,8 +40,7 @@ pub(crate) async fn handle(
 ) -> Result<Response> {
     Params::parse(uri.query(), &[])?;
     let is_head = method == Method::HEAD;
-    let worker = state.clone();
-    let (export, file) = state.queries().run(move || open(&worker, &id, &reader, is_head)).await??;
+    let (export, file) = state.work(move |state| open(state, &id, &reader, is_head)).await?;
     let etag = format!("\"{}\"", export.sha256.as_deref().unwrap_or_default());
     let length = export.bytes;
     let wanted = Wanted::of(&headers, length, &etag);

@@ -23,8 +23,7 @@ pub(crate) async fn handle(State(state): State<AppState>, uri: Uri, reader: Read
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Problem::invalid_parameter("limit", format!("is a number from 1 to {MAX_LIMIT}")));
     }
-    let worker = state.clone();
-    let exports = state.queries().run(move || listed(&worker, &reader, limit)).await??;
+    let exports = state.work(move |state| listed(state, &reader, limit)).await?;
     let exports: Vec<_> = exports.into_iter().map(|export| ExportView::of(&state, export)).collect();
     Ok(Json(json!({ "exports": exports })))
 }

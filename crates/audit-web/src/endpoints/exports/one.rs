@@ -19,7 +19,6 @@ pub(crate) async fn handle(
     reader: Reader,
 ) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
-    let export = state.queries().run(move || find(&worker, &id, &reader)).await??;
+    let export = state.work(move |state| find(state, &id, &reader)).await?;
     Ok(Json(json!({ "export": ExportView::of(&state, export) })))
 }

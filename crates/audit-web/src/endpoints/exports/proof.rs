@@ -21,19 +21,18 @@ pub(crate) async fn handle(
     reader: Reader,
 ) -> Result<Response> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
-    let answer = state.queries().run(move || {
-        let export = find(&worker, &id, &reader)?;
+    let answer = state.work(move |state| {
+        let export = find(state, &id, &reader)?;
         // A manifest outlives its file: whoever downloaded it may want to check it later.
         if export.sha256.is_none() {
-            worker.export_jobs().file_of(&export)?;
+            state.export_jobs().file_of(&export)?;
         }
-        let manifest = manifest::of(&worker, &export)?;
+        let manifest = manifest::of(state, &export)?;
         let event = about(reader.visitor().did("audit.proof_issued"), &export);
-        worker.activity().note(event, &reader.visitor().key(), &export.id);
-        Ok::<_, crate::problem::Problem>((export, manifest))
+        state.activity().note(event, &reader.visitor().key(), &export.id);
+        Ok((export, manifest))
     });
-    let (export, manifest) = answer.await??;
+    let (export, manifest) = answer.await?;
     let mut response = manifest.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -30,14 +30,13 @@ pub(crate) async fn handle(
 /// # Errors
 /// [`crate::problem::Code::NoSuchExport`].
 pub(crate) async fn remove(state: &AppState, id: String, reader: Reader) -> Result<Export> {
-    let worker = state.clone();
-    let removed = state.queries().run(move || {
-        let before = find(&worker, &id, &reader)?;
-        let after = worker.export_jobs().remove(&worker, &before)?;
+    let removed = state.work(move |state| {
+        let before = find(state, &id, &reader)?;
+        let after = state.export_jobs().remove(state, &before)?;
         if before.state != after.state {
-            worker.activity().record(about(reader.visitor().did("audit.export_deleted"), &after));
+            state.activity().record(about(reader.visitor().did("audit.export_deleted"), &after));
         }
         Ok(after)
     });
-    removed.await?
+    removed.await
 }

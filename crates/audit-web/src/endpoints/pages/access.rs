@@ -236,8 +236,8 @@ async fn act(
     if !frame.is_own_form(&form) {
         return Err(form::not_theirs());
     }
-    let (worker, reader) = (state.clone(), reader.clone());
-    state.queries().run(move || act(&worker, &reader, &form)).await?
+    let reader = reader.clone();
+    state.work(move |state| act(state, &reader, &form)).await
 }
 
 fn on_tokens(state: &AppState, reader: &Reader, form: &Form) -> Result<Done> {
@@ -309,16 +309,14 @@ async fn answer(
         Ok(done) => (StatusCode::OK, done, None),
         Err(problem) => (problem.code().status(), Done::default(), Some(super::sentence(problem.detail()))),
     };
-    let worker = state.clone();
-    let found = state.queries().run(move || {
+    let found = state.work(|state| {
         // So that the list knows of the uses of the last minutes, too.
-        worker.access().save_uses();
-        let control = worker.access().control();
-        Ok::<_, audit_control::Error>((control.tokens()?, roles::list::views(control)?))
+        state.access().save_uses();
+        let control = state.access().control();
+        Ok((control.tokens()?, roles::list::views(control)?))
     });
     let (tokens, roles) = match found.await {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => return super::refused(&frame, &error.into()),
+        Ok(found) => found,
         Err(problem) => return super::refused(&frame, &problem),
     };
     let has_session = frame.form_key.is_some();

@@ -74,18 +74,16 @@ pub(crate) async fn handle(
 }
 
 async fn show(state: &AppState, frame: &Frame, name: String, reader: &Reader) -> Result<Shown> {
-    let (worker, asking, zone) = (state.clone(), reader.clone(), frame.time_zone());
-    let budget = Budget::of(state.config().query_timeout);
+    let (asking, zone) = (reader.clone(), frame.time_zone());
     let (shown, target) = state
-        .queries()
-        .query(budget, move |budget| {
-            let found = one::find(&worker, &asking, &name)?;
+        .ask(move |state, budget| {
+            let found = one::find(state, &asking, &name)?;
             let entry =
-                Entry::decode(&found.bytes).map_err(|error| worker.unreadable().decode_problem(error))?;
+                Entry::decode(&found.bytes).map_err(|error| state.unreadable().decode_problem(error))?;
             let mut json = Vec::new();
             asking.shown(&entry).write_json(&mut json);
             let event: Value = serde_json::from_slice(&json).unwrap_or_default();
-            let shown = of(&worker, &asking, (&event, &json), found.index.get(), &zone, budget)?;
+            let shown = of(state, &asking, (&event, &json), found.index.get(), &zone, budget)?;
             Ok((shown, one::target(&entry)))
         })
         .await?;

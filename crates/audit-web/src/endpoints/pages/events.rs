@@ -125,9 +125,7 @@ pub(crate) async fn handle(
                 View::of(&reader, &Uri::from_static("/audit"), frame.zone.as_ref(), state.now())
             })?;
             let wrong = Some(Wrong::of(&problem, &view));
-            let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
-            let bar = state.queries().query(budget, move |_| Ok((Bar::of(&worker, &view)?, view))).await;
-            let (bar, view) = match bar {
+            let (bar, view) = match state.work(move |state| Ok((Bar::of(state, &view)?, view))).await {
                 Ok(found) => found,
                 Err(problem) => return Ok(super::refused(&frame, &problem)),
             };
@@ -177,12 +175,10 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
     let (question, columns) = (view.question()?, view.columns()?);
     let place = Place::of(state, &question)?;
     let filter = question::describe(&question);
-    let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
     let (view, shown) = state
-        .queries()
-        .query(budget, move |budget| {
-            let mut shown = find(&worker, &view, &question, place, budget)?;
-            shown.bar = Bar::of(&worker, &view)?;
+        .ask(move |state, budget| {
+            let mut shown = find(state, &view, &question, place, budget)?;
+            shown.bar = Bar::of(state, &view)?;
             shown.columns = columns;
             for row in &mut shown.rows {
                 row.columns = columns;

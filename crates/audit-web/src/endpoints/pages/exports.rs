@@ -6,7 +6,6 @@ mod streamed;
 
 use askama::Template;
 use audit_control::{Export, ExportState};
-use audit_query::question::Budget;
 use axum::extract::State;
 use axum::response::Response;
 use form_urlencoded::Serializer;
@@ -70,11 +69,10 @@ struct Line {
 /// The list.
 pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: Reader) -> Result<Response> {
     let zone = frame.time_zone();
-    let (worker, local) = (state.clone(), zone.clone());
-    let budget = Budget::of(state.config().query_timeout);
-    let found = state.queries().query(budget, move |budget| {
-        let streamed = streamed::newest(&worker, &reader, &local, budget)?;
-        Ok::<_, Problem>((listed(&worker, &reader, SHOWN)?, streamed))
+    let local = zone.clone();
+    let found = state.ask(move |state, budget| {
+        let streamed = streamed::newest(state, &reader, &local, budget)?;
+        Ok((listed(state, &reader, SHOWN)?, streamed))
     });
     let (exports, streamed) = found.await?;
     let page = ExportsPage {

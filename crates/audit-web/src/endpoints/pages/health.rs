@@ -5,7 +5,6 @@ mod sources;
 
 use askama::Template;
 use audit_event::Timestamp;
-use audit_query::question::Budget;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -49,18 +48,17 @@ pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: 
     let (mut findings, status) = checks::all(&state, &reader).await?;
     // What is wrong comes first.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
-    let (worker, is_whole) = (state.clone(), !reader.is_limited());
-    let budget = Budget::of(state.config().query_timeout);
-    let page = state.queries().query(budget, move |budget| {
+    let is_whole = !reader.is_limited();
+    let page = state.ask(move |state, budget| {
         Ok(HealthPage {
             zone: frame.time_zone(),
-            now: worker.now(),
-            started: worker.started(),
+            now: state.now(),
+            started: state.started(),
             findings,
-            sources: sources::lines(&worker, &status, &reader, budget)?,
-            followers: followers(&worker, &status),
-            queues: queues(&worker, &status),
-            room: Room::of(&worker, budget)?,
+            sources: sources::lines(state, &status, &reader, budget)?,
+            followers: followers(state, &status),
+            queues: queues(state, &status),
+            room: Room::of(state, budget)?,
             frame,
         })
     });

@@ -66,9 +66,7 @@ struct Head {
 
 /// Answers with the page.
 pub(crate) async fn handle(State(state): State<AppState>, frame: Frame, reader: Reader) -> Result<Response> {
-    let worker = state.clone();
-    let budget = Budget::of(state.config().query_timeout);
-    let page = state.queries().query(budget, move |budget| show(&worker, frame, &reader, budget)).await?;
+    let page = state.ask(move |state, budget| show(state, frame, &reader, budget)).await?;
     Ok(rendered(StatusCode::OK, &page.frame, &page))
 }
 
@@ -82,9 +80,8 @@ pub(crate) async fn verify(
     if !frame.is_own_form(&form) {
         return Ok(refused(&frame, &form::not_theirs()));
     }
-    let worker = state.clone();
-    let begun = state.queries().run(move || verifications::start(&worker, Some(&visitor)).map(drop)).await?;
-    Ok(match begun {
+    let begun = state.work(move |state| verifications::start(state, Some(&visitor)).map(drop));
+    Ok(match begun.await {
         Err(problem) if problem.code() != Code::VerificationRunning => refused(&frame, &problem),
         _ => see(HERE),
     })

@@ -91,12 +91,10 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
     let question = asked(&view)?;
     let place = Place::of(state, &question)?;
     let filter = question::describe(&question);
-    let worker = state.clone();
     let (view, shown) = state
-        .queries()
-        .query(Budget::of(state.config().query_timeout), move |budget| {
-            let shown = find(&worker, &view, &question, place, budget)?;
-            Ok::<_, Problem>((view, shown))
+        .ask(move |state, budget| {
+            let shown = find(state, &view, &question, place, budget)?;
+            Ok((view, shown))
         })
         .await?;
     let searched = Searched::new(filter, shown.looks.len() as u64).known_by(view.without(&[]).href());

@@ -55,14 +55,13 @@ pub(crate) async fn handle(
     let fields = asked.map_or(vec![Field::ActorName, Field::ActorEmail, Field::ActorId], |field| vec![field]);
     fields.into_iter().try_for_each(|field| reader.may_use(field))?;
     let subject = if text.is_empty() { format!("{field}:*") } else { format!("{field}:{text}*") };
-    let (worker, within) = (state.clone(), reader.within(Filter::All));
-    let budget = Budget::of(state.config().query_timeout);
-    let values = state.queries().query(budget, move |budget| match asked {
+    let within = reader.within(Filter::All);
+    let values = state.ask(move |state, budget| match asked {
         None => {
-            let found = named(worker.index(), within, &text, MOST, budget)?;
+            let found = named(state.index(), within, &text, MOST, budget)?;
             Ok(found.into_iter().map(|Named { value, name, .. }| Suggestion { value, name }).collect())
         }
-        Some(field) => beginning(&worker, within, field, &text, budget),
+        Some(field) => beginning(state, within, field, &text, budget),
     });
     let values = values.await?;
     let searched = Searched::new(subject, values.len() as u64).known_by(format!("suggestions of {field}"));

@@ -10,7 +10,7 @@ mod view;
 use askama::Template;
 use audit_control::Permission;
 use audit_query::filter::Field;
-use audit_query::question::{Answers as _, Budget, TimeRange};
+use audit_query::question::{Answers as _, TimeRange};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -152,11 +152,9 @@ async fn show(state: &AppState, frame: &Frame, uri: &Uri, reader: &Reader) -> Re
     let knows_chats = !reader.is_withheld(Field::TargetType) && !reader.is_withheld(Field::TargetId);
     let subject = format!("usage by {} of {}", view.by.as_str(), question::describe(&question));
     let withheld = By::ALL.into_iter().filter(|by| reader.is_withheld(by.field())).collect();
-    let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
     let (view, shown) = state
-        .queries()
-        .query(budget, move |budget| {
-            let index = worker.index();
+        .ask(move |state, budget| {
+            let index = state.index();
             let first = |past| first_in(index, view.events.reader(), past, budget);
             let range = units::span(question.range, view.events.at(), first)?;
             let asked = Asked {

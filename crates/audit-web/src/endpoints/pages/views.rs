@@ -19,10 +19,9 @@ pub(crate) async fn open(
     PathPart(id): PathPart,
     reader: Reader,
 ) -> Response {
-    let worker = state.clone();
-    match state.queries().run(move || views::one(&worker, &reader, &id)).await {
-        Ok(Ok(view)) => see(&view.address),
-        Ok(Err(problem)) | Err(problem) => refused(&frame, &problem),
+    match state.work(move |state| views::one(state, &reader, &id)).await {
+        Ok(view) => see(&view.address),
+        Err(problem) => refused(&frame, &problem),
     }
 }
 
@@ -36,11 +35,10 @@ pub(crate) async fn handle(
     if !frame.is_own_form(&form) {
         return refused(&frame, &form::not_theirs());
     }
-    let worker = state.clone();
-    match state.queries().run(move || act(&worker, &reader, &form)).await {
-        Ok(Ok(Some(view))) => see(&view.address),
-        Ok(Ok(None)) => see("/audit"),
-        Ok(Err(problem)) | Err(problem) => refused(&frame, &problem),
+    match state.work(move |state| act(state, &reader, &form)).await {
+        Ok(Some(view)) => see(&view.address),
+        Ok(None) => see("/audit"),
+        Err(problem) => refused(&frame, &problem),
     }
 }
 

@@ -47,19 +47,13 @@ pub(crate) async fn list(
     allowed: &Allowed,
     asked: &Asked,
 ) -> Result<Listing> {
-    let (index, allowed_there, asked_there) = (state.clone(), allowed.clone(), asked.clone());
-    let budget = || Budget::of(state.config().query_timeout);
-    let seen = state
-        .queries()
-        .query(budget(), move |budget| Seen::ask(index.index(), &allowed_there, asked_there.range, budget));
+    let (allowed_there, range) = (allowed.clone(), asked.range);
+    let seen = state.ask(move |state, budget| Seen::ask(state.index(), &allowed_there, range, budget));
     let (seen, told) = tokio::join!(seen, roster(state, headers, allowed));
-    let (seen, index, allowed, asked) = (seen?, state.clone(), allowed.clone(), asked.clone());
+    let (seen, allowed, asked) = (seen?, allowed.clone(), asked.clone());
     // Comparing thousands is no work for the runtime's threads.
     state
-        .queries()
-        .query(budget(), move |budget| {
-            Listing::put_together(seen, told, index.index(), &allowed, &asked, budget)
-        })
+        .ask(move |state, budget| Listing::put_together(seen, told, state.index(), &allowed, &asked, budget))
         .await
 }
 

@@ -1,6 +1,5 @@
 //! `GET /people/{person}`: one person, by id, e-mail address or name.
 
-use audit_query::question::Budget;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Uri};
@@ -65,13 +64,11 @@ pub(crate) async fn look(
     key: String,
 ) -> Result<(Portrait, Told)> {
     let told = listing::roster(state, headers, allowed).await;
-    let (index, allowed, asked) = (state.clone(), allowed.clone(), asked.clone());
-    let budget = Budget::of(state.config().query_timeout);
+    let (allowed, asked) = (allowed.clone(), asked.clone());
     state
-        .queries()
-        .query(budget, move |budget| {
+        .ask(move |state, budget| {
             let roster = told.as_deref().ok();
-            let portrait = Portrait::ask(index.index(), &allowed, &asked, &key, roster, budget)?;
+            let portrait = Portrait::ask(state.index(), &allowed, &asked, &key, roster, budget)?;
             Ok((portrait, told))
         })
         .await

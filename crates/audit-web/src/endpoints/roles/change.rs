@@ -26,8 +26,7 @@ pub(crate) async fn post(
     let known = &["name", "permissions", "scope", "withheld"];
     let document = Document::read(&state, &headers, body, known).await?;
     let (name, rights) = (document.required("name")?.to_owned(), rights(&document)?);
-    let worker = state.clone();
-    let role = state.queries().run(move || create(&worker, &reader, &name, &rights)).await??;
+    let role = state.work(move |state| create(state, &reader, &name, &rights)).await?;
     Ok((StatusCode::CREATED, Json(json!({ "role": RoleView::of_custom(&role) }))))
 }
 
@@ -43,8 +42,7 @@ pub(crate) async fn put(
     Params::parse(uri.query(), &[])?;
     let document = Document::read(&state, &headers, body, &["permissions", "scope", "withheld"]).await?;
     let rights = rights(&document)?;
-    let worker = state.clone();
-    let role = state.queries().run(move || change(&worker, &reader, &name, &rights)).await??;
+    let role = state.work(move |state| change(state, &reader, &name, &rights)).await?;
     Ok(Json(json!({ "role": RoleView::of_custom(&role) })))
 }
 
@@ -56,7 +54,6 @@ pub(crate) async fn delete(
     reader: Reader,
 ) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
-    let role = state.queries().run(move || remove(&worker, &reader, &name)).await??;
+    let role = state.work(move |state| remove(state, &reader, &name)).await?;
     Ok(Json(json!({ "role": RoleView::of_custom(&role) })))
 }

@@ -13,8 +13,7 @@ use crate::state::AppState;
 /// Lists them.
 pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
-    let roles = state.queries().run(move || views(worker.access().control())).await??;
+    let roles = state.work(|state| Ok(views(state.access().control())?)).await?;
     let permissions: Vec<_> =
         Permission::ALL.iter().map(|one| json!({ "name": one, "about": one.about() })).collect();
     Ok(Json(json!({ "roles": roles, "permissions": permissions })))

@@ -7,7 +7,7 @@ use axum::extract::State;
 use http::Uri;
 use serde_json::{Value, json};
 
-use super::{SourceView, change};
+use super::SourceView;
 use crate::params::Params;
 use crate::problem::Result;
 use crate::state::AppState;
@@ -15,7 +15,7 @@ use crate::state::AppState;
 /// Lists the sources.
 pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
-    let sources = change(&state, |state| state.access().control().sources()).await?;
+    let sources = state.work(|state| Ok(state.access().control().sources()?)).await?;
     let views: Vec<_> = sources
         .iter()
         .map(|source| SourceView::new(source, state.sources().arrivals(&source.name)))

@@ -7,11 +7,11 @@ use http::header::CACHE_CONTROL;
 use http::{StatusCode, Uri};
 use serde_json::json;
 
-use super::{SourceView, about_source, change, take_up};
+use super::{SourceView, about_source, take_up};
 use crate::activity;
 use crate::four_eyes::{self, Act};
 use crate::params::{Params, PathPart};
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::reader::Reader;
 use crate::router::PREFIXES;
 use crate::state::AppState;
@@ -25,20 +25,21 @@ pub(crate) async fn handle(
     reader: Reader,
 ) -> Result<Response> {
     Params::parse(uri.query(), &[])?;
-    let (source, secret, is_new) = change(&state, move |state| {
-        if state.access().control().sources()?.iter().any(|source| source.name == name) {
-            four_eyes::cleared(state, &reader, Act::ChangeSource, &name)?;
-        }
-        let put = activity::change(state, |control| {
-            let (source, secret, is_new) = control.put_source(&name, state.now())?;
-            let action = if is_new { "source.added" } else { "source.changed" };
-            let event = about_source(reader.visitor().did(action), &source.name);
-            Ok(((source, secret, is_new), event))
-        })?;
-        take_up(state)?;
-        Ok::<_, Problem>(put)
-    })
-    .await?;
+    let (source, secret, is_new) = state
+        .work(move |state| {
+            if state.access().control().sources()?.iter().any(|source| source.name == name) {
+                four_eyes::cleared(state, &reader, Act::ChangeSource, &name)?;
+            }
+            let put = activity::change(state, |control| {
+                let (source, secret, is_new) = control.put_source(&name, state.now())?;
+                let action = if is_new { "source.added" } else { "source.changed" };
+                let event = about_source(reader.visitor().did(action), &source.name);
+                Ok(((source, secret, is_new), event))
+            })?;
+            take_up(state)?;
+            Ok(put)
+        })
+        .await?;
     let answer = json!({
         "source": SourceView::new(&source, state.sources().arrivals(&source.name)),
         "secret": secret.reveal(),

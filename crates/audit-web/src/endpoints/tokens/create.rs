@@ -34,8 +34,7 @@ pub(crate) async fn handle(
     Params::parse(uri.query(), &[])?;
     let document = Document::read(&state, &headers, body, FIELDS).await?;
     let wish = wish(&document)?;
-    let worker = state.clone();
-    let (token, secret) = state.queries().run(move || acts::create(&worker, &reader, &wish)).await??;
+    let (token, secret) = state.work(move |state| acts::create(state, &reader, &wish)).await?;
     let answer = json!({ "token": TokenView::new(&token, state.now()), "secret": secret.reveal() });
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }

@@ -13,9 +13,7 @@ use crate::state::AppState;
 /// Lists the tokens, oldest first.
 pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
-    let tokens = state.queries().run(move || worker.access().control().tokens()).await?;
-    let tokens = tokens.map_err(Problem::internal)?;
+    let tokens = state.work(|state| state.access().control().tokens().map_err(Problem::internal)).await?;
     let now = state.now();
     let views: Vec<_> = tokens.iter().map(|token| TokenView::new(token, now)).collect();
     Ok(Json(json!({ "tokens": views })))

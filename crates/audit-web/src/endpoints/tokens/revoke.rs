@@ -20,7 +20,6 @@ pub(crate) async fn handle(
 ) -> Result<Json<Value>> {
     let params = Params::parse(uri.query(), &[&["force"]])?;
     let force = params.word("force", &[("true", true), ("false", false)])?.unwrap_or(false);
-    let worker = state.clone();
-    let token = state.queries().run(move || acts::revoke(&worker, &reader, &name, force)).await??;
+    let token = state.work(move |state| acts::revoke(state, &reader, &name, force)).await?;
     Ok(Json(json!({ "token": TokenView::new(&token, state.now()) })))
 }

@@ -34,9 +34,7 @@ pub(crate) async fn handle(
         None
     };
     let overlap = overlap.unwrap_or(DEFAULT_OVERLAP_HOURS);
-    let worker = state.clone();
-    let (token, secret) =
-        state.queries().run(move || acts::rotate(&worker, &reader, &name, overlap)).await??;
+    let (token, secret) = state.work(move |state| acts::rotate(state, &reader, &name, overlap)).await?;
     let answer = json!({ "token": TokenView::new(&token, state.now()), "secret": secret.reveal() });
     Ok(([(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }

@@ -18,14 +18,12 @@ pub(crate) async fn handle(
     visitor: Visitor,
 ) -> Result<(StatusCode, Json<View>)> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
     let view = state
-        .queries()
-        .run(move || {
-            let view = super::find(&worker, &id)?;
-            worker.verifications().cancel(view.id, &visitor)?;
-            Ok::<_, crate::problem::Problem>(view)
+        .work(move |state| {
+            let view = super::find(state, &id)?;
+            state.verifications().cancel(view.id, &visitor)?;
+            Ok(view)
         })
-        .await??;
+        .await?;
     Ok((StatusCode::ACCEPTED, Json(view)))
 }

@@ -14,16 +14,8 @@ use crate::verifications;
 /// Lists them, newest first, with when the next is due.
 pub(crate) async fn handle(State(state): State<AppState>, uri: Uri) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
-    let (checks, next) = state
-        .queries()
-        .run(move || {
-            Ok::<_, crate::problem::Problem>((
-                worker.control().verifications()?,
-                verifications::next(&worker)?,
-            ))
-        })
-        .await??;
+    let (checks, next) =
+        state.work(move |state| Ok((state.control().verifications()?, verifications::next(state)?))).await?;
     let views: Vec<_> = checks.into_iter().map(|check| View::new(check, &state)).collect();
     let every_hours = state.config().verify_every.map(|every| every.as_secs() / 3_600);
     Ok(Json(json!({ "verifications": views, "every_hours": every_hours, "next": next })))

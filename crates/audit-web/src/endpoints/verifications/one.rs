@@ -16,6 +16,5 @@ pub(crate) async fn handle(
     PathPart(id): PathPart,
 ) -> Result<Json<View>> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
-    Ok(Json(state.queries().run(move || super::find(&worker, &id)).await??))
+    Ok(Json(state.work(move |state| super::find(state, &id)).await?))
 }

@@ -16,14 +16,12 @@ use crate::visitor::Visitor;
 /// Begins a check; 409 while another runs.
 pub(crate) async fn handle(State(state): State<AppState>, uri: Uri, visitor: Visitor) -> Result<Response> {
     Params::parse(uri.query(), &[])?;
-    let worker = state.clone();
     let view = state
-        .queries()
-        .run(move || {
-            let begun = verifications::start(&worker, Some(&visitor))?;
-            super::find(&worker, &begun.id.to_string())
+        .work(move |state| {
+            let begun = verifications::start(state, Some(&visitor))?;
+            super::find(state, &begun.id.to_string())
         })
-        .await??;
+        .await?;
     let location = format!("{}/verifications/{}", PREFIXES[0], view.id);
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(view)).into_response())
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use http::{HeaderMap, Uri};
 use serde_json::{Value, json};
 
-use super::{wish, work};
+use super::wish;
 use crate::params::{Params, PathPart};
 use crate::problem::Result;
 use crate::reader::Reader;
@@ -24,6 +24,6 @@ pub(crate) async fn handle(
 ) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
     let wish = wish(&state, &headers, body).await?;
-    let view = work(&state, reader, move |state, reader| views::change(state, reader, &id, &wish)).await?;
+    let view = state.work(move |state| views::change(state, &reader, &id, &wish)).await?;
     Ok(Json(json!({ "view": view })))
 }

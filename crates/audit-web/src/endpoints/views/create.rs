@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::json;
 
-use super::{wish, work};
+use super::wish;
 use crate::params::Params;
 use crate::problem::Result;
 use crate::reader::Reader;
@@ -24,6 +24,6 @@ pub(crate) async fn handle(
 ) -> Result<Response> {
     Params::parse(uri.query(), &[])?;
     let wish = wish(&state, &headers, body).await?;
-    let view = work(&state, reader, move |state, reader| views::save(state, reader, &wish)).await?;
+    let view = state.work(move |state| views::save(state, &reader, &wish)).await?;
     Ok((StatusCode::CREATED, Json(json!({ "view": view }))).into_response())
 }

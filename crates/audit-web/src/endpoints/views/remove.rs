@@ -5,7 +5,6 @@ use axum::extract::State;
 use http::Uri;
 use serde_json::{Value, json};
 
-use super::work;
 use crate::params::{Params, PathPart};
 use crate::problem::Result;
 use crate::reader::Reader;
@@ -20,6 +19,6 @@ pub(crate) async fn handle(
     reader: Reader,
 ) -> Result<Json<Value>> {
     Params::parse(uri.query(), &[])?;
-    let view = work(&state, reader, move |state, reader| views::delete(state, reader, &id)).await?;
+    let view = state.work(move |state| views::delete(state, &reader, &id)).await?;
     Ok(Json(json!({ "view": view })))
 }

@@ -73,8 +73,7 @@ pub(crate) async fn sizes(
     reader: Reader,
 ) -> Result<Json<BTreeMap<&'static str, String>>> {
     let wish = Wish::new(&question::asked(&uri, &[], begin::USELESS)?, None, &reader)?;
-    let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
-    let (_, sizes) = state.queries().query(budget, move |budget| measure(&worker, &wish, budget)).await?;
+    let (_, sizes) = state.ask(move |state, budget| measure(state, &wish, budget)).await?;
     let said = estimate::FORMATS.into_iter().zip(sizes);
     Ok(Json(said.map(|(format, bytes)| (format.name(), size(bytes))).collect()))
 }
@@ -84,8 +83,7 @@ async fn show<'a>(state: &AppState, frame: &'a Frame, uri: &Uri, reader: &Reader
     let wish = Wish::new(&asked, None, reader)?;
     let described = question::describe(&asked);
     let name = wish.name().to_owned();
-    let (worker, budget) = (state.clone(), Budget::of(state.config().query_timeout));
-    let measured = state.queries().query(budget, move |budget| measure(&worker, &wish, budget));
+    let measured = state.ask(move |state, budget| measure(state, &wish, budget));
     let (total, sizes) = measured.await?;
     let formats = [
         (Format::Csv, "CSV", "for spreadsheets; formulas are disarmed"),

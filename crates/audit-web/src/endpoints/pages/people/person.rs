@@ -69,9 +69,9 @@ async fn show(
     let allowed = Allowed::of(reader)?;
     let (portrait, told) = one::look(state, headers, &allowed, &asked, key).await?;
     one::note(state, reader, &asked, &portrait);
-    let (worker, asking) = (state.clone(), reader.clone());
+    let asking = reader.clone();
     let (timeline, zone) = (portrait.timeline.clone(), asked.zone.clone());
-    let rows = state.queries().run(move || row::read(&worker, &asking, &timeline, &zone)).await??;
+    let rows = state.work(move |state| row::read(state, &asking, &timeline, &zone)).await?;
     let heat = Heat::of(&portrait.hours, &asked.zone);
     let histogram = histogram(&portrait, &asked);
     Ok(PersonPage { frame, asked, allowed, portrait, told, heat, histogram, rows })

@@ -250,6 +250,8 @@ async fn the_same_from_another_address_is_another_look() {
 #[tokio::test]
 async fn the_next_start_tells_of_repetitions_that_a_crash_left_uncounted() {
     let app = App::start();
+    // This start has looked for what the one before it left.
+    app.state.activity().flush();
     let kept = r#"[{"who":"tok_1","action":"audit.read","repeats":3},{"who":"tok_2","action":"audit.read","repeats":1}]"#;
     app.state.access().control().remember("looks.uncounted", kept, NOW).unwrap();
     let again = app.state_of_the_next_start();

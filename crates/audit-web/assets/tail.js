@@ -13,8 +13,6 @@ export function tail(button) {
   const [box, rows, state, aloud, pause] = ['#tail', '#tail-rows', '#tail-state', '#tail-aloud', '#pause'].map((id) => document.querySelector(id));
   if (!box) return;
   const columns = columnsOf(box);
-  // A style of its own, which the policy leaves to scripts.
-  rows.style.setProperty('--columns', columns.map((name) => COLUMNS[name][1]).join(' '));
   let leave = null;
   let events = [];
   let count = 0;
@@ -143,18 +141,18 @@ function signIn() {
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-// What stands in a column, as in the list below, and how wide it is.
+// What stands in a column, as in the list below; the style sheet says how wide it is.
 const amount = (value) => (value === undefined ? '' : number(value));
 const COLUMNS = {
-  who: [(event) => event.actor?.name ?? event.actor?.email ?? event.actor?.id ?? event.actor?.type, '12rem'],
-  what: [(event) => (event.message ?? event.action).slice(0, 240), 'minmax(0, 1fr)'],
-  target: [(event) => event.target?.name ?? event.target?.id, '10rem'],
-  client: [(event) => event.client?.ip, '9rem'],
-  model: [(event) => event.model?.id, '9rem'],
-  tokens: [({ usage }) => amount(usage && (usage.input_tokens ?? 0) + (usage.output_tokens ?? 0)), '5rem'],
-  cost: [({ usage }) => (usage?.cost_usd === undefined ? '' : `$${usage.cost_usd}`), '5.5rem'],
-  latency: [(event) => (event.latency_ms === undefined ? '' : `${amount(event.latency_ms)} ms`), '6rem'],
-  session: [(event) => event.session_id, '9rem'],
+  who: (event) => event.actor?.name ?? event.actor?.email ?? event.actor?.id ?? event.actor?.type,
+  what: (event) => (event.message ?? event.action).slice(0, 240),
+  target: (event) => event.target?.name ?? event.target?.id,
+  client: (event) => event.client?.ip,
+  model: (event) => event.model?.id,
+  tokens: ({ usage }) => amount(usage && (usage.input_tokens ?? 0) + (usage.output_tokens ?? 0)),
+  cost: ({ usage }) => (usage?.cost_usd === undefined ? '' : `$${usage.cost_usd}`),
+  latency: (event) => (event.latency_ms === undefined ? '' : `${amount(event.latency_ms)} ms`),
+  session: (event) => event.session_id,
 };
 
 // The outcome has its mark. An entry that cannot be read says so where there is room.
@@ -188,5 +186,5 @@ function fill(row, index, event, columns) {
   link.textContent = event.time ? clockOf(event.time) : `#${index}`;
   mark.className = `mark ${event.outcome}`;
   mark.setAttribute('aria-label', event.outcome);
-  columns.forEach((name, at) => { parts[at].textContent = COLUMNS[name][0](event) ?? ''; });
+  columns.forEach((name, at) => { parts[at].textContent = COLUMNS[name](event) ?? ''; });
 }

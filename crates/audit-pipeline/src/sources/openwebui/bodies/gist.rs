@@ -62,8 +62,15 @@ const MAX_STEPS: usize = 127;
 struct Found {
     /// The names on the ways to what is wanted; the first one is the top.
     steps: Vec<Step>,
-    /// What was found, by its step.
-    values: Vec<(usize, Json)>,
+    values: Vec<FoundValue>,
+}
+
+#[derive(Debug)]
+struct FoundValue {
+    step: usize,
+    value: Json,
+    /// The step whose array has gone on to its next thing since: members with the same name in there are others.
+    left_by: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -104,13 +111,40 @@ impl Found {
     fn take(&mut self, step: usize, value: Json) {
         let is_something = !matches!(&value, Json::Null) && value.as_str() != Some("");
         let value = match self.steps[step].wanted {
-            Wanted::Presence if is_something => Json::Bool(true),
+            Wanted::Presence if is_something && !self.has(step) => Json::Bool(true),
             Wanted::Value => value,
             _ => return,
         };
         if self.values.len() < MAX_VALUES {
-            self.values.push((step, value));
+            self.values.push(FoundValue { step, value, left_by: None });
         }
+    }
+
+    fn has(&self, step: usize) -> bool {
+        self.values.iter().any(|found| found.step == step)
+    }
+
+    /// Of two members with one name in one object the last counts.
+    fn forget(&mut self, step: usize) {
+        let mut values = std::mem::take(&mut self.values);
+        values.retain(|found| {
+            let is_in_another =
+                found.left_by.is_some_and(|array| array != step && self.is_below(step, array));
+            is_in_another || !self.is_below(found.step, step)
+        });
+        self.values = values;
+    }
+
+    /// The next thing of an array begins: what was found in those before stays.
+    fn leave_items(&mut self, array: usize) {
+        let mut values = std::mem::take(&mut self.values);
+        for found in values.iter_mut().filter(|found| found.step != array && self.is_below(found.step, array))
+        {
+            if found.left_by.is_none_or(|inner| self.is_below(inner, array)) {
+                found.left_by = Some(array);
+            }
+        }
+        self.values = values;
     }
 
     fn document(&self) -> Map<String, Json> {
@@ -121,7 +155,8 @@ impl Found {
     fn within(&self, parent: usize) -> Map<String, Json> {
         let steps = (1..self.steps.len()).filter(|at| self.steps[*at].parent == parent);
         let member = |at: usize| {
-            let mut values = self.values.iter().filter(|(of, _)| *of == at).map(|(_, value)| value.clone());
+            let mut values =
+                self.values.iter().filter(|found| found.step == at).map(|found| found.value.clone());
             let value = match (values.next(), values.next()) {
                 (None, _) => Json::Object(Some(self.within(at)).filter(|below| !below.is_empty())?),
                 (Some(value), None) => value,
@@ -151,12 +186,12 @@ impl Finder for Found {
 
     fn found(&mut self, at: Place, value: Value<'_>, _: Span) {
         let step = usize::from(at / 2);
-        let is_member = at & 1 == 0 && at != ROOT;
-        if is_member && !matches!(value, Value::End { .. }) {
-            // Of two members with one name the last counts.
-            let mut values = std::mem::take(&mut self.values);
-            values.retain(|(of, _)| !self.is_below(*of, step));
-            self.values = values;
+        let is_item = at & 1 == 1;
+        match value {
+            Value::Object if is_item => self.leave_items(step),
+            Value::End { .. } => {}
+            _ if !is_item && at != ROOT => self.forget(step),
+            _ => {}
         }
         match value {
             Value::Text { text, .. } => self.take(step, Json::String(text.into_owned())),
@@ -193,6 +228,14 @@ mod tests {
         assert_eq!(gist(r#"{"id":"harmless","id":"victim"}"#, &["id"], &[]), r#"{"id":"victim"}"#);
         assert_eq!(gist(r#"{"id":"harmless","id":{"x":1}}"#, &["id"], &[]), "");
         assert_eq!(gist(r#"{"m":{"id":"a"},"x":"b","m":{}}"#, &["m.id", "x"], &[]), r#"{"x":"b"}"#);
+        assert_eq!(
+            gist(r#"{"m":[{"id":"a","id":"b"},{"id":"c"}]}"#, &["m.id"], &[]),
+            r#"{"m":{"id":["b","c"]}}"#
+        );
+        assert_eq!(
+            gist(r#"{"m":[{"id":"a"},{"id":"b"}],"m":[{"id":"c"}]}"#, &["m.id"], &[]),
+            r#"{"m":{"id":"c"}}"#
+        );
     }
 
     #[test]

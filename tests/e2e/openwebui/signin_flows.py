@@ -38,7 +38,7 @@ def run_all(base, journal, token_endpoint):
     root = flows.Browser(base, journal)
     sign_up = {"name": "Root", "email": "root@example.test", "password": "R00t-pass!!"}
     root.signed_in(root.do("the first account", "POST", "/api/v1/auths/signup", "auth.signup", "success", "root@example.test", json=sign_up))
-    config = root.quiet("GET", "/api/v1/auths/admin/config", headers=root.bearer()).json()
+    config = root.do("read the settings", "GET", "/api/v1/auths/admin/config", "config.read", "success", "root@example.test", headers=root.bearer()).json()
     root.do("new people are users", "POST", "/api/v1/auths/admin/config", "config.updated", "success", "root@example.test", headers=root.bearer(), json={**config, "DEFAULT_USER_ROLE": "user"})
     pia, pia_id = flows.by_password(root, base, journal)
     flows.refused(root, pia, pia_id, base, journal)

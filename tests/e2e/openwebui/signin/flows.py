@@ -186,7 +186,7 @@ def to_provider_and_back(base, journal, email, ending):
 
 
 def by_second_factor(admin, pia, olga, base, journal):
-    config = admin.quiet("GET", "/api/v1/auths/admin/config", headers=admin.bearer()).json()
+    config = admin.do("read the settings", "GET", "/api/v1/auths/admin/config", "config.read", "success", "root@example.test", headers=admin.bearer()).json()
     admin.do("demand a second factor", "POST", "/api/v1/auths/admin/config", "config.updated", "success", "root@example.test", headers=admin.bearer(), json={**config, "ENABLE_MFA": True})
     secrets = {}
     by_provider(base, journal, "olga@example.test", ending="then a second factor", action="auth.mfa.required", target=olga)

@@ -22,7 +22,7 @@ mod searched;
 mod viewed;
 mod windows;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
@@ -34,6 +34,7 @@ use audit_pipeline::Intake;
 use parking_lot::Mutex;
 
 use crate::sources::Refusals;
+use crate::visitor::Visitor;
 use left::Left;
 use receipts::Receipt;
 use recorder::Recorder;
@@ -49,6 +50,8 @@ pub(crate) use viewed::{Viewed, route_of};
 
 /// Events on their way to the recording thread.
 const QUEUED: usize = 1_024;
+/// Importers remembered at once; whoever is forgotten waits once more.
+const MOST_IMPORTERS: usize = 1_024;
 
 /// The way to record what readers do.
 pub(crate) struct Activity {
@@ -57,6 +60,8 @@ pub(crate) struct Activity {
     dropped: Arc<AtomicU64>,
     refusals: Arc<Refusals>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Keys of those whose first import since the start is durable.
+    importers: Mutex<HashSet<String>>,
 }
 
 enum Message {
@@ -91,7 +96,7 @@ impl Activity {
             .name("audit-activity".to_owned())
             .spawn(move || recorder.run(&deeds))?;
         let (queue, thread) = (Mutex::new(Some(queue)), Mutex::new(Some(thread)));
-        Ok(Self { intake, queue, dropped, refusals, thread })
+        Ok(Self { intake, queue, dropped, refusals, thread, importers: Mutex::default() })
     }
 
     /// Notes what a visitor did; never waits, but the answer to their request does. Deeds with the same `subject` by the
@@ -99,6 +104,22 @@ impl Activity {
     pub fn note(&self, event: Event<'static>, visitor: &str, subject: &str) {
         let key = format!("{visitor}\0{}\0{subject}", event.action);
         self.send(Deed { event: worded(event), key: Some(key) });
+    }
+
+    /// Notes that somebody imports. The first time since the start it is durable when this returns, before their events
+    /// are; later, as all that is noted, before the answer leaves.
+    pub async fn note_import(&self, visitor: &Visitor) {
+        let key = visitor.key().into_owned();
+        let note = || self.note(visitor.did("audit.imported"), &key, "");
+        if self.importers.lock().contains(&key) {
+            return note();
+        }
+        settled(async { note() }).await;
+        let mut importers = self.importers.lock();
+        if importers.len() >= MOST_IMPORTERS {
+            importers.clear();
+        }
+        importers.insert(key);
     }
 
     /// Notes what never counts as a repetition; waits as [`Activity::note`] does.

@@ -26,7 +26,6 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
 
-use crate::activity::settled;
 use crate::body::{self, Reservation};
 use crate::encoding::Encoding;
 use crate::params::Params;
@@ -63,7 +62,7 @@ pub(crate) async fn handle(State(state): State<AppState>, request: Request) -> R
         return Err(Problem::new(Code::MalformedBody, "the body is empty; send at least one event"));
     }
     if may_say_all {
-        put_on_record(&state, &visitor).await;
+        state.activity().note_import(&visitor).await;
     }
     let upload = Upload { bytes, encoding, declared, on_error, intake };
     let taken = append(&state, upload).await?;
@@ -88,12 +87,6 @@ fn sender(caller: Option<&Arc<Caller>>, may_say_all: bool) -> Sender {
     let token = caller.map(|caller| caller.id.as_str()).filter(|id| id.starts_with(TOKEN));
     let name = token.unwrap_or("person");
     if may_say_all { Sender::who_may_say_all(name) } else { Sender::new(name) }
-}
-
-/// That somebody imports who may say anything is durable before the events are.
-async fn put_on_record(state: &AppState, visitor: &Visitor) {
-    let note = async { state.activity().note(visitor.did("audit.imported"), &visitor.key(), "") };
-    settled(note).await;
 }
 
 /// That somebody sent other events under ids that are recorded.
